@@ -1,0 +1,1 @@
+"""Learnable augmentation for image harmonization."""

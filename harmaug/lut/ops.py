@@ -1,0 +1,224 @@
+"""The 3D LUT operator: public functions, registration with torch.library, and dispatch.
+
+One operator, ``harmaug::lut_composite``, does lookup, soft-mask blend and clamp in one pass for any
+number of LUTs per image. The fastest kernel that takes the tensors serves: the native one
+on a CPU, Triton on CUDA, plain torch (`reference.py`) anywhere else and for every other dtype.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+
+import torch
+from torch import Tensor
+
+from harmaug.lut import native, reference
+from harmaug.lut.tensors import check_lut
+
+_IMAGE_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8)
+
+
+def apply_lut(image: Tensor, lut: Tensor) -> Tensor:
+    """Look every pixel up in a 3D LUT (trilinear, clamped to [0, 1]); differentiable.
+
+    Args:
+        image: (B, 3, H, W) or (3, H, W), floating point in [0, 1] or uint8 in [0, 255].
+        lut: (3, D, D, D), (B, 3, D, D, D) or, for n results per image, (B, n, 3, D, D, D);
+            floating point, `lut[c, b, g, r]`.
+
+    Returns:
+        The shape of ``image``, with the n axis after the batch axis where ``lut`` has one;
+        dtype and device of ``image``.
+    """
+    return _call(image, None, lut)
+
+
+def composite_lut(real: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
+    """Recolour the foreground of a photo by a 3D LUT; the background keeps its very bits.
+
+    Args:
+        real: (B, 3, H, W) or (3, H, W), floating point in [0, 1] or uint8 in [0, 255].
+        mask: (B, 1, H, W), (B, H, W), (1, H, W) or (H, W), bool or floating point in [0, 1];
+            1 is foreground, values between blend.
+        lut: as in `apply_lut`.
+
+    Returns:
+        As `apply_lut`. Where the mask is 0 the pixels of ``real`` are copied unchanged.
+    """
+    return _call(real, mask, lut)
+
+
+def backends() -> dict[str, str]:
+    """Which kernel serves the LUT operator on each kind of device.
+
+    Returns:
+        For example ``{"cpu": "native (avx512)", "cuda": "triton", "other": "torch"}``.
+    """
+    return {
+        "cpu": f"native ({native.instruction_set()})" if native.available() else "torch",
+        "cuda": "triton" if _triton_available() else "torch",
+        "other": "torch",
+    }
+
+
+def check_mask(mask: Tensor, image: Tensor) -> Tensor:
+    """The mask as (B, 1, H, W) for an image of (B, 3, H, W); raise if it does not fit."""
+    batch, height, width = image.shape[0], *image.shape[2:]
+    shapes = [(batch, 1, height, width), (batch, height, width)]
+    if batch == 1:
+        shapes += [(1, height, width), (height, width)]
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"mask must be a torch.Tensor, got {type(mask).__name__}.")
+    if tuple(mask.shape) not in shapes:
+        raise ValueError(
+            f"mask must be {shapes[0]} or {shapes[1]} to match the image, got {tuple(mask.shape)}."
+        )
+    if mask.dtype != torch.bool and not mask.is_floating_point():
+        raise TypeError(
+            f"mask must be bool or floating point in [0, 1], got {mask.dtype}; "
+            "divide an 8-bit mask by 255."
+        )
+    if mask.device != image.device:
+        raise ValueError(f"mask is on {mask.device} but the image is on {image.device}.")
+    return mask.reshape(batch, 1, height, width)
+
+
+def check_image(image: Tensor, name: str = "image") -> Tensor:
+    """The image as (B, 3, H, W); raise if it is not one."""
+    if not isinstance(image, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(image).__name__}.")
+    if image.ndim not in (3, 4) or image.shape[-3] != 3:
+        raise ValueError(f"{name} must be (B, 3, H, W) or (3, H, W), got {tuple(image.shape)}.")
+    if image.dtype not in _IMAGE_DTYPES:
+        raise TypeError(f"{name} must be floating point or uint8, got {image.dtype}.")
+    return image if image.ndim == 4 else image.unsqueeze(0)
+
+
+def _call(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    batch = check_image(image)
+    check_lut(lut)
+    if lut.device != batch.device:
+        raise ValueError(f"lut is on {lut.device} but the image is on {batch.device}.")
+    compute = torch.float64 if batch.dtype == torch.float64 else torch.float32
+    if mask is not None:
+        mask = check_mask(mask, batch).to(compute)
+    many = lut.ndim == 6
+    luts = lut if many else (lut.unsqueeze(0) if lut.ndim == 4 else lut).unsqueeze(1)
+    if lut.ndim > 6 or luts.shape[0] not in (1, batch.shape[0]):
+        raise ValueError(
+            f"lut must be (3, D, D, D), (B, 3, D, D, D) or (B, n, 3, D, D, D) "
+            f"with B = {batch.shape[0]}, got {tuple(lut.shape)}."
+        )
+    luts = luts.expand(batch.shape[0], *luts.shape[1:]).to(compute)
+    result = torch.ops.harmaug.lut_composite(batch, mask, luts)
+    if not many:
+        result = result.squeeze(1)
+    return result if image.ndim == 4 else result.squeeze(0)
+
+
+# Registration. `image` (B, 3, H, W) of any stride; `mask` (B, 1, H, W) and `lut` (B, n, 3, D, D, D)
+# float32 (float64 beside a float64 image). Backward returns gradients for image, mask and lut;
+# those not asked for come back as empty tensors.
+
+_library = torch.library.Library("harmaug", "DEF")
+_library.define("lut_composite(Tensor image, Tensor? mask, Tensor lut) -> Tensor")
+_library.define(
+    "lut_composite_backward(Tensor grad, Tensor image, Tensor? mask, Tensor lut, "
+    "bool need_image, bool need_mask, bool need_lut) -> (Tensor, Tensor, Tensor)"
+)
+
+
+@functools.cache
+def _triton_available() -> bool:
+    return torch.cuda.is_available() and importlib.util.find_spec("triton") is not None
+
+
+def _forward_cpu(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    if native.takes(image, mask, lut):
+        return native.composite(image, mask, lut)
+    return reference.composite(image, mask, lut)
+
+
+def _forward_cuda(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    if _triton_available() and image.dtype != torch.float64:
+        from harmaug.lut import gpu
+
+        return gpu.composite(image, mask, lut)
+    return reference.composite(image, mask, lut)
+
+
+def _backward_cpu(
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    need_image: bool,
+    need_mask: bool,
+    need_lut: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    kernel = native if native.takes(image, mask, lut) else reference
+    return kernel.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
+
+
+def _backward_cuda(
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    need_image: bool,
+    need_mask: bool,
+    need_lut: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    if _triton_available() and image.dtype != torch.float64:
+        from harmaug.lut import gpu
+
+        return gpu.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
+    return reference.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
+
+
+for _key, _forward, _backward in (
+    ("CPU", _forward_cpu, _backward_cpu),
+    ("CUDA", _forward_cuda, _backward_cuda),
+    ("CompositeExplicitAutograd", reference.composite, reference.composite_backward),
+):
+    _library.impl("lut_composite", _forward, _key)
+    _library.impl("lut_composite_backward", _backward, _key)
+
+
+@torch.library.register_fake("harmaug::lut_composite", lib=_library)
+def _fake_forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    return image.new_empty((image.shape[0], lut.shape[1], 3, *image.shape[2:]))
+
+
+@torch.library.register_fake("harmaug::lut_composite_backward", lib=_library)
+def _fake_backward(
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    need_image: bool,
+    need_mask: bool,
+    need_lut: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    grad_image = image.new_empty(image.shape if need_image else (0,))
+    grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
+    return grad_image, grad_mask, lut.new_empty(lut.shape if need_lut else (0,))
+
+
+def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    ctx.save_for_backward(*inputs)
+
+
+def _autograd_backward(ctx, grad):  # type: ignore[no-untyped-def]
+    image, mask, lut = ctx.saved_tensors
+    needs = ctx.needs_input_grad
+    gradients = torch.ops.harmaug.lut_composite_backward(grad, image, mask, lut, *needs)
+    return tuple(
+        gradient if needed else None for gradient, needed in zip(gradients, needs, strict=True)
+    )
+
+
+torch.library.register_autograd(
+    "harmaug::lut_composite", _autograd_backward, setup_context=_setup_context, lib=_library
+)

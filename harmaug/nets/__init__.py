@@ -1,0 +1,1 @@
+"""Networks that predict mixing weights over a LUT basis."""

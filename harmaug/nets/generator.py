@@ -1,0 +1,94 @@
+"""The one interface of both nets: photo + mask + latent -> mixing weights over the LUT basis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harmaug.lut.tensors import identity_lut
+
+
+class Prior(nn.Module):
+    """Affine map from z ~ N(0, I) to the codes that training pairs really have.
+
+    The codes of a conditional VAE's training pairs spread wider than N(0, I), so a decoder fed with
+    N(0, I) changes colours too little. `fit` measures mean and covariance of those codes; from then
+    on standard normal latents land where the training pairs are.
+    """
+
+    mean: Tensor  # (Z,)
+    scale: Tensor  # (Z, Z), lower triangular
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.eye(latent_dim))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Latents (..., Z), standard normal -> codes (..., Z)."""
+        return self.mean + latent @ self.scale.mT
+
+    def inverse(self, code: Tensor) -> Tensor:
+        """Codes (..., Z) -> latents (..., Z)."""
+        centred = (code - self.mean).unsqueeze(-1)
+        return torch.linalg.solve_triangular(self.scale, centred, upper=False).squeeze(-1)
+
+    @torch.no_grad()
+    def fit(self, mean: Tensor, variance: Tensor) -> None:
+        """Take the moments of the aggregated posterior of N pairs.
+
+        Args:
+            mean: (N, Z), posterior means.
+            variance: (N, Z), posterior variances.
+        """
+        centre = mean.double().mean(0)
+        spread = (mean.double() - centre).mT @ (mean.double() - centre) / len(mean)
+        covariance = spread + variance.double().mean(0).diag()
+        self.mean.copy_(centre)
+        self.scale.copy_(torch.linalg.cholesky(covariance))
+
+
+class Generator(nn.Module):
+    """Base of the nets: a LUT basis, a prior, and three methods that a net fills in.
+
+    Images are (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1], at any size: a net resizes
+    them itself to what it was trained on. `condition` is computed once a photo and serves any
+    number of latents.
+
+    Attributes:
+        latent_dim: Z.
+        basis: (K, 3, D, D, D), the LUTs that are mixed.
+        prior: maps z ~ N(0, I) to the net's own codes.
+    """
+
+    def __init__(self, latent_dim: int, basis_size: int, lut_size: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.basis = nn.Parameter(identity_lut(lut_size).repeat(basis_size, 1, 1, 1, 1))
+        self.prior = Prior(latent_dim)
+
+    def config(self) -> dict[str, Any]:
+        """The keyword arguments that rebuild this net."""
+        raise NotImplementedError
+
+    def condition(self, real: Tensor, mask: Tensor) -> Tensor:
+        """What the net takes from the photo, once for all its latents: (B, ...)."""
+        raise NotImplementedError
+
+    def decode(self, condition: Tensor, code: Tensor) -> Tensor:
+        """Mixing weights (B, n, K), convex, from (B, ...) and codes (B, n, Z)."""
+        raise NotImplementedError
+
+    def posterior(self, real: Tensor, mask: Tensor, composite: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance, (B, Z) each, of the code of a known composite."""
+        raise NotImplementedError
+
+    def mixing_weights(self, condition: Tensor, latent: Tensor) -> Tensor:
+        """Mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
+        return self.decode(condition, self.prior(latent))
+
+    def encode(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
+        """The mean latent (B, Z) of known composites."""
+        return self.prior.inverse(self.posterior(real, mask, composite)[0])
