@@ -188,6 +188,10 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(f"{path} is too large to be read ({error}).") from None
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist.") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(f"{path} is damaged or cut short ({error}).") from error
 
 
 class _Unsupported(Exception):
