@@ -1,0 +1,57 @@
+/* What the parts of the native LUT kernel share: one job, one kernel per instruction set. */
+#ifndef HARMAUG_LUT_H
+#define HARMAUG_LUT_H
+
+#include <stdint.h>
+
+/* Element types of a view; native.py numbers them alike. */
+enum { FLOAT32 = 0, FLOAT16 = 1, BFLOAT16 = 2, UINT8 = 3, BOOL = 4 };
+
+/* A strided tensor (batch, lut, channel, row, column); strides count elements. */
+typedef struct {
+    char *data; /* NULL: absent */
+    int64_t dtype;
+    int64_t batch, lut, channel, row, column;
+} View;
+
+/* One call of the operator or of its backward. */
+typedef struct {
+    int64_t batch, luts, height, width, size, threads;
+    View image;
+    View mask;       /* absent: the whole frame */
+    View lut;        /* float32, each LUT contiguous as [c][b][g][r] */
+    View result;     /* forward: written; backward: the gradient that comes in */
+    View grad_image; /* the rest: backward only, absent where not wanted, */
+    View grad_mask;  /* float32 */
+    View grad_lut;   /* float32, contiguous as lut */
+} Job;
+
+/* Nodes as (r, g, b, 0) with red fastest, so that a pixel's two red neighbours are adjacent. */
+enum { NODE = 4 };
+
+/* Gradient sums are kept per red interval, not per node: (low node, high node), 8 floats. Intervals
+   do not overlap, so that pixels following each other never wait for half-forwarded stores. */
+enum { INTERVAL = 8 };
+
+typedef struct {
+    const char *name;
+    int (*supported)(void);
+    /* Pixels [begin, end) of one image, counted row by row. `tables` holds the image's LUTs. */
+    void (*forward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end);
+    /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals. */
+    void (*backward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end,
+                     float *sums);
+} Kernel;
+
+extern const Kernel harmaug_portable;
+extern const Kernel harmaug_avx2;
+extern const Kernel harmaug_avx512;
+extern const Kernel harmaug_neon;
+
+/* Calls run(context, item) for every item in [0, items) on up to `threads` threads. */
+void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items, int64_t threads);
+
+static inline int64_t table_floats(int64_t size) { return size * size * size * NODE; }
+static inline int64_t sums_floats(int64_t size) { return size * size * (size - 1) * INTERVAL; }
+
+#endif

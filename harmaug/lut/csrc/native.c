@@ -1,0 +1,193 @@
+/* Entry points of the native LUT kernel, called through ctypes without the interpreter's lock. */
+#include "lut.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+enum {
+    FORWARD_CHUNK = 1 << 14,      /* pixels a thread takes at a time */
+    BACKWARD_CHUNK = 1 << 14,     /* least pixels with gradient sums of their own */
+    BACKWARD_CHUNKS = 16,         /* most of them an image */
+    SCRATCH = 1 << 28,            /* bytes of tables or of sums held at once, if one image allows */
+    SERIAL = 1 << 15,             /* lookups too few to pay for a thread */
+};
+
+static const Kernel *const kernels[] = {&harmaug_avx512, &harmaug_avx2, &harmaug_neon,
+                                        &harmaug_portable};
+enum { KERNELS = sizeof kernels / sizeof *kernels };
+
+/* The instruction set at `position`, fastest first, among those this machine has; NULL past them. */
+EXPORT const char *harmaug_kernel(int position)
+{
+    for (int i = 0; i < KERNELS; i++)
+        if (kernels[i]->supported() && position-- == 0)
+            return kernels[i]->name;
+    return NULL;
+}
+
+static const Kernel *find(const char *name)
+{
+    for (int i = 0; i < KERNELS; i++)
+        if (strcmp(kernels[i]->name, name) == 0 && kernels[i]->supported())
+            return kernels[i];
+    return NULL;
+}
+
+/* The images [first, first + images) of a job, cut into chunks of pixels. */
+typedef struct {
+    const Job *job;
+    const Kernel *kernel;
+    int64_t first, pixels, chunk, chunks;
+    float *tables; /* [image][lut] */
+    float *sums;   /* [image][chunk][lut], or NULL */
+} Pass;
+
+static void build_table(void *context, int64_t item)
+{
+    const Pass *pass = context;
+    const View *view = &pass->job->lut;
+    const int64_t luts = pass->job->luts, size = pass->job->size, nodes = size * size * size;
+    const int64_t image = pass->first + item / luts, lut = item % luts;
+    const float *planes = (const float *)view->data + image * view->batch + lut * view->lut;
+    float *table = pass->tables + item * table_floats(size);
+    for (int64_t i = 0; i < nodes; i++) {
+        table[NODE * i + 0] = planes[i];
+        table[NODE * i + 1] = planes[nodes + i];
+        table[NODE * i + 2] = planes[2 * nodes + i];
+        table[NODE * i + 3] = 0.0f;
+    }
+}
+
+static void run_chunk(void *context, int64_t item)
+{
+    const Pass *pass = context;
+    const Job *job = pass->job;
+    const int64_t image = item / pass->chunks, begin = item % pass->chunks * pass->chunk;
+    const int64_t end = begin + pass->chunk < pass->pixels ? begin + pass->chunk : pass->pixels;
+    /* A LUT expanded over the batch has one table for all images. */
+    const int64_t own = job->lut.batch ? image : 0;
+    const float *tables = pass->tables + own * job->luts * table_floats(job->size);
+    if (!job->grad_image.data && !job->grad_mask.data && !job->grad_lut.data) {
+        pass->kernel->forward(job, tables, pass->first + image, begin, end);
+        return;
+    }
+    float *sums = pass->sums;
+    if (sums) {
+        const int64_t floats = job->luts * sums_floats(job->size);
+        sums += item * floats;
+        memset(sums, 0, (size_t)floats * sizeof(float));
+    }
+    pass->kernel->backward(job, tables, pass->first + image, begin, end, sums);
+}
+
+/* Adds up a LUT's sums, chunk after chunk, and folds intervals into nodes. */
+static void reduce_sums(void *context, int64_t item)
+{
+    const Pass *pass = context;
+    const View *view = &pass->job->grad_lut;
+    const int64_t luts = pass->job->luts, size = pass->job->size, nodes = size * size * size;
+    const int64_t image = item / luts, lut = item % luts, floats = sums_floats(size);
+    float *total = pass->sums + (image * pass->chunks * luts + lut) * floats;
+    float *planes = (float *)view->data + (pass->first + image) * view->batch + lut * view->lut;
+    for (int64_t chunk = 1; chunk < pass->chunks; chunk++) {
+        const float *part = total + chunk * luts * floats;
+        for (int64_t i = 0; i < floats; i++)
+            total[i] += part[i];
+    }
+    memset(planes, 0, (size_t)(3 * nodes) * sizeof(float));
+    for (int64_t line = 0; line < size * size; line++)
+        for (int64_t red = 0; red < size - 1; red++) {
+            const float *interval = total + (line * (size - 1) + red) * INTERVAL;
+            for (int64_t c = 0; c < 3; c++) {
+                float *node = planes + c * nodes + line * size + red;
+                node[0] += interval[c];
+                node[1] += interval[NODE + c];
+            }
+        }
+}
+
+static int64_t at_least_one(int64_t value) { return value > 0 ? value : 1; }
+
+/* Where rows follow each other without a gap, an image is one long row. */
+static void join_rows(Job *job)
+{
+    const View *views[] = {&job->image, &job->mask, &job->result, &job->grad_image,
+                           &job->grad_mask};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        if (views[i]->data && views[i]->row != views[i]->column * job->width)
+            return;
+    job->width *= job->height;
+    job->height = 1;
+}
+
+/* Runs a forward or backward job; 0, or -1 where there is no memory, -2 for an unknown kernel.
+   Chunks depend on shapes alone and sums are added in a fixed order, so that gradients are the same
+   for any number of threads. */
+EXPORT int harmaug_run(const Job *given, const char *kernel)
+{
+    Job job = *given;
+    Pass pass = {&job, find(kernel), 0, job.height * job.width, FORWARD_CHUNK, 0, NULL, NULL};
+    const int backward = job.grad_image.data || job.grad_mask.data || job.grad_lut.data;
+    if (!pass.kernel)
+        return -2;
+    if (job.batch == 0 || job.luts == 0 || pass.pixels == 0)
+        return 0;
+    join_rows(&job);
+
+    const int64_t table_bytes = job.luts * table_floats(job.size) * (int64_t)sizeof(float);
+    const int64_t sums_bytes = job.luts * sums_floats(job.size) * (int64_t)sizeof(float);
+    if (backward) {
+        int64_t chunks = BACKWARD_CHUNKS, size = job.size;
+        if (job.grad_lut.data) {
+            int64_t least = 2 * size * size * size; /* let reducing sums cost less than making them */
+            least = least > BACKWARD_CHUNK ? least : BACKWARD_CHUNK;
+            if (chunks > pass.pixels / least)
+                chunks = at_least_one(pass.pixels / least);
+            if (chunks > SCRATCH / sums_bytes)
+                chunks = at_least_one(SCRATCH / sums_bytes);
+        }
+        pass.chunk = (pass.pixels + chunks - 1) / chunks;
+    }
+    pass.chunks = (pass.pixels + pass.chunk - 1) / pass.chunk;
+
+    int64_t held = (job.lut.batch ? table_bytes : 0) + (job.grad_lut.data ? pass.chunks * sums_bytes : 0);
+    int64_t images = held ? at_least_one(SCRATCH / held) : job.batch;
+    images = images < job.batch ? images : job.batch;
+    const int64_t table_sets = job.lut.batch ? images : 1;
+    pass.tables = malloc((size_t)(table_sets * table_bytes));
+    if (job.grad_lut.data)
+        pass.sums = malloc((size_t)(images * pass.chunks * sums_bytes));
+    if (!pass.tables || (job.grad_lut.data && !pass.sums)) {
+        free(pass.tables);
+        free(pass.sums);
+        return -1;
+    }
+
+    for (; pass.first < job.batch; pass.first += images) {
+        images = images < job.batch - pass.first ? images : job.batch - pass.first;
+        const int64_t nodes = job.size * job.size * job.size * job.luts;
+        const int64_t lookups = images * pass.pixels * job.luts;
+        if (job.lut.batch || pass.first == 0)
+            harmaug_parallel(build_table, &pass, job.lut.batch ? images * job.luts : job.luts,
+                             nodes * images > 8 * SERIAL ? job.threads : 1);
+        const int64_t useful = at_least_one(lookups / SERIAL);
+        harmaug_parallel(run_chunk, &pass, images * pass.chunks,
+                         useful < job.threads ? useful : job.threads);
+        if (pass.sums)
+            harmaug_parallel(reduce_sums, &pass, images * job.luts,
+                             nodes * images * pass.chunks > 8 * SERIAL ? job.threads : 1);
+    }
+    free(pass.tables);
+    free(pass.sums);
+    return 0;
+}
+
+/* An extension module only so that setuptools builds and ships it. */
+struct PyObject;
+EXPORT struct PyObject *PyInit__native(void) { return NULL; }
