@@ -1,0 +1,111 @@
+"""SycoNet as published: a convolutional encoder over photo, mask and latent, and its posterior.
+
+Architecture, inputs and losses: "Deep Image Harmonization with Learnable Augmentation" (ICCV 2023,
+arXiv:2308.00376) and the authors' inference code. What the paper leaves open is chosen here: the
+trunk of the reconstruction branch, its two heads, and how the basis starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harmaug.lut.tensors import resize_lut
+from harmaug.nets import sampling
+from harmaug.nets.generator import Generator
+from harmaug.nets.trunk import Trunk
+
+_HALVINGS = 5  # of the trunk: input size 256 -> 8
+
+
+class SycoNet(Generator):
+    """The published net: 3,299,796 parameters and a basis of 294,780 values.
+
+    Photo and mask are resized to ``size`` x ``size`` (bilinear, antialiased, aspect not kept) and
+    the mask is made hard at 0.5, for the encoder alone; the LUT it decides on is applied to the
+    photo as it is. In eval, mixing weights are computed in the sampling form (`sampling.py`),
+    exactly the same function for about half the work.
+
+    Args:
+        latent_dim: Z.
+        basis_size: K, the number of LUTs that are mixed.
+        lut_size: D, grid nodes an axis of a LUT.
+        width: channels after the first layer.
+        size: input resolution of the encoders, a multiple of 32.
+        reconstruction: with the branch that encodes known composites; the released weights have
+            none.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 32,
+        basis_size: int = 20,
+        lut_size: int = 17,
+        width: int = 64,
+        size: int = 256,
+        reconstruction: bool = True,
+    ) -> None:
+        super().__init__(latent_dim, basis_size, lut_size)
+        if size < 1 or size % 2**_HALVINGS:
+            raise ValueError(f"size must be a positive multiple of {2**_HALVINGS}, got {size}.")
+        self.width = width
+        self.size = size
+        self.generation = Trunk(4, latent_dim, width)
+        self.mixing = nn.Conv2d(self.generation.out_channels, basis_size, 1)
+        self.reconstruction: Trunk | None = None
+        if reconstruction:
+            self.reconstruction = Trunk(7, 0, width)
+            self.mean = nn.Linear(self.reconstruction.out_channels, latent_dim)
+            self.log_variance = nn.Linear(self.reconstruction.out_channels, latent_dim)
+            # Little noise at first, so that the decoder learns to listen to its code.
+            nn.init.constant_(self.log_variance.bias, -4.0)
+        with torch.no_grad():
+            # Equal LUTs would give the mixing weights no gradient: bend each its own way, smoothly.
+            bends = torch.randn(basis_size, 3, 3, 3, 3).mul(0.1)
+            self.basis.add_(resize_lut(bends, lut_size))
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "latent_dim": self.latent_dim,
+            "basis_size": self.basis.shape[0],
+            "lut_size": self.basis.shape[-1],
+            "width": self.width,
+            "size": self.size,
+            "reconstruction": self.reconstruction is not None,
+        }
+
+    def condition(self, real: Tensor, mask: Tensor) -> Tensor:
+        """The encoder's input, (B, 4, size, size): the photo and its hard mask."""
+        return torch.cat((self._resized(real), self._hard(mask)), 1)
+
+    def decode(self, condition: Tensor, code: Tensor) -> Tensor:
+        if self.training:
+            images = condition.repeat_interleave(code.shape[1], 0)
+            features = self.generation(images, code.flatten(0, 1)).unflatten(0, code.shape[:2])
+        else:
+            features = sampling.features(self.generation, condition, code)
+        weight = self.mixing.weight.flatten(1)
+        return F.linear(features, weight, self.mixing.bias).softmax(-1)
+
+    def posterior(self, real: Tensor, mask: Tensor, composite: Tensor) -> tuple[Tensor, Tensor]:
+        if self.reconstruction is None:
+            raise RuntimeError(
+                "This SycoNet has no reconstruction branch (the released weights come without "
+                "one), so it cannot encode known composites; use a checkpoint trained with one."
+            )
+        pair = (self._resized(real), self._hard(mask), self._resized(composite))
+        features = self.reconstruction(torch.cat(pair, 1))
+        return self.mean(features), self.log_variance(features)
+
+    def _resized(self, image: Tensor) -> Tensor:
+        image = image.to(self.basis.dtype)
+        if image.shape[2:] == (self.size, self.size):
+            return image
+        return F.interpolate(image, (self.size, self.size), mode="bilinear", antialias=True)
+
+    def _hard(self, mask: Tensor) -> Tensor:
+        # Hard before resizing too: an even 0.5 may come out of it a rounding error below.
+        return (self._resized(mask >= 0.5) >= 0.5).to(self.basis.dtype)
