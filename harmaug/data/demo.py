@@ -1,0 +1,21 @@
+"""The photos that come with the package, for demonstrations and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from harmaug.photos import Photo, read_mask, read_photo
+
+_FOLDER = Path(__file__).with_name("photos")
+
+
+def demo_photos() -> Iterator[tuple[str, Photo, Tensor]]:
+    """The packaged photos, of at most 512 pixels a side: name, photo and foreground mask.
+
+    Author and terms of each stand in ``data/photos/CREDITS.md``.
+    """
+    for path in sorted(_FOLDER.glob("*.jpg")):
+        yield path.stem, read_photo(path), read_mask(path.with_name(f"{path.stem}_mask.png"))
