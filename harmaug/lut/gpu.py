@@ -1,0 +1,153 @@
+"""The LUT composite as Triton kernels, for CUDA tensors.
+
+The floor is memory traffic: a pixel of a float32 image moves 28 bytes through one LUT (12 image,
+4 mask, 12 result) and 12 more for each further LUT. The lookups have to hide behind that:
+
+- One program serves a block of pixels and loops over the n LUTs, so that the image is read and
+  the grid cell and fractions are found once. A grid axis over LUTs would do both n times.
+- Nodes are packed as four floats (r, g, b, 0): 8 gathers of 16 bytes a pixel where planes would
+  cost 24 of 4, for a gather costs at least one tag lookup for each cache line that the 32 pixels
+  of a warp touch. A table of 17^3 nodes is then 79 kB and stays in the L1 cache of every
+  multiprocessor (33^3: 575 kB, in L2); pixels, used once, are marked to leave the caches first.
+- One pixel a thread: planes are read and written coalesced, and a pixel has the same thread in
+  the plane (BLOCK,) as in the gather (BLOCK, 4), so that no value moves between threads.
+- A block where the mask is 0 throughout is only copied.
+
+The backward pass repeats the lookups, which costs less than storing them, and scatters the
+gradient of the LUT with atomics. The pixels of a photo crowd into few cells, where atomics on one
+address queue; so neighbouring blocks add to different copies of the table, summed at the end.
+Float atomics land in any order: the LUT gradient may differ between runs in its last bits. Under
+``torch.use_deterministic_algorithms(True)`` `reference.composite_backward` serves instead.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+from torch import Tensor
+from torch.nn import functional as F
+
+from harmaug.lut import gpu_kernels, reference
+
+_BLOCK = 128
+# One pixel a thread; a + b * c in one instruction, which Triton from 3.10 on leaves to the caller.
+_LAUNCH = {"BLOCK": _BLOCK, "num_warps": _BLOCK // 32, "enable_fp_fusion": True}
+
+
+def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    """As `reference.composite`, for float32, float16, bfloat16 and uint8 images."""
+    batch, _, height, width = image.shape
+    count, size = lut.shape[1], lut.shape[-1]
+    output = image.new_empty((batch, count, 3, height, width))
+    if output.numel() == 0:
+        return output
+    table, table_stride = _pack(lut)
+    rows, columns = _rows(image, mask)
+    blocks = triton.cdiv(columns, _BLOCK)
+    with torch.cuda.device_of(image):  # Triton launches on the current device
+        gpu_kernels.composite[(batch * rows * blocks,)](
+            image,
+            mask,
+            table,
+            output,
+            count,
+            rows,
+            columns,
+            blocks,
+            table_stride,
+            *image.stride(),
+            *_strides(mask),
+            SIZE=size,
+            **_LAUNCH,
+        )
+    return output
+
+
+def composite_backward(
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    need_image: bool,
+    need_mask: bool,
+    need_lut: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `reference.composite_backward`, except that a NaN result passes no gradient on."""
+    need_mask = need_mask and mask is not None
+    if need_lut and torch.are_deterministic_algorithms_enabled():
+        return reference.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
+    batch, _, height, width = image.shape
+    count, size = lut.shape[1], lut.shape[-1]
+    launch = grad.numel() > 0 and (need_image or need_mask or need_lut)
+    fresh = torch.empty if launch else torch.zeros
+    grad_image = grad_mask = grad_table = None
+    if need_image:
+        grad_image = fresh(image.shape, dtype=image.dtype, device=image.device)
+    if need_mask:
+        grad_mask = fresh((batch, 1, height, width), dtype=lut.dtype, device=lut.device)
+    copies = _copies(height * width, size**3)
+    if need_lut:
+        grad_table = lut.new_zeros((copies, batch, count, size**3, 4))
+    if launch:
+        table, table_stride = _pack(lut)
+        rows, columns = _rows(image, mask, grad)
+        blocks = triton.cdiv(columns, _BLOCK)
+        with torch.cuda.device_of(image):
+            gpu_kernels.composite_backward[(batch * rows * blocks,)](
+                grad,
+                image,
+                mask,
+                table,
+                grad_image,
+                grad_mask,
+                grad_table,
+                batch,
+                count,
+                copies,
+                rows,
+                columns,
+                blocks,
+                table_stride,
+                *grad.stride(),
+                *image.stride(),
+                *_strides(mask),
+                SIZE=size,
+                **_LAUNCH,
+            )
+    grad_lut = lut.new_empty(0)
+    if grad_table is not None:
+        planes = grad_table.sum(0)[..., :3].transpose(-1, -2)
+        grad_lut = planes.contiguous().view(lut.shape)
+    return (
+        image.new_empty(0) if grad_image is None else grad_image,
+        lut.new_empty(0) if grad_mask is None else grad_mask,
+        grad_lut,
+    )
+
+
+def _pack(lut: Tensor) -> tuple[Tensor, int]:
+    """Nodes as (B or 1, n, D^3, 4) floats, and how many tables to step from sample to sample."""
+    count, size = lut.shape[1], lut.shape[-1]
+    if size**3 >= 2**31:
+        raise ValueError(f"lut must have at most 1290 nodes an axis on a GPU, got {size}.")
+    shared = lut.stride(0) == 0
+    nodes = (lut[:1] if shared else lut).flatten(3).transpose(-1, -2)
+    return F.pad(nodes, (0, 1)).contiguous(), 0 if shared else count
+
+
+def _copies(pixels: int, nodes: int) -> int:
+    """How many copies of a LUT gradient share the atomics: more for more pixels, within L2."""
+    return max(1, min(16, pixels // 2**16, 2**17 // nodes))
+
+
+def _rows(*planes: Tensor | None) -> tuple[int, int]:
+    """The (rows, columns) to walk: one long row where every tensor's rows follow on each other."""
+    present = [plane for plane in planes if plane is not None]
+    height, width = present[0].shape[-2:]
+    if all(plane.stride(-2) == width * plane.stride(-1) for plane in present):
+        return 1, height * width
+    return height, width
+
+
+def _strides(mask: Tensor | None) -> tuple[int, int, int]:
+    return (0, 0, 0) if mask is None else (mask.stride(0), mask.stride(2), mask.stride(3))
