@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 sources = Path("harmaug/lut/csrc")
-flags = ["/O2", "/std:c11"] if sys.platform == "win32" else ["-std=gnu11", "-O3", "-pthread"]
+flags = ["/O2", "/std:c11"] if sys.platform == "win32" else ["-std=gnu11", "-O3", "-fno-trapping-math", "-pthread"]
 
 setup(
     ext_modules=[

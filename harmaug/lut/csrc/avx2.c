@@ -6,9 +6,146 @@
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx2,fma,f16c")))
-#define NAME(x) avx2_##x
-#include "kernel.h"
+#define WIDTH 8
+typedef __m256 vec;
+typedef __m256 mask;
+
+TARGET static inline vec v_load(const float *from) { return _mm256_loadu_ps(from); }
+TARGET static inline void v_store(float *to, vec value) { _mm256_storeu_ps(to, value); }
+TARGET static inline vec v_splat(float value) { return _mm256_set1_ps(value); }
+TARGET static inline vec v_unit(vec value) /* min and max give their second operand for NaN */
+{
+    return _mm256_min_ps(v_splat(1.0f), _mm256_max_ps(v_splat(0.0f), value));
+}
+TARGET static inline vec v_atmost(vec value, vec limit) { return _mm256_min_ps(value, limit); }
+TARGET static inline vec v_floor(vec value) { return _mm256_floor_ps(value); }
+TARGET static inline mask v_above(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+TARGET static inline mask v_within(vec value)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(value, v_splat(0.0f), _CMP_GE_OQ),
+                         _mm256_cmp_ps(value, v_splat(1.0f), _CMP_LE_OQ));
+}
+TARGET static inline vec v_select(mask which, vec a, vec b) { return _mm256_blendv_ps(b, a, which); }
+TARGET static inline int v_any(mask which) { return _mm256_movemask_ps(which); }
+TARGET static inline void v_store_nodes(int32_t *to, vec nodes)
+{
+    _mm256_storeu_si256((__m256i *)to, _mm256_slli_epi32(_mm256_cvttps_epi32(nodes), 2));
+}
+
 #include "x86.h"
+
+#include "block.h"
+#include "forward.h"
+#include "backward.h"
+
+TARGET static inline vec lerp(vec low, vec high, vec fraction)
+{
+    return _mm256_fmadd_ps(fraction, _mm256_sub_ps(high, low), low);
+}
+
+/* Lanes 0-3 of both, and lanes 4-7 of both: all low red neighbours, and all high ones. */
+#define LOWS(a, b) _mm256_permute2f128_ps(a, b, 0x20)
+#define HIGHS(a, b) _mm256_permute2f128_ps(a, b, 0x31)
+
+/* Four rows [pixel j | pixel j + 4] of (r, g, b, 0) to planes of 8 pixels. */
+TARGET static inline void to_planes(const vec row[4], vec plane[3])
+{
+    const vec rg01 = _mm256_unpacklo_ps(row[0], row[1]), b01 = _mm256_unpackhi_ps(row[0], row[1]);
+    const vec rg23 = _mm256_unpacklo_ps(row[2], row[3]), b23 = _mm256_unpackhi_ps(row[2], row[3]);
+    plane[0] = _mm256_shuffle_ps(rg01, rg23, 0x44);
+    plane[1] = _mm256_shuffle_ps(rg01, rg23, 0xee);
+    plane[2] = _mm256_shuffle_ps(b01, b23, 0x44);
+}
+
+/* [low red | high red] of one pixel, green and blue done. */
+TARGET static inline vec bilinear(const float *node, int64_t row, int64_t plane, float green,
+                                  float blue)
+{
+    const vec b = _mm256_set1_ps(blue);
+    const vec near = lerp(v_load(node), v_load(node + plane), b);
+    const vec far = lerp(v_load(node + row), v_load(node + row + plane), b);
+    return lerp(near, far, _mm256_set1_ps(green));
+}
+
+TARGET static inline void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+                                 vec value[3])
+{
+    const int64_t row = size * NODE, plane = size * row;
+    const int32_t *offset = place->offset + i;
+    const vec red = _mm256_load_ps(place->fraction[0] + i);
+    const float *green = place->fraction[1] + i, *blue = place->fraction[2] + i;
+    vec pairs[4];
+#define PAIR(j)                                                                                 \
+    do {                                                                                        \
+        const vec a = bilinear(table + offset[j], row, plane, green[j], blue[j]);               \
+        const vec b = bilinear(table + offset[j + 4], row, plane, green[j + 4], blue[j + 4]);   \
+        pairs[j] = lerp(LOWS(a, b), HIGHS(a, b), _mm256_permute_ps(red, (j) * 0x55));           \
+    } while (0)
+    PAIR(0);
+    PAIR(1);
+    PAIR(2);
+    PAIR(3);
+#undef PAIR
+    to_planes(pairs, value);
+}
+
+TARGET static inline void lookup_slopes(const float *table, int64_t size, const Place *place,
+                                        int64_t i, vec value[3], vec slope[3][3])
+{
+    const int64_t row = size * NODE, plane = size * row;
+    const vec red = _mm256_load_ps(place->fraction[0] + i);
+    vec cell[8], green_slope[8], blue_slope[8], pairs[4][4];
+    for (int j = 0; j < 8; j++) {
+        const float *node = table + place->offset[i + j];
+        const vec g = v_splat(place->fraction[1][i + j]), b = v_splat(place->fraction[2][i + j]);
+        const vec near_slope = _mm256_sub_ps(v_load(node + plane), v_load(node));
+        const vec far_slope = _mm256_sub_ps(v_load(node + row + plane), v_load(node + row));
+        const vec near = _mm256_fmadd_ps(b, near_slope, v_load(node));
+        const vec far = _mm256_fmadd_ps(b, far_slope, v_load(node + row));
+        green_slope[j] = _mm256_sub_ps(far, near);
+        blue_slope[j] = lerp(near_slope, far_slope, g);
+        cell[j] = _mm256_fmadd_ps(g, green_slope[j], near);
+    }
+#define PAIR(j)                                                                                 \
+    do {                                                                                        \
+        const vec r = _mm256_permute_ps(red, (j) * 0x55), low = LOWS(cell[j], cell[j + 4]);     \
+        pairs[1][j] = _mm256_sub_ps(HIGHS(cell[j], cell[j + 4]), low);                          \
+        pairs[0][j] = _mm256_fmadd_ps(r, pairs[1][j], low);                                     \
+        pairs[2][j] = lerp(LOWS(green_slope[j], green_slope[j + 4]),                            \
+                           HIGHS(green_slope[j], green_slope[j + 4]), r);                       \
+        pairs[3][j] = lerp(LOWS(blue_slope[j], blue_slope[j + 4]),                              \
+                           HIGHS(blue_slope[j], blue_slope[j + 4]), r);                         \
+    } while (0)
+    PAIR(0);
+    PAIR(1);
+    PAIR(2);
+    PAIR(3);
+#undef PAIR
+    to_planes(pairs[0], value);
+    for (int axis = 0; axis < 3; axis++)
+        to_planes(pairs[axis + 1], slope[axis]);
+}
+
+TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
+                           const float *gradient, int64_t count)
+{
+    const int64_t row = (size - 1) * INTERVAL, plane = size * row;
+    for (int64_t i = 0; i < count; i++) {
+        if (!(weight[i] > 0.0f))
+            continue;
+        float *at = sums + interval_offset(place->offset[i], size);
+        const vec g = v_splat(place->fraction[1][i]), b = v_splat(place->fraction[2][i]);
+        const __m128 pixel = _mm_loadu_ps(gradient + NODE * i);
+        const __m128 high = _mm_mul_ps(pixel, _mm_set1_ps(place->fraction[0][i]));
+        const vec both = _mm256_set_m128(high, _mm_sub_ps(pixel, high));
+        const vec far = _mm256_mul_ps(both, g), near = _mm256_sub_ps(both, far);
+        const vec far_blue = _mm256_mul_ps(far, b), near_blue = _mm256_mul_ps(near, b);
+        v_store(at, v_load(at) + _mm256_sub_ps(near, near_blue));
+        v_store(at + row, v_load(at + row) + _mm256_sub_ps(far, far_blue));
+        v_store(at + plane, v_load(at + plane) + near_blue);
+        v_store(at + row + plane, v_load(at + row + plane) + far_blue);
+    }
+}
 
 static int supported(void)
 {
@@ -17,7 +154,7 @@ static int supported(void)
            __builtin_cpu_supports("f16c");
 }
 
-const Kernel harmaug_avx2 = {"avx2", supported, avx2_forward, avx2_backward};
+const Kernel harmaug_avx2 = {"avx2", supported, forward, backward};
 
 #else
 

@@ -54,4 +54,11 @@ void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items
 static inline int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 static inline int64_t sums_floats(int64_t size) { return size * size * (size - 1) * INTERVAL; }
 
+/* Of the interval whose low node lies at `node` (in floats); a line has one interval fewer. */
+static inline int64_t interval_offset(int32_t node, int64_t size)
+{
+    const int32_t number = node / NODE;
+    return (int64_t)(number - number / (int32_t)size) * INTERVAL;
+}
+
 #endif

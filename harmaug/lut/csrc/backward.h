@@ -1,0 +1,173 @@
+/* The backward pass over one image, block by block; included after block.h and `lookup`.
+
+   The including file brings `lookup_slopes`: as lookup, with the slopes along red, green and blue
+   per grid step; `scatter`: adds pixels' gradients (r, g, b, 0) to the sums of their nodes where
+   the weight is above 0; and v_within: 0 <= value <= 1. */
+
+TARGET static inline void lookup_slopes(const float *table, int64_t size, const Place *place,
+                                        int64_t i, vec value[3], vec slope[3][3]);
+TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
+                           const float *gradient, int64_t count);
+
+/* What a block needs beside its pixels, and what is summed over its LUTs. */
+typedef struct {
+    float weight[BLOCK];      /* of the lookup in the blend; 0 too where the pixel is NaN */
+    float gradient[3][BLOCK]; /* of the composite, then of the looked-up values */
+    float direct[3][BLOCK];   /* sum: of the colour beside the lookup */
+    float through[3][BLOCK];  /* sum: through the lookup, per grid step */
+    float alpha[BLOCK];       /* sum: of the mask */
+    float nodes[BLOCK * NODE];
+} Flow;
+
+TARGET static void start_flow(const float *const colour[3], const float *alpha, int64_t count,
+                              Flow *flow)
+{
+    const vec zero = v_splat(0.0f), one = v_splat(1.0f);
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        vec weight = alpha ? v_load(alpha + i) : one;
+        for (int c = 0; c < 3; c++) {
+            const vec colours = v_unit(v_load(colour[c] + i));
+            weight = v_select(v_within(colours), weight, zero);
+            v_store(flow->direct[c] + i, zero);
+            v_store(flow->through[c] + i, zero);
+        }
+        v_store(flow->weight + i, weight);
+        v_store(flow->alpha + i, zero);
+    }
+}
+
+TARGET static inline void add_to(float *sum, vec value) { v_store(sum, v_load(sum) + value); }
+
+/* The way back through blend, clamp and lookup of one LUT. */
+TARGET static void flow_back(const float *table, int64_t size, const Place *place,
+                             const float *const colour[3], int64_t count, int need_slopes,
+                             Flow *flow)
+{
+    const vec zero = v_splat(0.0f), one = v_splat(1.0f);
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        const vec weight = v_load(flow->weight + i);
+        const mask foreground = v_above(weight, zero);
+        vec value[3], slope[3][3], alpha = zero, back[3];
+        if (!v_any(foreground)) {
+            for (int c = 0; c < 3; c++)
+                add_to(flow->direct[c] + i, v_load(flow->gradient[c] + i));
+            continue;
+        }
+        if (need_slopes)
+            lookup_slopes(table, size, place, i, value, slope);
+        else
+            lookup(table, size, place, i, value);
+        for (int c = 0; c < 3; c++) {
+            const vec incoming = v_load(flow->gradient[c] + i);
+            const vec original = v_unit(v_load(colour[c] + i));
+            const vec mixed = (one - weight) * original + weight * value[c];
+            /* The clamp lets nothing back from outside [0, 1]. */
+            const vec open = v_select(v_within(mixed), incoming, zero);
+            add_to(flow->direct[c] + i, v_select(foreground, (one - weight) * open, incoming));
+            alpha = alpha + open * (value[c] - original);
+            back[c] = weight * open;
+            v_store(flow->gradient[c] + i, back[c]);
+        }
+        add_to(flow->alpha + i, v_select(foreground, alpha, zero));
+        for (int axis = 0; axis < 3 && need_slopes; axis++) {
+            const vec sum = back[0] * slope[axis][0] + back[1] * slope[axis][1] +
+                            back[2] * slope[axis][2];
+            add_to(flow->through[axis] + i, v_select(foreground, sum, zero));
+        }
+    }
+}
+
+/* direct becomes the gradient of the image. */
+TARGET static void finish_image(const float *const colour[3], const float *alpha, int64_t size,
+                                int64_t count, Flow *flow)
+{
+    const vec zero = v_splat(0.0f), scale = v_splat((float)(size - 1));
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        const mask foreground = v_above(v_load(flow->weight + i), zero);
+        /* A NaN pixel of the foreground has no gradient. */
+        const mask masked = v_above(alpha ? v_load(alpha + i) : v_splat(1.0f), zero);
+        for (int c = 0; c < 3; c++) {
+            const vec direct = v_load(flow->direct[c] + i);
+            const vec sum = direct + scale * v_load(flow->through[c] + i);
+            const vec clamped = v_select(v_within(v_load(colour[c] + i)), sum, zero);
+            v_store(flow->direct[c] + i, v_select(foreground, clamped,
+                                                  v_select(masked, zero, direct)));
+        }
+    }
+}
+
+TARGET static void interleave(float (*planes)[BLOCK], float *nodes, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        nodes[NODE * i + 0] = planes[0][i];
+        nodes[NODE * i + 1] = planes[1][i];
+        nodes[NODE * i + 2] = planes[2][i];
+        nodes[NODE * i + 3] = 0.0f;
+    }
+}
+
+TARGET static void write_row(const float *floats, const View *view, int64_t offset, int64_t count)
+{
+    Row row;
+    if (view->dtype == FLOAT32)
+        memcpy(&row, floats, sizeof row);
+    else
+        narrow(view->dtype, floats, count, &row);
+    spread(&row, view, offset, count);
+}
+
+TARGET static void backward_block(const Job *job, const float *tables, int64_t image, int64_t row,
+                                  int64_t column, int64_t count, float *sums)
+{
+    const View *from = &job->image, *incoming = &job->result;
+    const int64_t source = image * from->batch + row * from->row + column * from->column;
+    const int need_slopes = job->grad_image.data != 0;
+    Pixels pixels, arriving;
+    Place place;
+    Row raw_mask;
+    float wide_mask[BLOCK];
+    Flow flow;
+
+    const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);
+    read_pixels(from, source, count, &pixels);
+    start_flow(pixels.floats, alpha, padded(count), &flow);
+    const int any = any_above_zero(flow.weight, padded(count));
+    if (any)
+        locate(pixels.floats, job->size, padded(count), &place);
+
+    for (int64_t lut = 0; lut < job->luts; lut++) {
+        read_pixels(incoming, image * incoming->batch + lut * incoming->lut +
+                                  row * incoming->row + column * incoming->column,
+                    count, &arriving);
+        for (int c = 0; c < 3; c++)
+            memcpy(flow.gradient[c], arriving.floats[c], (size_t)padded(count) * sizeof(float));
+        flow_back(tables + lut * table_floats(job->size), job->size, &place, pixels.floats,
+                  padded(count), need_slopes, &flow);
+        if (sums && any) {
+            interleave(flow.gradient, flow.nodes, count);
+            scatter(sums + lut * sums_floats(job->size), job->size, &place, flow.weight,
+                    flow.nodes, count);
+        }
+    }
+
+    if (job->grad_image.data) {
+        const View *to = &job->grad_image;
+        const int64_t target = image * to->batch + row * to->row + column * to->column;
+        finish_image(pixels.floats, alpha, job->size, padded(count), &flow);
+        for (int c = 0; c < 3; c++)
+            write_row(flow.direct[c], to, target + c * to->channel, count);
+    }
+    if (job->grad_mask.data) {
+        const View *to = &job->grad_mask;
+        write_row(flow.alpha, to, image * to->batch + row * to->row + column * to->column, count);
+    }
+}
+
+TARGET static void backward(const Job *job, const float *tables, int64_t image, int64_t begin,
+                            int64_t end, float *sums)
+{
+    for (int64_t count; begin < end; begin += count) {
+        count = block_length(job, begin, end);
+        backward_block(job, tables, image, begin / job->width, begin % job->width, count, sums);
+    }
+}

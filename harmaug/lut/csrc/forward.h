@@ -1,0 +1,94 @@
+/* The forward pass over one image, block by block; included after block.h.
+
+   The including file brings `lookup`: the trilinear values of WIDTH pixels. */
+
+TARGET static inline void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+                                 vec value[3]);
+
+/* Looks a block up in one LUT and blends it under the mask. */
+TARGET static void composite(const float *table, int64_t size, const Place *place,
+                             const float *const colour[3], const float *alpha, int64_t count,
+                             float *const result[3])
+{
+    const vec zero = v_splat(0.0f), one = v_splat(1.0f);
+    vec value[3];
+    if (!alpha) {
+        for (int64_t i = 0; i < count; i += WIDTH) {
+            lookup(table, size, place, i, value);
+            for (int c = 0; c < 3; c++)
+                v_store(result[c] + i, v_unit(value[c]));
+        }
+        return;
+    }
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        const vec weight = v_load(alpha + i);
+        const mask foreground = v_above(weight, zero);
+        if (!v_any(foreground)) {
+            for (int c = 0; c < 3; c++)
+                v_store(result[c] + i, v_load(colour[c] + i));
+            continue;
+        }
+        lookup(table, size, place, i, value);
+        for (int c = 0; c < 3; c++) {
+            const vec original = v_load(colour[c] + i);
+            const vec mixed = (one - weight) * v_unit(original) + weight * value[c];
+            v_store(result[c] + i, v_select(foreground, v_unit(mixed), original));
+        }
+    }
+}
+
+/* Floats in `rows` become elements of the result at `offset`. */
+TARGET static void write_pixels(const View *view, int64_t offset, int64_t count, Row rows[3],
+                                const Pixels *original, const float *alpha)
+{
+    for (int c = 0; c < 3 && view->dtype != FLOAT32; c++) {
+        float wide[BLOCK];
+        memcpy(wide, rows[c].floats, sizeof wide);
+        narrow(view->dtype, wide, count, &rows[c]);
+        /* Signalling NaNs do not survive conversion in hardware; the background does. */
+        const uint16_t *halves = original->elements[c];
+        for (int64_t i = 0; i < count && alpha && view->dtype == FLOAT16; i++)
+            rows[c].halves[i] = alpha[i] > 0.0f ? rows[c].halves[i] : halves[i];
+    }
+    if (interleaved(view) && view->dtype == UINT8)
+        join_bytes(rows, (uint8_t *)view->data + offset, count);
+    else
+        for (int c = 0; c < 3; c++)
+            spread(&rows[c], view, offset + c * view->channel, count);
+}
+
+TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
+                                 int64_t column, int64_t count)
+{
+    const View *from = &job->image, *to = &job->result;
+    const int64_t source = image * from->batch + row * from->row + column * from->column;
+    const int64_t target = image * to->batch + row * to->row + column * to->column;
+    Pixels pixels;
+    Place place;
+    Row raw_mask, rows[3];
+    float wide_mask[BLOCK];
+
+    const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);
+    read_pixels(from, source, count, &pixels);
+    if (!alpha || any_above_zero(alpha, padded(count)))
+        locate(pixels.floats, job->size, padded(count), &place);
+    for (int64_t lut = 0; lut < job->luts; lut++) {
+        const int64_t offset = target + lut * to->lut;
+        float *result[3];
+        for (int c = 0; c < 3; c++)
+            result[c] = floats_for(to, offset + c * to->channel, count, &rows[c]);
+        composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
+                  padded(count), result);
+        if (result[0] == rows[0].floats)
+            write_pixels(to, offset, count, rows, &pixels, alpha);
+    }
+}
+
+TARGET static void forward(const Job *job, const float *tables, int64_t image, int64_t begin,
+                           int64_t end)
+{
+    for (int64_t count; begin < end; begin += count) {
+        count = block_length(job, begin, end);
+        forward_block(job, tables, image, begin / job->width, begin % job->width, count);
+    }
+}
