@@ -66,20 +66,10 @@ def resize(planes):
     return torch.from_numpy(np.stack([np.asarray(band) for band in small]))
 
 
-def soft_disc(height, width):
-    """(1, H, W): a mask whose hard form, resized, has no pixel at the threshold of 0.5 itself."""
-    across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)[:, None]
-    for radius in torch.linspace(0.5, 0.9, 100):
-        mask = ((radius - torch.hypot(across - 0.13, down + 0.07)) * 20 + 0.5).clamp(0, 1)[None]
-        if (resize((mask >= 0.5).float()) - 0.5).abs().min() > 1e-5:
-            return mask
-    raise AssertionError(f"no disc without ties at {height}x{width}")
-
-
 def published_weights(state, real, mask, latent):
     """Mixing weights (B, K) for one latent each: (B, 3, H, W), (B, 1, H, W), (B, Z)."""
     small = torch.stack([resize(image) for image in real])
-    hard = torch.stack([resize(image) for image in (mask >= 0.5).float()]) >= 0.5
+    hard = torch.stack([resize(image) for image in mask]) >= 0.5 - 1e-4  # a half, but for rounding
 
     def with_latent(x):
         planes = latent[:, :, None, None] * torch.ones(1, 1, *x.shape[2:])
@@ -123,12 +113,12 @@ def test_a_converted_net_computes_the_published_algebra(tmp_path, seed):
     net = convert(tmp_path / "Er.pth", tmp_path / "LUTs.pth")
     height, width = SIZES[seed % len(SIZES)]
     batch = 1 + (2 * seed + 1) % 5
-    if NETS <= 3 and height * width > 1e6:
-        batch = 1
     torch.manual_seed(seed)
     real = torch.rand(batch, 3, height, width)
     real[:, :, 0] = 1
-    mask = soft_disc(height, width).expand(batch, 1, -1, -1)
+    across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)[:, None]
+    disc = ((0.7 - torch.hypot(across - 0.13, down + 0.07)) * 20 + 0.5).clamp(0, 1)
+    mask = (disc if seed % 2 else disc.round()).expand(batch, 1, -1, -1)
     latent = torch.randn(batch, 2, 32)
 
     found = net.mixing_weights(net.condition(real, mask), latent)

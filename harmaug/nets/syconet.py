@@ -22,7 +22,7 @@ _HALVINGS = 5  # of the trunk: input size 256 -> 8
 
 
 class SycoNet(Generator):
-    """The published net: 3,299,796 parameters and a basis of 294,780 values.
+    """The published net: a generation branch of 3,299,796 parameters over 294,780 LUT values.
 
     Photo and mask are resized to ``size`` x ``size`` (bilinear, antialiased, aspect not kept) and
     the mask is made hard at 0.5, for the encoder alone; the LUT it decides on is applied to the
@@ -107,5 +107,5 @@ class SycoNet(Generator):
         return F.interpolate(image, (self.size, self.size), mode="bilinear", antialias=True)
 
     def _hard(self, mask: Tensor) -> Tensor:
-        # Hard before resizing too: an even 0.5 may come out of it a rounding error below.
-        return (self._resized(mask >= 0.5) >= 0.5).to(self.basis.dtype)
+        # Resizing by powers of two makes many an even half; its rounding must not decide.
+        return (self._resized(mask) >= 0.5 - 1e-4).to(self.basis.dtype)
