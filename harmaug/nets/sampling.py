@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from harmaug.nets.trunk import SLOPE, Block, Trunk
 
-# Latents that go through the trunk together, which bounds memory (about 25 MB each at 256x256).
+# Latents that go through the trunk together, which bounds memory (about 20 MB each at 256x256).
 _AT_ONCE = 32
 
 # A kernel of 3 taps, then the mean of two neighbours: 4 taps, stride 2.
