@@ -8,28 +8,36 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _PAPER, _INK = (238, 238, 238), (32, 32, 32)  # neutral, so as not to tint what is judged on it
-_GAP = 8
+_GAP, _FONT_SIZE = 8, 15
 
 
-def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], cell: int = 240) -> Image.Image:
-    """Lay pictures out in rows, scaled down to one width, with captions beneath.
+def thumbnail(pixels: np.ndarray, side: int = 240) -> Image.Image:
+    """A picture scaled down, never up, to fit a square of ``side`` pixels.
 
     Args:
-        rows: captions and pictures, each picture (H, W, 3) or (H, W) uint8; a row may be shorter
-            than others.
-        cell: width of a column in pixels; no picture becomes wider or higher, none is enlarged.
+        pixels: (H, W, 3) or (H, W), uint8 or uint16.
+    """
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image.convert("RGB")
+
+
+def contact_sheet(rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Image:
+    """Lay pictures out in rows and columns at their own size, with captions beneath.
+
+    Args:
+        rows: captions and pictures; a row may be shorter than others.
     """
     if not rows or not all(rows):
         raise ValueError("a contact sheet needs at least one row and no empty row.")
-    font = ImageFont.load_default(size=max(11, cell // 16))
-    caption_height = sum(font.getmetrics()) if isinstance(font, ImageFont.FreeTypeFont) else 14
-    thumbnails = [
-        [(caption, _thumbnail(picture, cell)) for caption, picture in row] for row in rows
-    ]
-    heights = [max(picture.height for _, picture in row) for row in thumbnails]
+    font = ImageFont.load_default(_FONT_SIZE)
+    caption_height = round(font.getbbox("Ágjp|")[3]) + 3
+    heights = [max(picture.height for _, picture in row) for row in rows]
     widths = [
-        max(row[column][1].width for row in thumbnails if column < len(row))
-        for column in range(max(map(len, thumbnails)))
+        max(row[column][1].width for row in rows if column < len(row))
+        for column in range(max(map(len, rows)))
     ]
     size = (
         _GAP + sum(width + _GAP for width in widths),
@@ -38,7 +46,7 @@ def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], cell: int = 
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
     top = _GAP
-    for row, height in zip(thumbnails, heights, strict=True):
+    for row, height in zip(rows, heights, strict=True):
         left = _GAP
         for (caption, picture), width in zip(row, widths, strict=False):
             sheet.paste(picture, (left, top))
@@ -46,12 +54,6 @@ def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], cell: int = 
             left += width + _GAP
         top += height + caption_height + _GAP
     return sheet
-
-
-def _thumbnail(picture: np.ndarray, cell: int) -> Image.Image:
-    image = Image.fromarray(picture).convert("RGB")
-    image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
-    return image
 
 
 def _fitted(caption: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

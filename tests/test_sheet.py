@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import ImageChops
+from PIL import Image, ImageChops
 
-from harmaug.sheet import contact_sheet
-
-
-def plain(height, width, *colour):
-    return np.full((height, width, len(colour) or 1), colour or 0, np.uint8)
-
+from harmaug.sheet import contact_sheet, thumbnail
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -22,33 +17,33 @@ def bounds(sheet, colour):
     return int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
 
 
-def test_pictures_stand_in_their_row_and_column_at_their_aspect():
-    sheet = contact_sheet(
-        [
-            [("a", plain(400, 800, 9, 9, 9)), ("b", plain(400, 800, *RED))],
-            [("c", plain(800, 400, *BLUE))],
-        ],
-        cell=200,
-    )
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((400, 800, 3), (240, 120)), ((800, 400), (120, 240)), ((30, 40, 3), (40, 30))],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_thumbnails_keep_aspect_and_brightness_and_are_never_enlarged(shape, size, dtype):
+    picture = thumbnail(np.full(shape, np.iinfo(dtype).max // 3, dtype))
+    assert (picture.mode, picture.size) == ("RGB", size)
+    assert picture.getextrema() == ((85, 85),) * 3
+
+
+def test_pictures_stand_in_their_row_and_column_at_their_own_size():
+    black, red, blue = (Image.new("RGB", (200, 100), c) for c in ("black", RED, BLUE))
+    sheet = contact_sheet([[("a", black), ("b", red)], [("c", blue)]])
     left, top, right, bottom = bounds(sheet, RED)
     assert (right - left, bottom - top) == (200, 100)
-    assert left > 200
     blue_left, blue_top, blue_right, blue_bottom = bounds(sheet, BLUE)
-    assert (blue_right - blue_left, blue_bottom - blue_top) == (100, 200)
+    assert (blue_right - blue_left, blue_bottom - blue_top) == (200, 100)
     assert blue_top > bottom
     assert blue_right < left
 
 
-def test_small_pictures_are_not_enlarged_and_grey_ones_are_taken():
-    sheet = contact_sheet([[("mask", np.zeros((30, 40), np.uint8))]], cell=200)
-    assert sheet.mode == "RGB"
-    assert sheet.width < 100
-
-
 def test_captions_are_drawn_and_cut_to_the_column():
     def ink(caption):
-        blank = contact_sheet([[("", plain(100, 200, *RED))]])
-        drawn = contact_sheet([[(caption, plain(100, 200, *RED))]])
+        blank, drawn = (
+            contact_sheet([[(text, Image.new("RGB", (200, 100), RED))]]) for text in ("", caption)
+        )
         assert drawn.size == blank.size
         return ImageChops.difference(drawn, blank).getbbox()
 

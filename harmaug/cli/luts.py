@@ -1,0 +1,70 @@
+"""``harmaug luts``: the LUT basis of a checkpoint as files and as one picture."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harmaug.cli.arguments import Commands, add_command, add_output, check_absent, load_augmenter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_COLUMNS = 6
+
+
+def register(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "luts",
+        "write the LUT basis of a checkpoint as .cube files and a picture",
+        "  harmaug luts unified -o basis",
+        "The picture shows a photo and a colour chart through each LUT.",
+    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="its name, or the path of one")
+    add_output(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    import numpy as np
+    import torch
+
+    from harmaug.atomic import atomic_write
+    from harmaug.data.demo import demo_photos
+    from harmaug.lut import apply_lut
+    from harmaug.lut.files import write_cube
+    from harmaug.sheet import contact_sheet, thumbnail
+
+    basis = load_augmenter(options.checkpoint).basis.detach().cpu()
+    digits = len(str(len(basis)))
+    paths = [options.output / f"lut_{k:0{digits}d}.cube" for k in range(1, len(basis) + 1)]
+    sheet = options.output / "luts.png"
+    check_absent([*paths, sheet], options.force)
+
+    photo = next(photo for name, photo, _ in demo_photos() if name == "astronaut")
+    picture = np.asarray(thumbnail(photo.pixels, 200))
+    picture = np.concatenate((picture, _chart(60, picture.shape[1])))
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)
+    cells = [("unchanged", thumbnail(picture, 260))]
+    options.output.mkdir(parents=True, exist_ok=True)
+    for path, lut in zip(paths, basis, strict=True):
+        write_cube(path, lut, title=path.stem)
+        cells.append((path.stem, thumbnail(apply_lut(pixels, lut).permute(1, 2, 0).numpy(), 260)))
+    rows = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
+    with atomic_write(sheet) as temporary:
+        contact_sheet(rows).save(temporary)
+    print(f"Wrote {len(basis)} LUTs to {options.output}, and {sheet}.")
+
+
+def _chart(height: int, width: int) -> np.ndarray:
+    """Every hue from white through the full colour to black, above a ramp of greys."""
+    import numpy as np
+
+    hue = np.linspace(0, 6, width, endpoint=False)[:, None] + np.array([0, 4, 2])
+    colour = (np.abs(hue % 6 - 3) - 1).clip(0, 1)
+    level = np.linspace(0, 2, height - height // 5)[:, None, None]
+    chart = np.where(level < 1, 1 - level * (1 - colour), (2 - level) * colour)
+    ramp = np.linspace(0, 1, width)[:, None].repeat(3, axis=1)
+    ramp = np.broadcast_to(ramp, (height // 5, width, 3))
+    return (np.concatenate((chart, ramp)) * 255).round().astype(np.uint8)
