@@ -1,1 +1,8 @@
-"""x"""
+"""Ways to bring synthetic composites into a host codebase's training."""
+
+from harmaug.adapters.batch import AugmentBatch
+from harmaug.adapters.fields import Fields
+from harmaug.adapters.loader import AugmentCollate, AugmentedLoader
+from harmaug.adapters.sample import SampleTransform
+
+__all__ = ["AugmentBatch", "AugmentCollate", "AugmentedLoader", "Fields", "SampleTransform"]

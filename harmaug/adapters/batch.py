@@ -1,0 +1,237 @@
+"""AugmentBatch: replace composites in a collated batch by synthetic ones, consistently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmaug.adapters import append
+from harmaug.adapters.containers import Path, describe, is_sequence, map_tensors, rebuild
+from harmaug.adapters.fields import Fields
+from harmaug.adapters.recolour import (
+    Augmenter,
+    as_mask,
+    check_real,
+    decide,
+    move,
+    recolour,
+    rows_of,
+    write,
+)
+from harmaug.adapters.streams import WorkerStream
+from harmaug.spaces import Space
+
+Groups = list[tuple[Augmenter, list[int]]]
+"""Which augmenter serves which samples of the batch."""
+
+
+class AugmentBatch:
+    """Replaces composites of a batch by synthetic ones of the same photos.
+
+    Called on a batch, it returns one of the same keys, order, types and sizes in which only the
+    composite, the further views and what follows the composite differ. The batch given is never
+    written to. It is no ``nn.Module``: stored on a model, it stays out of the model's state dict,
+    parameters and DDP.
+
+    Args:
+        augment: the augmenter, or several by name, one a domain.
+        fields: how the batch is laid out.
+        p: probability, for each sample, that it gets a synthetic composite. Keep some original
+            ones (p < 1): their edges carry JPEG and anti-aliasing that synthetic ones lack.
+        mode: "replace" the composites in place, or "append" the samples with synthetic
+            composites to the batch, which so grows by p on average.
+        route: with several augmenters, a callable that takes the batch and returns the
+            augmenter's name for each sample (or one for all); None leaves a sample alone.
+        seed: draw from a stream of its own; None draws from torch's global generator.
+        strength, candidates: as for `SycoNetAugment.augment`.
+        device: move every tensor of the batch there first; None leaves them where they are.
+            Either way the augmenter works on its own device.
+    """
+
+    def __init__(
+        self,
+        augment: Augmenter | Mapping[str, Augmenter],
+        fields: Fields,
+        p: float = 0.5,
+        mode: str = "replace",
+        *,
+        route: Callable[[Any], Any] | None = None,
+        seed: int | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        if not isinstance(fields, Fields):
+            raise TypeError(
+                f"fields must be Fields(...) or Fields.preset(...), got {type(fields).__name__}."
+            )
+        if fields.per_sample:
+            raise ValueError(
+                "these fields are those of one sample, because the host derives more from its "
+                "composite before batching; use SampleTransform in the dataset."
+            )
+        if mode not in ("replace", "append"):
+            raise ValueError(f"mode must be 'replace' or 'append', got {mode!r}.")
+        if mode == "append" and fields.bound:
+            raise ValueError(
+                "mode='append' grows the batch, but the fields say that the host's batch size is "
+                "bound; use mode='replace', or 'interleave' with AugmentedLoader."
+            )
+        check_probability(p)
+        check_augmenters(augment, route)
+        self.augment, self.fields, self.p, self.mode = augment, fields, p, mode
+        self.route, self.device = route, device
+        self.options = {"strength": strength, "candidates": candidates}
+        self.stream = WorkerStream(seed)
+
+    def to(self, device: torch.device | str) -> AugmentBatch:
+        """Move the augmenters to a device; returns self."""
+        for augment in (
+            self.augment.values() if isinstance(self.augment, Mapping) else [self.augment]
+        ):
+            augment.to(device)  # type: ignore[attr-defined]
+        return self
+
+    def __call__(self, batch: Any) -> Any:
+        """The batch with synthetic composites, drawn as the constructor says."""
+        return self.draw(batch, self.stream.generator())
+
+    @torch.no_grad()
+    def draw(
+        self, batch: Any, generator: torch.Generator | None, *, everything: bool = False
+    ) -> Any:
+        """As a call, from this generator; ``everything`` replaces every composite in place."""
+        if self.device is not None:
+            target = torch.device(self.device)
+            batch = map_tensors(batch, lambda tensor: move(tensor, target))
+        size = self._size(batch)
+        drawn = (torch.rand(size, generator=generator) < self.p).tolist()
+        groups = self._groups(batch, [True] * size if everything else drawn, size)
+        if self.mode == "replace" or everything:
+            return self._replace(batch, groups, size, generator)
+        rows = sorted(row for _, group in groups for row in group)
+        if not rows:
+            return batch
+        taken = append.take(batch, rows, size)
+        renamed = [(augment, [rows.index(row) for row in group]) for augment, group in groups]
+        return append.join(batch, self._replace(taken, renamed, len(rows), generator), size)
+
+    def _size(self, batch: Any) -> int:
+        path = Path.of(self.fields.real)
+        real = path.get(batch)
+        if not isinstance(real, Tensor) or real.ndim != 4 or real.shape[1] != 3:
+            raise ValueError(
+                f"field {path} must be the real photos as a tensor (B, 3, H, W), "
+                f"got {describe(real)}."
+            )
+        return len(real)
+
+    def _groups(self, batch: Any, drawn: list[bool], size: int) -> Groups:
+        """Samples to replace, by the augmenter that serves them."""
+        if self.fields.where is not None:
+            allowed = torch.as_tensor(self.fields.where(batch)).bool().flatten().tolist()
+            _check_length("where", allowed, size)
+            drawn = [a and b for a, b in zip(drawn, allowed, strict=True)]
+        rows = [row for row in range(size) if drawn[row]]
+        if not isinstance(self.augment, Mapping):
+            return [(self.augment, rows)] if rows else []
+        assert self.route is not None
+        names = self.route(batch)
+        names = [names] * size if names is None or isinstance(names, str) else list(names)
+        _check_length("route", names, size)
+        return [
+            (pick_augmenter(self.augment, name), group)
+            for name in sorted({names[row] for row in rows} - {None})
+            if (group := [row for row in rows if names[row] == name])
+        ]
+
+    def _replace(
+        self, batch: Any, groups: Groups, size: int, generator: torch.Generator | None
+    ) -> Any:
+        views = self.fields.all_views()
+        space = Space.of(self.fields.space)  # type: ignore[arg-type]
+        layouts = [
+            (view.composite.get(batch), view.real.get(batch), view.mask_of(batch)) for view in views
+        ]
+        composites = [composite for composite, _, _ in layouts]
+        _, real, mask = layouts[0]
+        check_real(real, space, f"field {views[0].real}")
+        mask = as_mask(mask, real)
+        copies = [(path, path.get(batch)) for path in map(Path.of, self.fields.copies)]
+        derived = [
+            (path := Path.of(spec), path.get(batch), function)
+            for spec, function in self.fields.derive.items()
+        ]
+        for augment, rows in groups:
+            photos, masks = rows_of(real, rows), rows_of(mask, rows)
+            decision = decide(augment, photos, masks, space, generator=generator, **self.options)
+            for place, (_, photo, alpha) in enumerate(layouts):
+                try:
+                    composites[place] = recolour(
+                        composites[place], photo, alpha, rows, size, decision
+                    )
+                except (TypeError, ValueError) as error:
+                    raise type(error)(f"field {views[place].composite}: {error}") from error
+        changed = [row for _, rows in groups for row in rows]
+        if not changed:
+            return batch
+        for view, composite in zip(views, composites, strict=True):
+            batch = view.composite.put(batch, composite)
+        for path, old in copies:
+            batch = path.put(batch, _follow(old, changed, composites[0], path))
+        for path, old, function in derived:
+            batch = path.put(batch, _follow(old, changed, function(batch), path))
+        return batch
+
+
+def check_probability(p: float) -> None:
+    """Raise unless p is a probability."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must lie in [0, 1], got {p!r}.")
+
+
+def check_augmenters(augment: Any, route: Any) -> None:
+    """Raise unless this is an augmenter, or augmenters by name and the callable that picks."""
+    several = isinstance(augment, Mapping)
+    for one in augment.values() if several else [augment]:
+        if not (hasattr(one, "sample") and hasattr(one, "apply")):
+            raise TypeError(
+                f"augment must be a SycoNetAugment, got {type(one).__name__}; "
+                "load one with SycoNetAugment.from_pretrained(name)."
+            )
+    if several != (route is not None):
+        raise ValueError(
+            "route picks among several augmenters: give augment={name: augmenter, ...} together "
+            "with route=callable, or one augmenter and no route."
+        )
+
+
+def pick_augmenter(augmenters: Mapping[str, Augmenter], name: Any) -> Augmenter:
+    """The augmenter of that name; raise and list the names where there is none."""
+    if name not in augmenters:
+        raise KeyError(f"route returned {name!r}; the augmenters are {', '.join(augmenters)}.")
+    return augmenters[name]
+
+
+def _check_length(name: str, values: Sequence[Any], size: int) -> None:
+    if len(values) != size:
+        raise ValueError(
+            f"{name} must return one value for each of the {size} samples, got {len(values)}."
+        )
+
+
+def _follow(old: Any, rows: Sequence[int], new: Any, path: Path) -> Any:
+    """``old`` with the rows of ``new``: samples that kept their composite keep this too."""
+    if isinstance(old, Tensor) and isinstance(new, Tensor) and old.shape == new.shape:
+        return write(old, rows, new[torch.as_tensor(rows, device=new.device)])
+    if is_sequence(old) and is_sequence(new) and len(old) == len(new):
+        items = list(old)
+        for row in rows:
+            items[row] = new[row]
+        return rebuild(old, items)
+    raise ValueError(
+        f"field {path} follows the composite, so it must stay {describe(old)}, got {describe(new)}."
+    )

@@ -1,0 +1,163 @@
+"""Batches as trees: read and replace values by path, copying every container on the way.
+
+A batch is nested dicts, lists and tuples (named ones and subclasses too) with tensors, strings or
+anything else as leaves. Nothing here writes into what it was given.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Path(NamedTuple):
+    """Where a value lies in a batch: keys and indices, then perhaps a slice of its channels."""
+
+    keys: tuple[Any, ...]
+    channels: slice | None = None
+
+    @classmethod
+    def of(cls, spec: PathLike) -> Path:
+        """The path for ``"comp"``, ``2``, ``("views", 0)``, ``"inputs[:3]"`` or ``(0, slice(3))``.
+
+        A string is a dict key that may end in a channel slice; an integer is an index (or an
+        integer key); a tuple goes down step by step, its parts taken as they are, and may end in
+        a slice of channels.
+        """
+        if isinstance(spec, Path):
+            return spec
+        if isinstance(spec, str) and spec.endswith("]") and ":" in spec:
+            key, _, bounds = spec[:-1].rpartition("[")
+            try:
+                start, stop = (int(bound) if bound.strip() else None for bound in bounds.split(":"))
+            except ValueError:
+                raise ValueError(
+                    f"a channel slice is written 'key[start:stop]', got {spec!r}."
+                ) from None
+            return cls((key,), slice(start, stop))
+        if isinstance(spec, (str, int)):
+            return cls((spec,))
+        if isinstance(spec, tuple) and spec:
+            if isinstance(spec[-1], slice):
+                return cls(spec[:-1], spec[-1])
+            return cls(spec)
+        raise TypeError(
+            "a field must be a dict key, an index, a tuple of these, or one of them with a "
+            f"channel slice ('inputs[:3]', (0, slice(3))), got {spec!r}."
+        )
+
+    def __str__(self) -> str:
+        steps = "".join(f"[{key!r}]" for key in self.keys)
+        if self.channels is None:
+            return steps
+        bounds = ("" if b is None else str(b) for b in (self.channels.start, self.channels.stop))
+        return f"{steps}[..., {':'.join(bounds)}, :, :]"
+
+    def get(self, batch: Any) -> Any:
+        """The value at this path; raise and list what is there where it is missing."""
+        value = batch
+        for key in self.keys:
+            try:
+                if isinstance(value, (str, bytes, Tensor)):
+                    raise TypeError
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
+                kind = IndexError if isinstance(value, Sequence) else KeyError
+                raise kind(f"no field {self} here; there is {describe(batch)}") from None
+        if self.channels is None:
+            return value
+        if not isinstance(value, Tensor) or value.ndim < 3:
+            raise TypeError(
+                f"field {self} slices channels, so it must be a tensor (..., C, H, W), "
+                f"got {describe(value)}"
+            )
+        return value[..., self.channels, :, :]
+
+    def holds(self, batch: Any) -> bool:
+        """Whether there is a value at this path."""
+        try:
+            self.get(batch)
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
+
+    def put(self, batch: Any, value: Any) -> Any:
+        """A batch with ``value`` at this path, sharing everything else with the one given."""
+        return self._put(batch, self.keys, value)
+
+    def _put(self, node: Any, keys: tuple[Any, ...], value: Any) -> Any:
+        if keys:
+            absent = isinstance(node, Mapping) and keys[0] not in node
+            below = None if absent else node[keys[0]]
+            return with_item(node, keys[0], self._put(below, keys[1:], value))
+        if self.channels is None:
+            return value
+        whole = clone(node)
+        whole[..., self.channels, :, :] = value
+        return whole
+
+
+PathLike = str | int | tuple[Any, ...] | Path
+
+
+def with_item(container: Any, key: Any, value: Any) -> Any:
+    """A shallow copy of a container with one item set, of the same type."""
+    if isinstance(container, (Mapping, list)):
+        changed: Any = copy.copy(container)
+        changed[key] = value
+        return changed
+    items = list(container)
+    items[key] = value
+    return rebuild(container, items)
+
+
+def rebuild(like: Any, items: Sequence[Any]) -> Any:
+    """A list, tuple or named tuple of the type of ``like`` with other items."""
+    if hasattr(like, "_fields"):  # a named tuple
+        return like._make(items)
+    return type(like)(items)
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether a value is a list or a tuple, named or not."""
+    return isinstance(value, (list, tuple))
+
+
+def clone(tensor: Tensor) -> Tensor:
+    """A copy of the same type and strides, in pinned memory where the original is."""
+    if tensor.is_pinned():
+        pinned = torch.empty_like(tensor, pin_memory=True).copy_(tensor)
+        return pinned.as_subclass(type(tensor))
+    return tensor.clone()
+
+
+def map_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """The tree with every tensor replaced; containers are copied, other leaves kept."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, MutableMapping):
+        changed = copy.copy(tree)
+        for key in tree:
+            changed[key] = map_tensors(tree[key], function)
+        return changed
+    if is_sequence(tree):
+        return rebuild(tree, [map_tensors(item, function) for item in tree])
+    return tree
+
+
+def describe(value: Any) -> str:
+    """What a batch holds, in one line: keys, types and shapes."""
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {describe(item)}" for key, item in value.items()) + "}"
+    if is_sequence(value):
+        shown = ", ".join(describe(item) for item in value[:4])
+        return f"{type(value).__name__}({shown}{', ...' if len(value) > 4 else ''})"
+    if hasattr(value, "shape"):
+        return f"{type(value).__name__} {tuple(value.shape)}"
+    return type(value).__name__

@@ -1,0 +1,110 @@
+"""Fields: how a harmonization codebase lays out composite, real and mask in its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from harmaug.adapters.containers import Path, PathLike
+from harmaug.spaces import SPACES, Space, SpaceLike
+
+MaskField = PathLike | Callable[[Any], Any]
+
+
+class View(NamedTuple):
+    """One view of the samples: where its composite, real and mask lie."""
+
+    composite: Path
+    real: Path
+    mask: Path | Callable[[Any], Any]
+
+    @classmethod
+    def of(cls, composite: PathLike, real: PathLike, mask: MaskField) -> View:
+        """The view with these fields; a mask may be a callable that computes it."""
+        mask = mask if callable(mask) else Path.of(mask)
+        return cls(Path.of(composite), Path.of(real), mask)
+
+    def mask_of(self, batch: Any) -> Any:
+        """The mask, read at its path or computed from the batch."""
+        return self.mask.get(batch) if isinstance(self.mask, Path) else self.mask(batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fields:
+    """Where a host codebase keeps composite, real and mask, and what must follow the composite.
+
+    A field is named by a dict key ``"comp"``, an index ``0``, a path ``(512, "comp")``, or any of
+    these with a slice of channels: ``"inputs[:3]"``, ``(0, slice(3))``.
+
+    Attributes:
+        composite: what the harmonizer is trained to mend; replaced.
+        real: the ground truth; only read.
+        mask: 1 = foreground, soft edges kept; or a callable that computes it from the batch.
+        space: how the RGB values are scaled: "unit", "pm1", "imagenet" or ``(mean, std)``.
+        views: further ``(composite, real, mask)`` of the same sample (other sizes, other frames:
+            tensors or lists of tensors); they take the same LUT.
+        copies: fields that repeat the composite and follow it.
+        derive: fields computed from the composite: for each, a callable that takes the batch with
+            its new composite and returns the field's new value.
+        bound: the host relies on the batch size it configured, so that ``mode="append"`` is
+            refused.
+        where: a callable that takes the batch and returns which of its samples may take a
+            synthetic composite, bool (B,); None for all.
+        per_sample: these are the fields of one sample before batching, for `SampleTransform`.
+    """
+
+    composite: PathLike
+    real: PathLike
+    mask: MaskField
+    space: SpaceLike | None = None
+    views: Sequence[tuple[PathLike, PathLike, MaskField]] = ()
+    copies: Sequence[PathLike] = ()
+    derive: Mapping[Any, Callable[[Any], Any]] = field(default_factory=dict)
+    bound: bool = False
+    where: Callable[[Any], Any] | None = None
+    per_sample: bool = False
+
+    def __post_init__(self) -> None:
+        if self.space is None:
+            raise TypeError(
+                f"space must be declared, one of {', '.join(map(repr, SPACES))} or (mean, std): "
+                "how your loader scales RGB values; it is never guessed."
+            )
+        Space.of(self.space)
+        for name in ("copies", "views"):
+            if isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a sequence, got {getattr(self, name)!r}.")
+        self.all_views()
+        for path in (*self.copies, *self.derive):
+            Path.of(path)
+
+    def all_views(self) -> list[View]:
+        """The main view first, then the further ones."""
+        try:
+            further = [View.of(*paths) for paths in self.views]
+        except TypeError as error:
+            raise TypeError(
+                f"each view must be (composite, real, mask), got {self.views!r}: {error}"
+            ) from None
+        return [View.of(self.composite, self.real, self.mask), *further]
+
+    @classmethod
+    def preset(cls, host: str, **changes: Any) -> Fields:
+        """The fields of a known codebase, by name; keyword arguments replace attributes.
+
+        Args:
+            host: one of `Fields.presets()`, for example "dovenet", "issam" or "pctnet-cnn".
+        """
+        from harmaug.adapters.presets import PRESETS
+
+        if host not in PRESETS:
+            raise ValueError(f"host must be one of {', '.join(PRESETS)}, got {host!r}.")
+        return cls(**{**PRESETS[host], **changes})
+
+    @classmethod
+    def presets(cls) -> tuple[str, ...]:
+        """Names of the known codebases."""
+        from harmaug.adapters.presets import PRESETS
+
+        return tuple(PRESETS)

@@ -1,0 +1,157 @@
+"""AugmentedLoader and AugmentCollate: synthetic composites for a host's training batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import default_collate
+
+from harmaug.adapters.batch import AugmentBatch
+from harmaug.adapters.fields import Fields
+from harmaug.adapters.recolour import Augmenter
+from harmaug.adapters.streams import fold, rank
+
+
+class AugmentedLoader:
+    """Wraps any iterable of batches and replaces composites by synthetic ones.
+
+    It runs in the process that iterates, on the augmenter's device, and hands everything else
+    through: ``len``, ``.sampler``, ``.dataset``, ``.batch_sampler`` and every other attribute are
+    those of the wrapped loader. Wrap the training loader only.
+
+    Args:
+        loader: a DataLoader or any other iterable of batches.
+        augment: the augmenter, or several by name, one a domain.
+        fields: how a batch is laid out: ``Fields(...)`` or ``Fields.preset(host)``.
+        p: share of synthetic composites; in the mode "replace" and "append", the probability for
+            each sample.
+        mode: "replace": each composite becomes synthetic with probability p. "append": each
+            sample comes once more, with a synthetic composite, with probability p. "interleave":
+            a share p of the batches, evenly spread, is followed by its synthetic twin; ``len``
+            grows by as much.
+        seed: draw from a stream of its own, one for each rank and epoch (`set_epoch`, or counted
+            from 0); None draws from torch's global generator.
+        route, strength, candidates, device: as for `AugmentBatch`.
+    """
+
+    def __init__(
+        self,
+        loader: Iterable[Any],
+        augment: Augmenter | Mapping[str, Augmenter],
+        fields: Fields,
+        p: float = 0.5,
+        mode: str = "replace",
+        *,
+        route: Callable[[Any], Any] | None = None,
+        seed: int | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        if not isinstance(loader, Iterable):
+            raise TypeError(f"loader must be an iterable of batches, got {type(loader).__name__}.")
+        if mode not in ("replace", "interleave", "append"):
+            raise ValueError(f"mode must be 'replace', 'interleave' or 'append', got {mode!r}.")
+        # Names of its own begin with an underscore: all others belong to the wrapped loader.
+        self._loader = loader
+        self._interleaved = mode == "interleave"
+        self._batch = AugmentBatch(
+            augment,
+            fields,
+            p,
+            "replace" if self._interleaved else mode,
+            route=route,
+            seed=seed,
+            strength=strength,
+            candidates=candidates,
+            device=device,
+        )
+        self._epoch = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        batches = iter(self._loader)  # here, not at the first batch: workers start as they would
+        seed = self._batch.stream.seed
+        generator = None if seed is None else fold(seed, rank(), self._epoch)
+        self._epoch += 1
+        return self._augmented(batches, generator)
+
+    def _augmented(
+        self, batches: Iterator[Any], generator: torch.Generator | None
+    ) -> Iterator[Any]:
+        for count, batch in enumerate(batches):
+            if not self._interleaved:
+                yield self._batch.draw(batch, generator)
+                continue
+            yield batch
+            if self._twins(count + 1) > self._twins(count):
+                yield self._batch.draw(batch, generator, everything=True)
+
+    def _twins(self, batches: int) -> int:
+        """How many of so many batches are followed by a synthetic twin."""
+        return int(batches * self._batch.p + 1e-9)  # 3 * (1 / 3) is one, whatever rounding says
+
+    def __len__(self) -> int:
+        length = len(self._loader)  # type: ignore[arg-type]
+        return length + self._twins(length) if self._interleaved else length
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the seeded stream and of the wrapped loader or its sampler."""
+        self._epoch = epoch
+        for inner in (self._loader, getattr(self._loader, "sampler", None)):
+            hook = getattr(inner, "set_epoch", None)
+            if hook is not None:
+                hook(epoch)
+                return
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_loader" or name.startswith("__"):  # not there yet while being unpickled
+            raise AttributeError(name)
+        return getattr(self._loader, name)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._loader!r}, p={self._batch.p})"
+
+
+class AugmentCollate:
+    """A collate function that also replaces composites, so that workers do it, on the CPU.
+
+    Args:
+        augment: the augmenter, on the CPU, or several by name, one a domain.
+        fields: how a collated batch is laid out.
+        p: probability, for each sample, that it gets a synthetic composite.
+        mode: "replace" or "append", as for `AugmentedLoader`.
+        collate_fn: how the host collates samples into a batch.
+        seed: draw from a stream of its own, one for each rank, worker and epoch; None draws from
+            torch's global generator, which DataLoader seeds for each worker and epoch.
+        route, strength, candidates: as for `AugmentBatch`.
+    """
+
+    def __init__(
+        self,
+        augment: Augmenter | Mapping[str, Augmenter],
+        fields: Fields,
+        p: float = 0.5,
+        mode: str = "replace",
+        *,
+        collate_fn: Callable[[list[Any]], Any] = default_collate,
+        route: Callable[[Any], Any] | None = None,
+        seed: int | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+    ) -> None:
+        self.collate_fn = collate_fn
+        self.batch = AugmentBatch(
+            augment,
+            fields,
+            p,
+            mode,
+            route=route,
+            seed=seed,
+            strength=strength,
+            candidates=candidates,
+        )
+
+    def __call__(self, samples: list[Any]) -> Any:
+        return self.batch(self.collate_fn(samples))
