@@ -185,10 +185,11 @@ def test_training_uses_the_statistics_of_the_batch_and_eval_leaves_them_alone():
 def test_a_step_of_training_reaches_every_parameter_of_both_branches():
     net = small().train()
     real, mask, _ = inputs(4)
-    mean, log_variance = net.posterior(real, mask, real.flip(1))
+    condition = net.condition(real, mask)
+    mean, log_variance = net.posterior(condition, net.change(real, mask, real.flip(1)))
     assert mean.shape == log_variance.shape == (4, 5)
     code = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-    weights = net.decode(net.condition(real, mask), code[:, None])
+    weights = net.decode(condition, code[:, None])
     (torch.einsum("bnk,kcijl->bncijl", weights, net.basis).square().sum() + mean.sum()).backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name

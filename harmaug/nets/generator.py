@@ -51,11 +51,12 @@ class Prior(nn.Module):
 
 
 class Generator(nn.Module):
-    """Base of the nets: a LUT basis, a prior, and three methods that a net fills in.
+    """Base of the nets: a LUT basis, a prior, and the methods that a net fills in.
 
     Images are (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1], at any size: a net resizes
     them itself to what it was trained on. `condition` is computed once a photo and serves any
-    number of latents.
+    number of latents. Neither it nor `change` holds anything learnt, so that a training computes
+    them once a pair.
 
     Attributes:
         latent_dim: Z.
@@ -81,7 +82,11 @@ class Generator(nn.Module):
         """Mixing weights (B, n, K), convex, from (B, ...) and codes (B, n, Z)."""
         raise NotImplementedError
 
-    def posterior(self, real: Tensor, mask: Tensor, composite: Tensor) -> tuple[Tensor, Tensor]:
+    def change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
+        """What the reconstruction branch takes from a known composite: (B, ...)."""
+        raise NotImplementedError
+
+    def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance, (B, Z) each, of the code of a known composite."""
         raise NotImplementedError
 
@@ -91,4 +96,5 @@ class Generator(nn.Module):
 
     def encode(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
         """The mean latent (B, Z) of known composites."""
-        return self.prior.inverse(self.posterior(real, mask, composite)[0])
+        mean, _ = self.posterior(self.condition(real, mask), self.change(real, mask, composite))
+        return self.prior.inverse(mean)

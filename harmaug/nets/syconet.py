@@ -90,14 +90,17 @@ class SycoNet(Generator):
         weight = self.mixing.weight.flatten(1)
         return F.linear(features, weight, self.mixing.bias).softmax(-1)
 
-    def posterior(self, real: Tensor, mask: Tensor, composite: Tensor) -> tuple[Tensor, Tensor]:
+    def change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
+        """The composite as the reconstruction branch sees it, (B, 3, size, size)."""
+        return self._resized(composite)
+
+    def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
         if self.reconstruction is None:
             raise RuntimeError(
                 "This SycoNet has no reconstruction branch (the released weights come without "
                 "one), so it cannot encode known composites; use a checkpoint trained with one."
             )
-        pair = (self._resized(real), self._hard(mask), self._resized(composite))
-        features = self.reconstruction(torch.cat(pair, 1))
+        features = self.reconstruction(torch.cat((condition, change), 1))
         return self.mean(features), self.log_variance(features)
 
     def _resized(self, image: Tensor) -> Tensor:

@@ -1,0 +1,243 @@
+"""Recipes: hand-made ways to turn a photo and a mask into a composite.
+
+Each imitates how one kind of dataset is made, and is what SycoNet learns from where true composites
+are scarce. A recipe is a callable on a batch,
+
+    composite = recipe(real, mask, generator)
+
+with ``real`` (B, 3, H, W) in [0, 1], ``mask`` (B, 1, H, W) in [0, 1] and a ``torch.Generator`` on
+the CPU. The background is untouched. Draws that would clip much of the foreground are pulled back
+towards the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from harmaug.data import colour
+from harmaug.lut import apply_lut
+
+
+class Recipe(Protocol):
+    """A way to make composites; see the module's docstring."""
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        """Composites (B, 3, H, W) of photos (B, 3, H, W) under masks (B, 1, H, W)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ColourTransfer:
+    """The foreground takes the colours of another photo's foreground, as in HCOCO and HFlickr.
+
+    Three methods take turns: mean and deviation in Lab (Reinhard et al., 2001), mean and covariance
+    in RGB (Pitie and Kokaram, 2007), histograms per channel. The reference is the next photo
+    of the batch, so a batch needs at least two.
+
+    Attributes:
+        amount: range of the share of the transfer that is blended in. A full transfer from
+            an arbitrary photo is far stronger than the datasets' (median fMSE 3115 against 741).
+    """
+
+    amount: tuple[float, float] = (0.25, 0.75)
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        if len(real) < 2:
+            raise ValueError("ColourTransfer needs a batch of at least 2 photos, got 1.")
+        method = torch.randint(3, (len(real),), generator=generator)
+        moved = torch.empty_like(real)
+        for index, transfer in enumerate(
+            (_transfer_in_lab, colour.transfer_covariance, colour.match_histograms)
+        ):
+            rows = (method == index).nonzero().flatten().to(real.device)
+            following = (rows + 1) % len(real)
+            moved[rows] = transfer(real[rows], mask[rows], real[following], mask[following])
+        amount = _uniform(*self.amount, real, generator)
+        return paste(real, mask, torch.lerp(real, moved.nan_to_num(), amount))
+
+
+@dataclass(frozen=True)
+class Retouch:
+    """The foreground is retouched like a photographer would, as in HAdobe5k.
+
+    White balance, a creative look, exposure, tone, contrast and saturation, each with its own
+    probability and strength.
+
+    Attributes:
+        looks: (L, 3, D, D, D) LUTs, or None.
+        white_balance: (M, 9, 3) polynomials (`colour.map_white_balance`), or None.
+        strength: scales every range; 1 gives the median strength of HAdobe5k's composites.
+    """
+
+    looks: Tensor | None = None
+    white_balance: Tensor | None = None
+    strength: float = 1.0
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        moved, s = real, self.strength
+        if self.white_balance is not None:
+            maps = self.white_balance[_pick(self.white_balance, real, generator)].to(real)
+            amount = _uniform(0.3, 1.0, real, generator) * _coin(0.4, real, generator) * s
+            moved = torch.lerp(moved, colour.map_white_balance(moved, maps), amount)
+        if self.looks is not None:
+            looks = self.looks[_pick(self.looks, real, generator)].to(real)
+            amount = _uniform(0.3, 1.0, real, generator) * _coin(0.4, real, generator) * s
+            moved = torch.lerp(moved, apply_lut(moved.clamp(0, 1), looks), amount)
+        moved = _tone(moved, mask, s, generator)
+        return paste(real, mask, moved)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Hand-made random filters, as harmonizers without learnt augmentation use them.
+
+    Temperature, brightness, contrast, saturation, highlights and shadows, each drawn uniformly
+    from ``[-range, range]``; ranges as in Harmonizer (Ke et al., 2022).
+
+    Attributes:
+        strength: scales every range.
+    """
+
+    strength: float = 1.0
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        def draw(limit: float) -> Tensor:
+            return _uniform(-limit * self.strength, limit * self.strength, real, generator)
+
+        temperature = draw(0.3)
+        gains = torch.cat((1 + temperature, torch.ones_like(temperature), 1 - temperature), 1)
+        moved = real * gains
+        moved = moved * (1 + draw(0.5))
+        middle = colour.foreground_moments(moved, mask)[0].mean(1).view(-1, 1, 1, 1)
+        moved = middle + (moved - middle) * (1 + draw(0.5))
+        grey = colour.luminance(moved)
+        moved = grey + (moved - grey) * (1 + draw(0.6))
+        grey = colour.luminance(moved).clamp(0, 1)
+        moved = moved + draw(0.4) * grey**2 * 0.5 + draw(0.4) * (1 - grey) ** 2 * 0.5
+        return paste(real, mask, moved)
+
+
+@dataclass(frozen=True)
+class Illuminant:
+    """The foreground is moved to another light by measured polynomials, as in ccHarmony.
+
+    Attributes:
+        to_standard: (N, 3, 11) polynomials from a scene's light to a standard one.
+        from_standard: (N, 3, 11) polynomials back (`colour.map_illuminant`).
+    """
+
+    to_standard: Tensor
+    from_standard: Tensor
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        moved, settled = real, torch.zeros(len(real), dtype=torch.bool, device=real.device)
+        for _ in range(4):  # some pairs of lights extrapolate wildly: draw again
+            source = self.to_standard[_pick(self.to_standard, real, generator)].to(real)
+            target = self.from_standard[_pick(self.from_standard, real, generator)].to(real)
+            drawn = colour.map_illuminant(colour.map_illuminant(real, source).clamp(0, 1), target)
+            tame = clipped_fraction(drawn, real, mask) < 0.05
+            moved = torch.where((tame & ~settled).view(-1, 1, 1, 1), drawn, moved)
+            settled |= tame
+            if settled.all():
+                break
+        return paste(real, mask, moved)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Each photo of a batch gets one of several recipes.
+
+    Attributes:
+        parts: recipe -> how often, any positive numbers.
+    """
+
+    parts: Sequence[tuple[Recipe, float]]
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        shares = torch.tensor([share for _, share in self.parts], dtype=torch.float64)
+        chosen = torch.multinomial(shares, len(real), replacement=True, generator=generator)
+        composite = real.clone()
+        for index, (recipe, _) in enumerate(self.parts):
+            rows = (chosen == index).nonzero().flatten().to(real.device)
+            if len(rows) == 1:  # transfer wants company: a photo more as its reference
+                rows = torch.stack((rows[0], (rows[0] + 1) % len(real)))
+                composite[rows[0]] = recipe(real[rows], mask[rows], generator)[0]
+            elif len(rows):
+                composite[rows] = recipe(real[rows], mask[rows], generator)
+        return composite
+
+
+def paste(real: Tensor, mask: Tensor, moved: Tensor, limit: float = 0.15) -> Tensor:
+    """Blend a recoloured photo in under the mask, halving changes that clip too much.
+
+    Args:
+        real: (B, 3, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1].
+        moved: (B, 3, H, W), any real values.
+        limit: largest fraction of foreground pixels that may newly leave [0, 1].
+    """
+    for _ in range(4):
+        wild = clipped_fraction(moved, real, mask) > limit
+        if not wild.any():
+            break
+        moved = torch.where(wild.view(-1, 1, 1, 1), (moved + real) / 2, moved)
+    blended = real + mask * (moved.clamp(0, 1) - real)
+    return torch.where(mask > 0, blended, real)
+
+
+def clipped_fraction(moved: Tensor, real: Tensor, mask: Tensor) -> Tensor:
+    """Fraction (B,) of the foreground that leaves [0, 1] where the photo was inside."""
+
+    def outside(image: Tensor) -> Tensor:
+        return ((image < -0.01) | (image > 1.01)).any(1, keepdim=True)
+
+    lost = (outside(moved) & ~outside(real)) * mask
+    return lost.sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)
+
+
+def _transfer_in_lab(
+    image: Tensor, mask: Tensor, reference: Tensor, reference_mask: Tensor
+) -> Tensor:
+    from kornia.color import lab_to_rgb, rgb_to_lab  # not at import: kornia loads slowly
+
+    lab, reference_lab = rgb_to_lab(image), rgb_to_lab(reference)
+    return lab_to_rgb(colour.transfer_statistics(lab, mask, reference_lab, reference_mask), False)
+
+
+def _tone(image: Tensor, mask: Tensor, strength: float, generator: Generator | None) -> Tensor:
+    """Exposure, gamma, contrast and saturation, drawn per photo."""
+
+    def draw(deviation: float) -> Tensor:
+        return _normal(deviation * strength, image, generator)
+
+    moved = image.clamp(0, 1).clamp_min(1e-4)
+    moved = moved.pow(draw(0.35).exp())
+    moved = moved * draw(0.12).exp()
+    middle = colour.foreground_moments(moved, mask)[0].mean(1).view(-1, 1, 1, 1)
+    moved = middle + (moved - middle) * draw(0.15).exp()
+    grey = colour.luminance(moved)
+    moved = grey + (moved - grey) * draw(0.2).exp()
+    return moved * torch.cat([draw(0.05).exp() for _ in range(3)], 1)
+
+
+def _normal(deviation: float, like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randn(len(like), 1, 1, 1, generator=generator).to(like) * deviation
+
+
+def _uniform(low: float, high: float, like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.rand(len(like), 1, 1, 1, generator=generator).to(like) * (high - low) + low
+
+
+def _coin(chance: float, like: Tensor, generator: Generator | None) -> Tensor:
+    return (torch.rand(len(like), 1, 1, 1, generator=generator) < chance).to(like)
+
+
+def _pick(table: Tensor, like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randint(len(table), (len(like),), generator=generator)

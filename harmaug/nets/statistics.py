@@ -1,0 +1,122 @@
+"""Colour statistics of foreground and background: all that the small net knows of a picture."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+BINS = 8
+REGION_SIZE = 12 + 3 * BINS  # moments in RGB and Lab, histograms
+PHOTO_SIZE = 2 * REGION_SIZE + 1  # foreground, background, foreground fraction
+CHANGE_BINS = 6
+CHANGE_SIZE = 3 * CHANGE_BINS + 3 * 27  # per luminance bin, displacement at 27 anchor colours
+
+
+def thumbnail(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Area-average a region's colours without letting the rest bleed in.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1], the region.
+        size: longest side of the result; smaller pictures are left as they are.
+
+    Returns:
+        colours (B, 3, h*w), the region's mean within each cell, and its share of the cell,
+        weights (B, 1, h*w).
+    """
+    height, width = image.shape[2:]
+    shrink = max(height, width) / size
+    if shrink > 1:
+        target = (max(round(height / shrink), 1), max(round(width / shrink), 1))
+        share = F.adaptive_avg_pool2d(mask, target)
+        image = F.adaptive_avg_pool2d(image * mask, target) / share.clamp_min(1e-6)
+        mask = share
+    return image.flatten(2), mask.flatten(2)
+
+
+def describe_photo(real: Tensor, mask: Tensor, size: int) -> Tensor:
+    """Statistics (B, 73) of a photo's foreground and background.
+
+    Args:
+        real: (B, 3, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1].
+        size: longest side of the thumbnail they are taken from.
+    """
+    regions = [describe_region(*thumbnail(real, part, size)) for part in (mask, 1 - mask)]
+    fraction = mask.mean((2, 3)).clamp_min(1e-4).log() / math.log(1e4)
+    return torch.cat([*regions, fraction], 1)
+
+
+def describe_region(colours: Tensor, weights: Tensor) -> Tensor:
+    """Mean and deviation in RGB and Lab and soft histograms, (B, 36).
+
+    Args:
+        colours: (B, 3, P) in [0, 1].
+        weights: (B, 1, P), non-negative; where all are 0 every statistic is 0.
+    """
+    share = weights / weights.sum(2, keepdim=True).clamp_min(1e-6)
+    values = torch.cat((colours, _lab(colours)), 1)
+    mean = (values * share).sum(2)
+    deviation = ((values - mean.unsqueeze(2)).square() * share).sum(2).clamp_min(1e-8).sqrt()
+    return torch.cat((mean, deviation, _histogram(colours, share, BINS).flatten(1)), 1)
+
+
+def describe_change(colours: Tensor, changed: Tensor, weights: Tensor) -> Tensor:
+    """How a foreground's colours moved, (B, 99).
+
+    The mean displacement within each of 6 luminance bins, and the displacement at a 3 x 3 x 3 grid
+    of anchor colours by the ridge regression on ten quadratic terms that explains the change best.
+
+    Args:
+        colours: (B, 3, P) in [0, 1], the photo's.
+        changed: (B, 3, P) in [0, 1], the composite's, at the same places.
+        weights: (B, 1, P), non-negative.
+    """
+    share = weights / weights.sum(2, keepdim=True).clamp_min(1e-6)
+    moved = changed - colours
+    membership = _membership(colours.mean(1, keepdim=True), CHANGE_BINS) * share.unsqueeze(1)
+    membership = membership.squeeze(2)  # (B, bins, P)
+    mass = membership.sum(2, keepdim=True)
+    binned = membership @ moved.mT / (mass + 0.01)
+
+    terms = _quadratic(colours)  # (B, 10, P)
+    weighted = terms * share
+    ridge = 1e-3 * torch.eye(terms.shape[1], dtype=terms.dtype, device=terms.device)
+    fit = torch.linalg.solve(weighted @ terms.mT + ridge, weighted @ moved.mT)  # (B, 10, 3)
+    node = torch.tensor((0.15, 0.5, 0.85), dtype=terms.dtype, device=terms.device)
+    anchors = torch.cartesian_prod(node, node, node).mT.unsqueeze(0)
+    at_anchors = _quadratic(anchors).mT @ fit
+    return torch.cat((binned.flatten(1), at_anchors.flatten(1)), 1)
+
+
+def _quadratic(colours: Tensor) -> Tensor:
+    r, g, b = colours.unbind(1)
+    one = torch.ones_like(r)
+    return torch.stack((one, r, g, b, r * r, g * g, b * b, r * g, r * b, g * b), 1)
+
+
+def _histogram(values: Tensor, share: Tensor, bins: int) -> Tensor:
+    """Histograms (B, C, bins); a value between two bin centres counts for both, linearly."""
+    position = values.clamp(0, 1) * (bins - 1)
+    low = position.detach().floor().clamp(max=bins - 2)
+    upper = (position - low) * share
+    index = low.long()
+    histogram = values.new_zeros(*values.shape[:2], bins)
+    return histogram.scatter_add(2, index, share - upper).scatter_add(2, index + 1, upper)
+
+
+def _membership(values: Tensor, bins: int) -> Tensor:
+    """How far each value belongs to each bin centre, (B, bins, C, P); sums to 1 over bins."""
+    centre = torch.arange(bins, dtype=values.dtype, device=values.device).view(1, -1, 1, 1)
+    position = values.clamp(0, 1).unsqueeze(1) * (bins - 1)
+    return (1 - (position - centre).abs()).clamp_min(0)
+
+
+def _lab(colours: Tensor) -> Tensor:
+    """CIE Lab, scaled to about [0, 1] for L and [-1, 1] for a and b."""
+    from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
+
+    return rgb_to_lab(colours.unsqueeze(-1)).squeeze(-1) / 100
