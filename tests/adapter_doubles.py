@@ -91,7 +91,7 @@ def disc(*size: int, soft: bool = True) -> Tensor:
 
 
 def strong_composite(real: Tensor, mask: Tensor) -> Tensor:
-    """What a dataset's own composite could be: the foreground darkened, JPEG-like noise all over."""
+    """What a dataset's own composite could be: a darker foreground, and noise all over."""
     noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(9)) * 0.01
     return (real * (1 - 0.6 * mask) * 0.99 + noise).clamp(0, 1)
 
@@ -305,6 +305,7 @@ class Photos(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         real, mask = torch.full((3, 8, 8), 0.5), torch.ones(1, 8, 8)
         sample = {"images": real * 0.9, "masks": mask, "target_images": real, "index": index}
+        sample["thumb"] = sample["images"]
         if self.transform is not None:
             sample = self.transform(sample)
         return {**sample, "worker": os.getpid()}
