@@ -1,0 +1,311 @@
+"""SycoNetAugment: the object a user holds, from photo and mask to composites."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harmaug.checkpoints import open_checkpoint, save_checkpoint
+from harmaug.lut import apply_lut, composite_lut, identity_lut, mix_luts
+from harmaug.lut.ops import check_image, check_mask
+from harmaug.nets import Generator
+from harmaug.nets.statistics import thumbnail
+from harmaug.spaces import Space, SpaceLike
+
+
+class SycoNetAugment(nn.Module):
+    """Learnt augmentation for image harmonization: recolours foregrounds into composites.
+
+    The net is frozen and stays in eval. It is not registered as a submodule, so an augmenter stored
+    on a host model adds nothing to the host's parameters, state dict or DistributedDataParallel; it
+    still follows the host to another device. It computes in float32 whatever the host's dtype.
+
+    Everywhere below: ``real`` (B, 3, H, W) or (3, H, W), floating point, in the value space
+    ``space`` ("unit" [0, 1], "pm1" [-1, 1], "imagenet", or ``(mean, std)``); ``mask`` (B, 1, H, W),
+    (B, H, W), (1, H, W) or (H, W), bool or floating point in [0, 1], 1 is foreground. Without
+    the batch axis on ``real`` the result has none either.
+
+    Args:
+        net: a trained generator; `from_pretrained` reads one.
+        card: what is known of it.
+        checkpoint: the name or path that would load it again.
+    """
+
+    net: Generator
+
+    def __init__(
+        self, net: Generator, card: dict[str, Any] | None = None, checkpoint: str | None = None
+    ) -> None:
+        super().__init__()
+        self.card = dict(card or {})
+        self.checkpoint = checkpoint
+        # Past nn.Module's registration, see above.
+        object.__setattr__(self, "net", net.float().eval().requires_grad_(False))
+        self.training = False
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike[str] = "unified", device: torch.device | str | None = None
+    ) -> SycoNetAugment:
+        """Load a checkpoint by packaged name, ``.safetensors`` file or folder.
+
+        Args:
+            name: see `harmaug.list_checkpoints` for the packaged ones.
+            device: where to put it; the CPU if not given.
+        """
+        net, card = open_checkpoint(name)
+        return cls(net.to(device or "cpu"), card, os.fspath(name))
+
+    def save_pretrained(self, path: str | os.PathLike[str]) -> Path:
+        """Write weights and card to a folder or ``.safetensors`` file that `from_pretrained` reads."""
+        return save_checkpoint(path, self.net, self.card)
+
+    def forward(
+        self, real: Tensor, mask: Tensor, *, space: SpaceLike = "unit", **options: Any
+    ) -> Tensor:
+        """One composite a photo: (B, 3, H, W) in the space, dtype and device of ``real``.
+
+        ``options`` are those of `augment`, except ``n``.
+        """
+        return self.augment(real, mask, 1, space=space, **options).squeeze(-4)
+
+    def augment(
+        self,
+        real: Tensor,
+        mask: Tensor,
+        n: int = 1,
+        *,
+        space: SpaceLike = "unit",
+        latent: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+    ) -> Tensor:
+        """n composites a photo, each with another latent: (B, n, 3, H, W).
+
+        Args:
+            real: see the class.
+            mask: see the class.
+            n: composites a photo.
+            space: value space of ``real`` and of the result.
+            latent: (B, n, Z) instead of drawing from N(0, I).
+            generator: draws the latents; torch's global generator if not given.
+            strength: 0 leaves the photo as it is, 1 takes the sampled LUT, between interpolates.
+            candidates: sample that many latents, at least n, and keep the n composites whose
+                foreground differs most from the background.
+        """
+        luts = self.sample(
+            real,
+            mask,
+            n,
+            space=space,
+            latent=latent,
+            generator=generator,
+            strength=strength,
+            candidates=candidates,
+        )
+        return self._recolour(luts, real, mask, Space.of(space))
+
+    def sample(
+        self,
+        real: Tensor,
+        mask: Tensor,
+        n: int = 1,
+        *,
+        space: SpaceLike = "unit",
+        latent: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+    ) -> Tensor:
+        """The LUTs of n composites a photo, (B, n, 3, D, D, D), to `apply` to any of its views.
+
+        Arguments are those of `augment`.
+        """
+        photo, alpha = self._unit(real, mask, Space.of(space))
+        if latent is None:
+            latent = self._draw(len(photo), n, candidates, generator)
+        elif candidates is not None:
+            raise ValueError("give latent or candidates, not both: a given latent is not drawn.")
+        latent = self._fitting(latent, real, len(photo), n if candidates is None else candidates)
+
+        seen = alpha.flatten(1).any(1)  # an empty mask recolours nothing: spare it the encoder
+        luts = identity_lut(self.basis.shape[-1], device=self.device).expand(
+            *latent.shape[:2], *self.basis.shape[1:]
+        )
+        if seen.all():
+            luts = self._decide(photo, alpha, latent)
+        elif seen.any():
+            luts = luts.clone()
+            luts[seen] = self._decide(photo[seen], alpha[seen], latent[seen])
+        if candidates is not None:
+            luts = _hardest(luts, photo, alpha, n)
+        if strength != 1:
+            neutral = identity_lut(luts.shape[-1], dtype=luts.dtype, device=luts.device)
+            luts = neutral + float(strength) * (luts - neutral)
+        return luts if real.ndim == 4 else luts[0]
+
+    def apply(  # type: ignore[override]
+        self,
+        luts: Tensor | Callable[[nn.Module], None],
+        real: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        space: SpaceLike = "unit",
+    ) -> Tensor | SycoNetAugment:
+        """Recolour the foreground by sampled LUTs; any view or size of the photo they are for.
+
+        Args:
+            luts: (B, 3, D, D, D), or (B, n, 3, D, D, D) for n results a photo.
+            real: see the class.
+            mask: see the class.
+            space: value space of ``real`` and of the result.
+
+        Returns:
+            (B, 3, H, W) or (B, n, 3, H, W); outside the mask the very bits of ``real``.
+        """
+        if real is None and callable(luts) and not isinstance(luts, Tensor):
+            # A host that initialises its weights calls nn.Module.apply(fn) on every child.
+            return super().apply(luts)
+        if real is None or mask is None or callable(luts) and not isinstance(luts, Tensor):
+            raise TypeError("apply takes luts, real and mask.")
+        self._unit(real, mask, Space.of(space))
+        return self._recolour(luts, real, mask, Space.of(space))
+
+    def encode(
+        self, real: Tensor, mask: Tensor, composite: Tensor, *, space: SpaceLike = "unit"
+    ) -> Tensor:
+        """The mean latent of known composites, (B, Z).
+
+        Args:
+            real: see the class.
+            mask: see the class.
+            composite: the shape and space of ``real``.
+            space: value space of both.
+        """
+        space = Space.of(space)
+        photo, alpha = self._unit(real, mask, space)
+        if composite.shape != real.shape:
+            raise ValueError(
+                f"composite must have the shape of real, {tuple(real.shape)}, "
+                f"got {tuple(composite.shape)}."
+            )
+        known, _ = self._unit(composite, mask, space, "composite")
+        with torch.autocast(photo.device.type, enabled=False):
+            latent = self.net.encode(photo, alpha, known)
+        return latent if real.ndim == 4 else latent[0]
+
+    @property
+    def basis(self) -> Tensor:
+        """The LUTs that are mixed, (K, 3, D, D, D)."""
+        return self.net.basis.detach()
+
+    @property
+    def latent_dim(self) -> int:
+        """Z."""
+        return self.net.latent_dim
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net is; inputs must be there too."""
+        return self.net.basis.device
+
+    def train(self, mode: bool = True) -> SycoNetAugment:
+        """Does nothing: the net is frozen, in eval."""
+        return self
+
+    def extra_repr(self) -> str:
+        return f"checkpoint={self.checkpoint!r}, Z={self.latent_dim}, K={len(self.basis)}"
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SycoNetAugment:
+        # How nn.Module moves and casts: the device is followed, the dtype is not.
+        self.net.to(fn(torch.empty(0, device=self.device)).device)
+        return self
+
+    def _unit(
+        self, real: Tensor, mask: Tensor, space: Space, name: str = "real"
+    ) -> tuple[Tensor, Tensor]:
+        """Checked inputs as float32 (B, 3, H, W) in [0, 1] and (B, 1, H, W) in [0, 1]."""
+        photo = check_image(real, name)
+        if not real.is_floating_point():
+            raise TypeError(f"{name} must be floating point, got {real.dtype}; divide by 255.")
+        if photo.device != self.device:
+            raise ValueError(
+                f"{name} is on {photo.device} but the augmenter is on {self.device}; "
+                f"move one of them, for example aug.to({str(photo.device)!r})."
+            )
+        alpha = check_mask(mask, photo).float()
+        if alpha.numel():
+            low, high = (value.item() for value in alpha.detach().aminmax())
+            if not (low >= 0 and high <= 1):
+                raise ValueError(f"mask must be in [0, 1], got values from {low:g} to {high:g}.")
+        photo = space.decode(photo.float())
+        space.check(photo, name)
+        return photo.clamp(0, 1), alpha
+
+    def _draw(
+        self, batch: int, n: int, candidates: int | None, generator: torch.Generator | None
+    ) -> Tensor:
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}.")
+        if candidates is not None and candidates < n:
+            raise ValueError(f"candidates must be at least n = {n}, got {candidates}.")
+        # On the generator's own device, else the CPU: the same seed, the same latents everywhere.
+        device = "cpu" if generator is None else generator.device
+        shape = (batch, candidates or n, self.latent_dim)
+        return torch.randn(shape, generator=generator, device=device)
+
+    def _fitting(self, latent: Tensor, real: Tensor, batch: int, count: int) -> Tensor:
+        given = latent.unsqueeze(0) if real.ndim == 3 and latent.ndim == 2 else latent
+        if given.ndim != 3 or given.shape[0] != batch or given.shape[2] != self.latent_dim:
+            raise ValueError(
+                f"latent must be (B, n, Z) with B = {batch} and Z = {self.latent_dim}, "
+                f"got {tuple(latent.shape)}."
+            )
+        return given.to(self.device, torch.float32)
+
+    def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor) -> Tensor:
+        with torch.autocast(photo.device.type, enabled=False):
+            condition = self.net.condition(photo, alpha)
+            return mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
+
+    def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
+        photo, alpha = check_image(real), check_mask(mask, check_image(real))
+        if real.ndim == 3:
+            luts = luts.unsqueeze(0)
+        if luts.shape[0] != len(photo) or luts.ndim not in (5, 6):
+            raise ValueError(
+                f"luts must be (B, 3, D, D, D) or (B, n, 3, D, D, D) with B = {len(photo)}, "
+                f"got {tuple(luts.shape)}."
+            )
+        result = composite_lut(space.decode(photo), alpha, luts)
+        if space.name != "unit":
+            # Decoding and encoding round: outside the mask take real itself.
+            many = luts.ndim == 6
+            inside, source = (t.unsqueeze(1) if many else t for t in (alpha > 0, photo))
+            result = torch.where(inside, space.encode(result), source)
+        return result if real.ndim == 4 else result[0]
+
+
+def _hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
+    """The n of m LUTs (B, m, 3, D, D, D) whose foreground differs most from the background.
+
+    The difference is the distance in Lab between the mean colours of the two.
+    """
+    from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
+
+    colours, weights = thumbnail(photo, alpha, 64)
+    moved = apply_lut(colours.unsqueeze(2), luts)  # (B, m, 3, 1, P)
+    share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).view(len(luts), 1, 1, 1, -1)
+    around, outside = thumbnail(photo, 1 - alpha, 64)
+    outside = outside / outside.sum(2, keepdim=True).clamp_min(1e-6)
+    foreground = (rgb_to_lab(moved) * share).sum((3, 4))
+    background = (rgb_to_lab(around.unsqueeze(2)).squeeze(2) * outside).sum(2)
+    mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
+    order = mismatch.topk(n, dim=1).indices
+    return luts[torch.arange(len(luts), device=luts.device).unsqueeze(1), order]
