@@ -287,6 +287,12 @@ class TestWritePhoto:
             assert image.info["icc_profile"] == SRGB
             assert image.getexif()[0x010F] == "Camera"
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_any_memory_layout_is_written(self, tmp_path, dtype):
+        pixels = noise(3, 13, 11, dtype=dtype).transpose(2, 1, 0)[::-1]
+        write_photo(tmp_path / "a.png", Photo(pixels))
+        assert np.array_equal(read_photo(tmp_path / "a.png").pixels, pixels)
+
     def test_jpeg_quality(self, tmp_path):
         photo = Photo(noise(32, 32, 3), None, SRGB, exif(make="Camera"))
         for quality in (30, 95):
