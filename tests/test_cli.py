@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+import harmaug
 from harmaug.cli import main
 from harmaug.lut import identity_lut
 from harmaug.lut.files import read_cube
@@ -28,12 +29,11 @@ class FakeAugmenter:
             raise ValueError(f"no checkpoint {name!r}; known are: unified.")
         return cls()
 
-    def sample(self, real, mask, n=1, *, generator=None):
+    def sample(self, real, mask, n=1, *, generator=None, strength=1.0):
         assert real.dtype == torch.float32
-        assert real.shape == (1, 3, *mask.shape[2:])
-        assert mask.shape[:2] == (1, 1)
+        assert real.shape == (3, *mask.shape)
         gain = torch.rand(n, 3, 1, 1, 1, generator=generator)
-        return (identity_lut(5) * gain + 0.2).unsqueeze(0)
+        return identity_lut(5).lerp(identity_lut(5) * gain + 0.2, strength)
 
 
 @pytest.fixture(autouse=True)
@@ -265,6 +265,48 @@ class TestLuts:
     def test_an_unknown_checkpoint(self, tmp_path, capsys):
         refused(capsys, main(["luts", "none", "-o", str(tmp_path / "out")]), "'none'", "unified")
         assert not (tmp_path / "out").exists()
+
+
+class TestInfo:
+    def test_shows_versions_kernels_and_checkpoints(self, capsys):
+        assert main(["info"]) == 0
+        text = capsys.readouterr().out
+        for kernel in harmaug.backends().values():
+            assert kernel in text
+        for name in (torch.__version__, "unified", *harmaug.list_checkpoints()):
+            assert name in text
+
+
+class TestPackagedCheckpoint:
+    """The commands on the real augmenter."""
+
+    @pytest.fixture(autouse=True)
+    def real_augmenter(self, fake_augmenter, monkeypatch):
+        monkeypatch.undo()
+
+    def test_augment(self, files):
+        assert augment(files, "-n", "2") == 0
+        source = read_photo(files / "photo.png").pixels
+        background = np.asarray(Image.open(files / "mask.png")) == 0
+        for k in (1, 2):
+            pixels = read_photo(files / "out" / f"photo_{k}.png").pixels
+            assert np.array_equal(pixels[background], source[background])
+            assert not np.array_equal(pixels, source)
+
+    def test_luts(self, tmp_path):
+        assert main(["luts", "unified", "-o", str(tmp_path)]) == 0
+        basis = harmaug.SycoNetAugment.from_pretrained("unified").basis
+        paths = sorted(tmp_path.glob("*.cube"))
+        assert torch.equal(torch.stack([read_cube(path) for path in paths]), basis)
+
+    def test_an_unknown_or_damaged_checkpoint(self, files, capsys):
+        refused(capsys, augment(files, "--checkpoint", "unifid"), "'unifid'", "unified")
+        folder = files / "checkpoint"
+        harmaug.SycoNetAugment.from_pretrained("unified").save_pretrained(folder)
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+        refused(capsys, augment(files, "--checkpoint", str(folder)), "damaged", str(weights))
+        assert not (files / "out").exists()
 
 
 class TestProgram:

@@ -18,7 +18,8 @@ from harmaug.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from PIL import Image
+    from torch import Generator, Tensor
 
     from harmaug.augment import SycoNetAugment
     from harmaug.photos import Photo
@@ -55,6 +56,7 @@ def register(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from torch import Generator
     from tqdm import tqdm
 
     from harmaug.atomic import atomic_write
@@ -72,9 +74,10 @@ def _run(options: argparse.Namespace) -> None:
 
     options.output.mkdir(parents=True, exist_ok=True)
     row = [("real", thumbnail(photo.pixels)), ("mask", mask_thumbnail(mask))]
-    results = composites(augmenter, photo, mask, options)
-    results = tqdm(results, total=options.n, disable=None)
-    for k, (path, composite) in enumerate(zip(paths, results, strict=True), start=1):
+    generator = Generator().manual_seed(options.seed)
+    results = composites(augmenter, photo, mask, options.n, generator, options.strength)
+    progress = tqdm(results, total=options.n, disable=None)
+    for k, (path, composite) in enumerate(zip(paths, progress, strict=True), start=1):
         write_photo(path, composite, overwrite=options.force)
         row.append((f"composite {k}", thumbnail(composite.pixels)))
     print(f"Wrote {options.n} composites to {options.output}.")
@@ -86,27 +89,26 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def composites(
-    augmenter: SycoNetAugment, photo: Photo, mask: Tensor, options: argparse.Namespace
+    augmenter: SycoNetAugment,
+    photo: Photo,
+    mask: Tensor,
+    n: int,
+    generator: Generator,
+    strength: float,
 ) -> Iterator[Photo]:
-    """Composites of one photo, one at a time so that only one is held in memory.
+    """n composites of one photo, one at a time so that only one is held in memory.
 
     Args:
         mask: (H, W), in [0, 1].
-        options: ``n``, ``seed`` and ``strength``, as on the command line.
     """
-    import torch
+    from harmaug.lut import composite_lut
 
-    from harmaug.lut import composite_lut, identity_lut
-
-    real, mask = photo.tensor().unsqueeze(0), mask[None, None]
-    generator = torch.Generator().manual_seed(options.seed)
-    luts = augmenter.sample(real, mask, n=options.n, generator=generator)[0]
-    identity = identity_lut(luts.shape[-1]).to(luts)
-    for lut in identity.lerp(luts, options.strength):
-        yield photo.recoloured(composite_lut(real, mask, lut)[0])
+    real = photo.tensor()
+    for lut in augmenter.sample(real, mask, n, generator=generator, strength=strength):
+        yield photo.recoloured(composite_lut(real, mask, lut))
 
 
-def mask_thumbnail(mask: Tensor):  # type: ignore[no-untyped-def]
+def mask_thumbnail(mask: Tensor) -> Image.Image:
     from harmaug.sheet import thumbnail
 
     return thumbnail(mask.mul(255).round().byte().numpy())

@@ -28,6 +28,7 @@ def register(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from torch import Generator
     from tqdm import tqdm
 
     from harmaug.atomic import atomic_write
@@ -46,10 +47,11 @@ def _run(options: argparse.Namespace) -> None:
     augmenter = load_augmenter(options.checkpoint)
 
     options.output.mkdir(parents=True, exist_ok=True)
+    generator = Generator().manual_seed(options.seed)
     rows = []
     for name, photo, mask in tqdm(photos, disable=None):
         row = [(name, thumbnail(photo.pixels)), ("mask", mask_thumbnail(mask))]
-        results = composites(augmenter, photo, mask, options)
+        results = composites(augmenter, photo, mask, options.n, generator, options.strength)
         for k, (path, composite) in enumerate(zip(paths[name], results, strict=True), start=1):
             write_photo(path, composite, overwrite=options.force)
             row.append((f"composite {k}", thumbnail(composite.pixels)))

@@ -27,15 +27,35 @@ def version() -> str:
 def _run(options: argparse.Namespace) -> None:
     import torch
 
-    from harmaug.checkpoints import list_checkpoints
+    from harmaug.checkpoints import find_checkpoint, list_checkpoints
+    from harmaug.checkpoints.files import read_card
     from harmaug.lut import backends
 
-    cuda = f"CUDA {torch.version.cuda}" if torch.cuda.is_available() else "no CUDA device"
-    print(f"harmaug     {version()}")
-    print(f"python      {platform.python_version()}")
-    print(f"torch       {torch.__version__}, {torch.get_num_threads()} CPU threads, {cuda}")
-    kernels = ", ".join(f"{device}: {kernel}" for device, kernel in backends().items())
-    print(f"LUT kernels {kernels}")
-    print("checkpoints")
-    for name, card in list_checkpoints().items():
-        print(f"  {name}: {card}")
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
+    print(f"harmaug {version()}, Python {platform.python_version()}")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads, {cuda}")
+    print("\nLUT kernels")
+    _print_table([[device, kernel] for device, kernel in backends().items()])
+    print("\ncheckpoints")
+    table = [["name", "net", "size", "latent", "LUTs", "licence", "trained on"]]
+    for name, listed in list_checkpoints().items():
+        config = read_card(find_checkpoint(name))["config"]
+        table.append(
+            [
+                name,
+                listed["architecture"],
+                f"{listed['size'] / 1e6:.1f} MB",
+                str(config["latent_dim"]),
+                f"{config['basis_size']} of {config['lut_size']}^3",
+                listed["licence"] or "unstated",
+                ", ".join(listed["trained_on"] or ["unstated"]),
+            ]
+        )
+    _print_table(table)
+
+
+def _print_table(rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  " + "  ".join(cells).rstrip())
