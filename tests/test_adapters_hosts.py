@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harmaug.adapters import AugmentBatch, AugmentedLoader, Fields, SampleTransform
 from harmaug.adapters.containers import Path
+from harmaug.augment import SycoNetAugment
 from harmaug.spaces import Space
 
 
@@ -195,6 +196,22 @@ def test_every_wrong_space_is_caught(declared: str, used: str) -> None:
 def test_co2net_asks_for_its_space() -> None:
     with pytest.raises(TypeError, match="space must be declared"):
         Fields.preset("co2net")
+
+
+@pytest.fixture(scope="module")
+def unified() -> SycoNetAugment:
+    return SycoNetAugment.from_pretrained("unified")
+
+
+@pytest.mark.parametrize("host", BATCHES)
+def test_the_real_augmenter_serves_every_host(host: str, unified: SycoNetAugment) -> None:
+    fields, batch = _fields(host), BATCHES[host]()
+    augmented = AugmentBatch(unified, fields, 1.0, seed=0)(batch)
+    assert shape_of(augmented) == shape_of(batch)
+    for row, composite, real, mask in _pairs(fields, augmented):
+        if row in _eligible(host):
+            assert torch.equal(composite[:, mask[0] == 0], real[:, mask[0] == 0])
+            assert mask.max() == 0 or not torch.equal(composite, real)
 
 
 def test_unknown_host_lists_the_known() -> None:

@@ -1,0 +1,37 @@
+"""albumentations: geometry on composite, real and mask, then a synthetic composite.
+
+``pip install 'harmaug[albumentations]'``. NO_ALBUMENTATIONS_UPDATE=1 keeps it off the network.
+"""
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+import cv2
+from photos import small_photos
+
+from harmaug.adapters.albumentations import SyntheticComposite
+
+
+def main() -> None:
+    pipeline = A.Compose(
+        [
+            A.RandomResizedCrop((64, 64), scale=(0.5, 1.0), mask_interpolation=cv2.INTER_LINEAR),
+            A.HorizontalFlip(),
+            SyntheticComposite("unified", real="target_image", mask="mask", p=0.5),
+        ],
+        additional_targets={"target_image": "image"},
+        seed=0,
+    )
+    for real, mask in small_photos():
+        real8 = (real * 255).byte().permute(1, 2, 0).contiguous().numpy()
+        made = pipeline(image=real8 // 2, target_image=real8, mask=mask[0].numpy())
+        outside = made["mask"] == 0
+        same = (made["image"] == made["target_image"])[outside].all()
+        print(f"{made['image'].shape}, background is that of the photo: {same}")
+    print("saved by name:", A.to_dict(pipeline)["transform"]["transforms"][-1]["checkpoint"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The same in the loader's workers, on the CPU, while the GPU trains.
+
+A seed gives every worker, epoch and rank its own stream, the same in every run.
+"""
+
+import torch
+from photos import Pairs
+from torch.utils.data import DataLoader
+
+import harmaug
+
+
+def main() -> None:
+    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
+    loader = DataLoader(
+        Pairs(),
+        batch_size=5,
+        num_workers=2,
+        collate_fn=harmaug.AugmentCollate(augment, fields, p=0.5, seed=0),
+    )
+    for epoch in range(2):
+        changes = [(batch["comp"] - batch["real"]).abs().mean() for batch in loader]
+        print(f"epoch {epoch}: mean change of the photos {torch.stack(changes).mean():.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""iSSAM / iS2AM / iDIH, CDTNet, DCCF: wrap the trainer's training loader.
+
+Where: in the model's script (``models/fixed256/...py``), below ``trainer = SimpleHTrainer(...)``.
+The validation loader is left alone. iSSAM and DCCF normalise with ImageNet's mean and std, CDTNet
+does not: same keys, another preset. DCCF's full resolution takes the same LUT.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+from layouts import batches, triple
+
+import harmaug
+
+
+def add_harmaug(trainer: Any, host: str = "issam") -> None:
+    """The added lines."""
+    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    fields = harmaug.Fields.preset(host)  # "issam", "cdtnet" or "dccf"
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, augment, fields, p=0.5)
+
+
+def issam_batch() -> dict[str, Any]:
+    """A batch as iSSAM's loader yields it."""
+    images, target_images, masks = triple("imagenet")
+    return {"images": images, "masks": masks, "target_images": target_images}
+
+
+def main() -> None:
+    trainer = SimpleNamespace(train_data=batches(issam_batch))
+    add_harmaug(trainer)
+    for batch in trainer.train_data:
+        moved = {key: value.to("cpu") for key, value in batch.items()}  # as the trainer does
+        print({key: tuple(value.shape) for key, value in moved.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""DoveNet, RainNet, HDNet, BargainNet: wrap what ``create_dataset`` returned.
+
+Where: in ``train.py``, below ``dataset = create_dataset(opt)``. The training loop, ``set_input``
+and the losses stay as they are; ``len(dataset)`` still counts images. In DoveNet the first three
+channels of ``inputs`` follow the new composite. BargainNet trains with batches of one.
+"""
+
+from typing import Any
+
+import torch
+from layouts import batches, triple
+
+import harmaug
+
+
+def add_harmaug(dataset: Any, host: str = "dovenet") -> Any:
+    """The added lines."""
+    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    fields = harmaug.Fields.preset(host)  # "dovenet", "rainnet", "hdnet" or "bargainnet"
+    return harmaug.AugmentedLoader(dataset, augment, fields, p=0.5)
+
+
+def dovenet_batch() -> dict[str, Any]:
+    """A batch as DoveNet's loader yields it."""
+    comp, real, mask = triple("pm1", soft=False)
+    inputs = torch.cat((comp, mask), 1)
+    return {"inputs": inputs, "comp": comp, "real": real, "img_path": ["c1_1_2.jpg"] * len(comp)}
+
+
+def main() -> None:
+    for data in add_harmaug(batches(dovenet_batch)):
+        assert torch.equal(data["inputs"][:, :3], data["comp"])
+        print({key: getattr(value, "shape", value) for key, value in data.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Way 2: wrap the training loader; the training loop stays as it is."""
+
+import torch
+from photos import Pairs, TinyHarmonizer, foreground_mse
+from torch.utils.data import DataLoader
+
+import harmaug
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    loader = DataLoader(Pairs(), batch_size=5, shuffle=True)
+
+    # Added: three lines. Half of the composites become synthetic, others stay as they are.
+    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
+    loader = harmaug.AugmentedLoader(loader, augment, fields, p=0.5)
+
+    net = TinyHarmonizer()
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    for epoch in range(2):
+        for batch in loader:
+            loss = foreground_mse(net(batch["comp"], batch["mask"]), batch["real"], batch["mask"])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        print(f"epoch {epoch}: {len(loader)} batches, last loss {loss.item():.4f}")
+
+
+if __name__ == "__main__":
+    main()
