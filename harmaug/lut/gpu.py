@@ -14,6 +14,10 @@ The floor is memory traffic: a pixel of a float32 image moves 28 bytes through o
   arithmetic of their program; in the backward pass one leaves more registers.
 - A block where the mask is 0 throughout is only copied.
 
+Compiled for an H100, 32 pixels of a whole frame take 160 instructions, which a multiprocessor
+issues in 40 cycles, where their 768 bytes take it 53. These are counts, and `benchmarks/lut_gpu.py`
+takes the times.
+
 The backward pass repeats the lookups, which costs less than storing them, and scatters the
 gradient of the LUT with atomics. The pixels of a photo crowd into few cells, where atomics on one
 address queue; so neighbouring blocks add to different copies of the table, summed at the end.
