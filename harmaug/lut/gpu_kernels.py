@@ -210,7 +210,7 @@ def _blend(colour, looked_up, alpha):
 def _cell(colour, SIZE: tl.constexpr):
     """The lowest node of each pixel's grid cell, and the pixel's place in it, 0 to 1 an axis."""
     position = colour * (SIZE - 1)
-    # A 1 lies at the end of the last cell, not in one beyond. NaN goes there too: it compares false.
+    # A 1 lies at the end of the last cell, not in one beyond; NaN compares false and joins it.
     cell = tl.where(position < SIZE - 2, position, SIZE - 2.0).to(tl.int32)
     x, y, z = _split(position - cell.to(tl.float32))
     r, g, b = _split(cell)
