@@ -86,15 +86,12 @@ def read_photo(path: _Path, max_megapixels: float | None = None) -> Photo:
         warnings.warn(f"{path} is CMYK: its colours as RGB are approximate.", stacklevel=2)
     channels = pixels.shape[2]
     rgb = pixels[..., :3] if channels >= 3 else pixels[..., :1].repeat(3, axis=2)
-    exif = image.getexif()
-    exif.pop(_ORIENTATION, None)
     profile = image.info.get("icc_profile")
     return Photo(
         pixels=np.ascontiguousarray(rgb),
         alpha=np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None,
         icc_profile=profile if profile and profile[16:20] == b"RGB " else None,
-        # A TIFF's tags say how its own pixels lie; the other formats have a block to hand on.
-        exif=exif.tobytes() if len(exif) and image.format != "TIFF" else None,
+        exif=_exif(image, path),
     )
 
 
@@ -190,8 +187,8 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(f"{path} is too large to be read ({error}).") from None
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist.") from None
-    except OSError as error:
-        if error.errno is not None:
+    except Exception as error:  # each format's reader has its own
+        if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"{path} is damaged or cut short ({error}).") from error
 
@@ -249,6 +246,18 @@ def _upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
+
+
+def _exif(image: Image.Image, path: _Path) -> bytes | None:
+    exif = image.getexif()
+    exif.pop(_ORIENTATION, None)
+    if not len(exif) or image.format == "TIFF":  # a TIFF's tags say how its own pixels lie
+        return None
+    try:
+        return exif.tobytes()
+    except Exception:
+        warnings.warn(f"the EXIF block of {path} is damaged and left out.", stacklevel=3)
+        return None
 
 
 def _unit(pixels: np.ndarray) -> Tensor:

@@ -103,6 +103,7 @@ class TestReadCube:
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 x 0", 1), "line 4: .*got '0 x 0'"),
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 nan 0", 1), "line 4: .*finite"),
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "inf 0 0", 1), "line 4: .*finite"),
+            ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 1e39 0", 1), "line 4: .*finite"),
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0,5 0 0", 1), "line 4: .*'0,5 0 0'"),
             (CORNERS, "line 1: expected LUT_3D_SIZE"),
             ("", "no line LUT_3D_SIZE"),
@@ -125,6 +126,22 @@ class TestReadCube:
             read_cube(path)
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)
+
+    @settings(max_examples=200, deadline=None)
+    @given(data=st.data())
+    def test_any_bytes_give_a_lut_or_one_sentence(self, tmp_path_factory, data):
+        lines = ("LUT_3D_SIZE 2\n" + CORNERS).encode().splitlines()
+        word = st.sampled_from(
+            [b"0", b"1e999", b"1e39", b"-", b"LUT_3D_SIZE", b"DOMAIN_MAX", b"TITLE", b"#"]
+        )
+        for _ in range(data.draw(st.integers(1, 3))):
+            words = st.lists(word, max_size=4).map(b" ".join) | st.binary(max_size=9)
+            lines[data.draw(st.integers(0, len(lines) - 1))] = data.draw(words)
+        path = cube(tmp_path_factory.getbasetemp() / "any.cube", b"\n".join(lines))
+        try:
+            assert read_cube(path).isfinite().all()
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
 
     def test_missing_file(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"none\.cube"):

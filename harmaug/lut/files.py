@@ -23,6 +23,7 @@ from harmaug.lut.tensors import check_lut
 
 _Path = str | os.PathLike[str]
 _LARGEST_CUBE = 256  # nodes an axis, by Adobe's specification
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 def read_cube(path: _Path) -> Tensor:
@@ -184,8 +185,8 @@ class _CubeReader:
             values = [float(field) for field in fields]
         except ValueError:
             self._fail(number, f"expected {count} numbers, got {' '.join(fields)!r}")
-        if not all(map(math.isfinite, values)):
-            self._fail(number, f"expected finite numbers, got {' '.join(fields)!r}")
+        if not all(abs(value) <= _LARGEST_FLOAT for value in values):  # NaN is not either
+            self._fail(number, f"expected finite float32 numbers, got {' '.join(fields)!r}")
         return values
 
     def _onto_unit_domain(self, lut: Tensor) -> Tensor:
