@@ -7,6 +7,9 @@
 
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define WIDTH 8
+#define CELL NODE
+#define CELL_ROW(size) (size)
+#define CELL_PLANE(size) ((size) * (size))
 typedef __m256 vec;
 typedef __m256 mask;
 
@@ -27,14 +30,40 @@ TARGET static inline mask v_within(vec value)
 }
 TARGET static inline vec v_select(mask which, vec a, vec b) { return _mm256_blendv_ps(b, a, which); }
 TARGET static inline int v_any(mask which) { return _mm256_movemask_ps(which); }
-TARGET static inline void v_store_nodes(int32_t *to, vec nodes)
+TARGET static inline void v_store_offset(int32_t *to, vec numbers)
 {
-    _mm256_storeu_si256((__m256i *)to, _mm256_slli_epi32(_mm256_cvttps_epi32(nodes), 2));
+    _mm256_storeu_si256((__m256i *)to, _mm256_slli_epi32(_mm256_cvttps_epi32(numbers), 2));
 }
 
-#include "x86.h"
+TARGET static inline vec v_from_bytes(const uint8_t *from)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from)));
+}
+TARGET static inline void v_to_bytes(uint8_t *to, vec value)
+{
+    const __m256i whole = _mm256_cvttps_epi32(value);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole),
+                                           _mm256_extracti128_si256(whole, 1));
+    _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(words, words));
+}
+TARGET static inline vec v_from_halves(const uint16_t *from)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from));
+}
+TARGET static inline void v_to_halves(uint16_t *to, vec value)
+{
+    _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+}
 
 #include "block.h"
+
+static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
+
+TARGET static void build(const float *lut, int64_t size, float *table)
+{
+    pack_nodes(lut, size * size * size, size * size * size, table);
+}
+
 #include "forward.h"
 #include "backward.h"
 
@@ -154,12 +183,12 @@ static int supported(void)
            __builtin_cpu_supports("f16c");
 }
 
-const Kernel harmaug_avx2 = {"avx2", supported, forward, backward};
+const Kernel harmaug_avx2 = {"avx2", supported, 256, 0, table_floats, build, forward, backward};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx2 = {"avx2", supported, 0, 0};
+const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, 0, 0, 0, 0};
 
 #endif

@@ -13,9 +13,9 @@ TARGET static void scatter(float *sums, int64_t size, const Place *place, const 
 typedef struct {
     float weight[BLOCK];      /* of the lookup in the blend; 0 too where the pixel is NaN */
     float gradient[3][BLOCK]; /* of the composite, then of the looked-up values */
-    float direct[3][BLOCK];   /* sum: of the colour beside the lookup */
+    Row direct[3];            /* sum: of the colour beside the lookup */
     float through[3][BLOCK];  /* sum: through the lookup, per grid step */
-    float alpha[BLOCK];       /* sum: of the mask */
+    Row alpha;                /* sum: of the mask */
     float nodes[BLOCK * NODE];
 } Flow;
 
@@ -28,11 +28,11 @@ TARGET static void start_flow(const float *const colour[3], const float *alpha, 
         for (int c = 0; c < 3; c++) {
             const vec colours = v_unit(v_load(colour[c] + i));
             weight = v_select(v_within(colours), weight, zero);
-            v_store(flow->direct[c] + i, zero);
+            v_store(flow->direct[c].floats + i, zero);
             v_store(flow->through[c] + i, zero);
         }
         v_store(flow->weight + i, weight);
-        v_store(flow->alpha + i, zero);
+        v_store(flow->alpha.floats + i, zero);
     }
 }
 
@@ -50,7 +50,7 @@ TARGET static void flow_back(const float *table, int64_t size, const Place *plac
         vec value[3], slope[3][3], alpha = zero, back[3];
         if (!v_any(foreground)) {
             for (int c = 0; c < 3; c++)
-                add_to(flow->direct[c] + i, v_load(flow->gradient[c] + i));
+                add_to(flow->direct[c].floats + i, v_load(flow->gradient[c] + i));
             continue;
         }
         if (need_slopes)
@@ -63,12 +63,12 @@ TARGET static void flow_back(const float *table, int64_t size, const Place *plac
             const vec mixed = (one - weight) * original + weight * value[c];
             /* The clamp lets nothing back from outside [0, 1]. */
             const vec open = v_select(v_within(mixed), incoming, zero);
-            add_to(flow->direct[c] + i, v_select(foreground, (one - weight) * open, incoming));
+            add_to(flow->direct[c].floats + i, v_select(foreground, (one - weight) * open, incoming));
             alpha = alpha + open * (value[c] - original);
             back[c] = weight * open;
             v_store(flow->gradient[c] + i, back[c]);
         }
-        add_to(flow->alpha + i, v_select(foreground, alpha, zero));
+        add_to(flow->alpha.floats + i, v_select(foreground, alpha, zero));
         for (int axis = 0; axis < 3 && need_slopes; axis++) {
             const vec sum = back[0] * slope[axis][0] + back[1] * slope[axis][1] +
                             back[2] * slope[axis][2];
@@ -87,10 +87,10 @@ TARGET static void finish_image(const float *const colour[3], const float *alpha
         /* A NaN pixel of the foreground has no gradient. */
         const mask masked = v_above(alpha ? v_load(alpha + i) : v_splat(1.0f), zero);
         for (int c = 0; c < 3; c++) {
-            const vec direct = v_load(flow->direct[c] + i);
+            const vec direct = v_load(flow->direct[c].floats + i);
             const vec sum = direct + scale * v_load(flow->through[c] + i);
             const vec clamped = v_select(v_within(v_load(colour[c] + i)), sum, zero);
-            v_store(flow->direct[c] + i, v_select(foreground, clamped,
+            v_store(flow->direct[c].floats + i, v_select(foreground, clamped,
                                                   v_select(masked, zero, direct)));
         }
     }
@@ -106,16 +106,6 @@ TARGET static void interleave(float (*planes)[BLOCK], float *nodes, int64_t coun
     }
 }
 
-TARGET static void write_row(const float *floats, const View *view, int64_t offset, int64_t count)
-{
-    Row row;
-    if (view->dtype == FLOAT32)
-        memcpy(&row, floats, sizeof row);
-    else
-        narrow(view->dtype, floats, count, &row);
-    spread(&row, view, offset, count);
-}
-
 TARGET static void backward_block(const Job *job, const float *tables, int64_t image, int64_t row,
                                   int64_t column, int64_t count, float *sums)
 {
@@ -124,7 +114,7 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
     const int need_slopes = job->grad_image.data != 0;
     Pixels pixels, arriving;
     Place place;
-    Row raw_mask;
+    Row raw_mask, elements[3];
     float wide_mask[BLOCK];
     Flow flow;
 
@@ -154,12 +144,13 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
         const View *to = &job->grad_image;
         const int64_t target = image * to->batch + row * to->row + column * to->column;
         finish_image(pixels.floats, alpha, job->size, padded(count), &flow);
-        for (int c = 0; c < 3; c++)
-            write_row(flow.direct[c], to, target + c * to->channel, count);
+        for (int c = 0; c < 3 && to->dtype != FLOAT32; c++)
+            narrow(to->dtype, flow.direct[c].floats, padded(count), &elements[c]);
+        write_pixels(to, target, count, to->dtype == FLOAT32 ? flow.direct : elements);
     }
     if (job->grad_mask.data) {
         const View *to = &job->grad_mask;
-        write_row(flow.alpha, to, image * to->batch + row * to->row + column * to->column, count);
+        spread(&flow.alpha, to, image * to->batch + row * to->row + column * to->column, count);
     }
 }
 

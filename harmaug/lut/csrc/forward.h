@@ -37,24 +37,23 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
     }
 }
 
-/* Floats in `rows` become elements of the result at `offset`. */
-TARGET static void write_pixels(const View *view, int64_t offset, int64_t count, Row rows[3],
+/* Writes floats that could not be written in place. */
+TARGET static void write_result(const View *view, int64_t offset, int64_t count, const Row *rows,
                                 const Pixels *original, const float *alpha)
 {
-    for (int c = 0; c < 3 && view->dtype != FLOAT32; c++) {
-        float wide[BLOCK];
-        memcpy(wide, rows[c].floats, sizeof wide);
-        narrow(view->dtype, wide, count, &rows[c]);
+    Row elements[3];
+    if (view->dtype == FLOAT32) {
+        write_pixels(view, offset, count, rows);
+        return;
+    }
+    for (int c = 0; c < 3; c++) {
+        narrow(view->dtype, rows[c].floats, padded(count), &elements[c]);
         /* Signalling NaNs do not survive conversion in hardware; the background does. */
         const uint16_t *halves = original->elements[c];
         for (int64_t i = 0; i < count && alpha && view->dtype == FLOAT16; i++)
-            rows[c].halves[i] = alpha[i] > 0.0f ? rows[c].halves[i] : halves[i];
+            elements[c].halves[i] = alpha[i] > 0.0f ? elements[c].halves[i] : halves[i];
     }
-    if (interleaved(view) && view->dtype == UINT8)
-        join_bytes(rows, (uint8_t *)view->data + offset, count);
-    else
-        for (int c = 0; c < 3; c++)
-            spread(&rows[c], view, offset + c * view->channel, count);
+    write_pixels(view, offset, count, elements);
 }
 
 TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
@@ -80,7 +79,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
         composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
                   padded(count), result);
         if (result[0] == rows[0].floats)
-            write_pixels(to, offset, count, rows, &pixels, alpha);
+            write_result(to, offset, count, rows, &pixels, alpha);
     }
 }
 

@@ -26,22 +26,28 @@ typedef struct {
     View grad_lut;   /* float32, contiguous as lut */
 } Job;
 
-/* Nodes as (r, g, b, 0) with red fastest, so that a pixel's two red neighbours are adjacent. */
+/* A grid node is (r, g, b, 0) with red fastest: a pixel's two red neighbours are adjacent. */
 enum { NODE = 4 };
 
-/* Gradient sums are kept per red interval, not per node: (low node, high node), 8 floats. Intervals
-   do not overlap, so that pixels following each other never wait for half-forwarded stores. */
+/* Gradient sums are kept per red interval, not per node: (low node, high node). Intervals do not
+   overlap, so that pixels following each other never wait for half-forwarded stores. */
 enum { INTERVAL = 8 };
 
-typedef struct {
+typedef struct Kernel Kernel;
+struct Kernel {
     const char *name;
     int (*supported)(void);
+    int64_t largest;        /* grid size that this kernel is good for */
+    const Kernel *fallback; /* what serves above it, and where a function below is NULL */
+    int64_t (*table_floats)(int64_t size);
+    /* Lays the LUT [c][b][g][r] out as a table, aligned to 64 bytes. */
+    void (*build)(const float *lut, int64_t size, float *table);
     /* Pixels [begin, end) of one image, counted row by row. `tables` holds the image's LUTs. */
     void (*forward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end);
     /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals. */
     void (*backward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end,
                      float *sums);
-} Kernel;
+};
 
 extern const Kernel harmaug_portable;
 extern const Kernel harmaug_avx2;
@@ -51,7 +57,6 @@ extern const Kernel harmaug_neon;
 /* Calls run(context, item) for every item in [0, items) on up to `threads` threads. */
 void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items, int64_t threads);
 
-static inline int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 static inline int64_t sums_floats(int64_t size) { return size * size * (size - 1) * INTERVAL; }
 
 /* Of the interval whose low node lies at `node` (in floats); a line has one interval fewer. */

@@ -15,6 +15,7 @@ enum {
     BACKWARD_CHUNK = 1 << 14,     /* least pixels with gradient sums of their own */
     BACKWARD_CHUNKS = 16,         /* most of them an image */
     SCRATCH = 1 << 28,            /* bytes of tables or of sums held at once, if one image allows */
+    LINE = 64,                    /* bytes of a cache line */
     SERIAL = 1 << 15,             /* lookups too few to pay for a thread */
 };
 
@@ -52,16 +53,10 @@ static void build_table(void *context, int64_t item)
 {
     const Pass *pass = context;
     const View *view = &pass->job->lut;
-    const int64_t luts = pass->job->luts, size = pass->job->size, nodes = size * size * size;
+    const int64_t luts = pass->job->luts, size = pass->job->size;
     const int64_t image = pass->first + item / luts, lut = item % luts;
-    const float *planes = (const float *)view->data + image * view->batch + lut * view->lut;
-    float *table = pass->tables + item * table_floats(size);
-    for (int64_t i = 0; i < nodes; i++) {
-        table[NODE * i + 0] = planes[i];
-        table[NODE * i + 1] = planes[nodes + i];
-        table[NODE * i + 2] = planes[2 * nodes + i];
-        table[NODE * i + 3] = 0.0f;
-    }
+    pass->kernel->build((const float *)view->data + image * view->batch + lut * view->lut, size,
+                        pass->tables + item * pass->kernel->table_floats(size));
 }
 
 static void run_chunk(void *context, int64_t item)
@@ -72,7 +67,7 @@ static void run_chunk(void *context, int64_t item)
     const int64_t end = begin + pass->chunk < pass->pixels ? begin + pass->chunk : pass->pixels;
     /* A LUT expanded over the batch has one table for all images. */
     const int64_t own = job->lut.batch ? image : 0;
-    const float *tables = pass->tables + own * job->luts * table_floats(job->size);
+    const float *tables = pass->tables + own * job->luts * pass->kernel->table_floats(job->size);
     if (!job->grad_image.data && !job->grad_mask.data && !job->grad_lut.data) {
         pass->kernel->forward(job, tables, pass->first + image, begin, end);
         return;
@@ -136,11 +131,14 @@ EXPORT int harmaug_run(const Job *given, const char *kernel)
     const int backward = job.grad_image.data || job.grad_mask.data || job.grad_lut.data;
     if (!pass.kernel)
         return -2;
+    if (pass.kernel->fallback &&
+        (job.size > pass.kernel->largest || (backward && !pass.kernel->backward)))
+        pass.kernel = pass.kernel->fallback;
     if (job.batch == 0 || job.luts == 0 || pass.pixels == 0)
         return 0;
     join_rows(&job);
 
-    const int64_t table_bytes = job.luts * table_floats(job.size) * (int64_t)sizeof(float);
+    const int64_t table_bytes = job.luts * pass.kernel->table_floats(job.size) * (int64_t)sizeof(float);
     const int64_t sums_bytes = job.luts * sums_floats(job.size) * (int64_t)sizeof(float);
     if (backward) {
         int64_t chunks = BACKWARD_CHUNKS, size = job.size;
@@ -160,14 +158,14 @@ EXPORT int harmaug_run(const Job *given, const char *kernel)
     int64_t images = held ? at_least_one(SCRATCH / held) : job.batch;
     images = images < job.batch ? images : job.batch;
     const int64_t table_sets = job.lut.batch ? images : 1;
-    pass.tables = malloc((size_t)(table_sets * table_bytes));
-    if (job.grad_lut.data)
-        pass.sums = malloc((size_t)(images * pass.chunks * sums_bytes));
-    if (!pass.tables || (job.grad_lut.data && !pass.sums)) {
-        free(pass.tables);
-        free(pass.sums);
+    const int64_t all_tables = table_sets * table_bytes;
+    const int64_t all_sums = job.grad_lut.data ? images * pass.chunks * sums_bytes : 0;
+    char *scratch = malloc((size_t)(all_tables + all_sums + 2 * LINE));
+    if (!scratch)
         return -1;
-    }
+    pass.tables = (float *)(scratch + LINE - (uintptr_t)scratch % LINE);
+    if (job.grad_lut.data)
+        pass.sums = pass.tables + (all_tables + LINE - 1) / LINE * LINE / (int64_t)sizeof(float);
 
     for (; pass.first < job.batch; pass.first += images) {
         images = images < job.batch - pass.first ? images : job.batch - pass.first;
@@ -183,8 +181,7 @@ EXPORT int harmaug_run(const Job *given, const char *kernel)
             harmaug_parallel(reduce_sums, &pass, images * job.luts,
                              nodes * images * pass.chunks > 8 * SERIAL ? job.threads : 1);
     }
-    free(pass.tables);
-    free(pass.sums);
+    free(scratch);
     return 0;
 }
 

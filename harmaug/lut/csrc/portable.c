@@ -1,8 +1,13 @@
 /* The kernel in portable C, a pixel at a time: what every other is tested against. */
 #include "lut.h"
 
+#include <string.h>
+
 #define TARGET
 #define WIDTH 1
+#define CELL NODE
+#define CELL_ROW(size) (size)
+#define CELL_PLANE(size) ((size) * (size))
 typedef float vec;
 typedef int mask;
 
@@ -20,9 +25,58 @@ static inline int v_above(float a, float b) { return a > b; }
 static inline int v_within(float value) { return value >= 0.0f && value <= 1.0f; }
 static inline float v_select(int which, float a, float b) { return which ? a : b; }
 static inline int v_any(int which) { return which; }
-static inline void v_store_nodes(int32_t *to, float nodes) { *to = (int32_t)nodes * NODE; }
+static inline void v_store_offset(int32_t *to, float number) { *to = (int32_t)number * CELL; }
+static inline float v_from_bytes(const uint8_t *from) { return *from; }
+static inline void v_to_bytes(uint8_t *to, float value) { *to = (uint8_t)(value > 0.0f ? value : 0.0f); }
+
+static inline uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float float_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline float v_from_halves(const uint16_t *from)
+{
+    const uint32_t sign = (uint32_t)(*from & 0x8000u) << 16;
+    const uint32_t magnitude = (uint32_t)(*from & 0x7fffu) << 13;
+    if (magnitude >= 0x0f800000u) /* infinity and NaN */
+        return float_of(sign | magnitude | 0x7f800000u);
+    /* 2^112 moves the exponent bias from 15 to 127, denormals included. */
+    return float_of(sign | bits_of(float_of(magnitude) * 0x1p112f));
+}
+
+static inline void v_to_halves(uint16_t *to, float value)
+{
+    const uint32_t bits = bits_of(value), magnitude = bits & 0x7fffffffu;
+    uint32_t half;
+    if (magnitude > 0x7f800000u)
+        half = 0x7e00u; /* NaN */
+    else if (magnitude >= 0x477ff000u)
+        half = 0x7c00u; /* 65520 and more round to infinity */
+    else if (magnitude >= 0x38800000u) /* round to nearest even, exponent bias from 127 to 15 */
+        half = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+    else /* denormal: adding 0.5 makes the adder round at 2^-24, the smallest half */
+        half = bits_of(float_of(magnitude) + 0.5f) - 0x3f000000u;
+    *to = (uint16_t)((bits >> 16 & 0x8000u) | half);
+}
 
 #include "block.h"
+
+static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
+
+TARGET static void build(const float *lut, int64_t size, float *table)
+{
+    pack_nodes(lut, size * size * size, size * size * size, table);
+}
+
 #include "forward.h"
 #include "backward.h"
 
@@ -92,4 +146,4 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_portable = {"portable", supported, forward, backward};
+const Kernel harmaug_portable = {"portable", supported, 256, 0, table_floats, build, forward, backward};
