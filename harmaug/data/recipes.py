@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from harmaug.data import colour
+from harmaug.data.transforms import Transforms
 from harmaug.lut import apply_lut
+
+RECIPES = ("color-transfer", "retouch", "illuminant", "filters")
 
 
 class Recipe(Protocol):
@@ -172,6 +173,32 @@ class Mixture:
             elif len(rows):
                 composite[rows] = recipe(real[rows], mask[rows], generator)
         return composite
+
+
+def build_recipe(shares: Mapping[str, float], transforms: Transforms) -> Recipe:
+    """The mixture of recipes by name.
+
+    Args:
+        shares: name -> how often: "color-transfer", "retouch", "illuminant", "filters".
+        transforms: what "retouch" and "illuminant" draw from.
+    """
+    parts: list[tuple[Recipe, float]] = []
+    for name, share in shares.items():
+        if name == "color-transfer":
+            parts.append((ColourTransfer(), share))
+        elif name == "retouch":
+            parts.append((Retouch(transforms.looks, transforms.white_balance), share))
+        elif name == "filters":
+            parts.append((Filters(0.8), share))
+        elif name == "illuminant":
+            if transforms.to_standard is None or transforms.from_standard is None:
+                raise ValueError("the recipe 'illuminant' needs illuminant polynomials.")
+            parts.append((Illuminant(transforms.to_standard, transforms.from_standard), share))
+        else:
+            raise ValueError(f"unknown recipe {name!r}, expected one of {', '.join(RECIPES)}.")
+    if not parts:
+        raise ValueError(f"no recipe was named; there are {', '.join(RECIPES)}.")
+    return parts[0][0] if len(parts) == 1 else Mixture(parts)
 
 
 def paste(real: Tensor, mask: Tensor, moved: Tensor, limit: float = 0.15) -> Tensor:

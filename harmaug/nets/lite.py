@@ -84,6 +84,14 @@ class LiteSycoNet(Generator):
             getattr(self, f"{name}_mean").copy_(values.mean(0))
             getattr(self, f"{name}_std").copy_(values.std(0).clamp_min(1e-2))
 
+    @torch.no_grad()
+    def start_from(self, weights: Tensor) -> None:
+        """Make the net predict the mixing weights (K,) whatever it sees, to train from there."""
+        last = self.decoder[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.copy_((weights + 1e-3).log())
+        last.weight.mul_(0.1)
+
     def _describe_change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
         colours, weights = statistics.thumbnail(real, mask, self.thumbnail)
         changed, _ = statistics.thumbnail(composite, mask, self.thumbnail)

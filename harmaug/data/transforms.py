@@ -1,0 +1,157 @@
+"""Collections of colour transforms on disk: looks, white balance, illuminants.
+
+A collection is any mix of ``.cube`` files, Hald images (``.png``, ``.tif``) and ``.npz`` archives,
+told apart by what they hold:
+
+- ``luts`` (N, 3, D, D, D), uint8 or float in [0, 1], axes (n, channel, b, g, r): looks;
+- ``maps`` (M, 9, 3): white-balance polynomials (`colour.map_white_balance`);
+- ``to_standard`` and ``from_standard``, (S, 3, 11) each: illuminants (`colour.map_illuminant`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmaug.data import colour
+from harmaug.lut import identity_lut, read_cube, read_hald, resize_lut
+
+_HALD_SUFFIXES = (".png", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """Colour transforms to put on a foreground; a field without any is None.
+
+    Attributes:
+        looks: (N, 3, D, D, D) LUTs.
+        white_balance: (M, 9, 3) polynomials.
+        to_standard: (S, 3, 11) polynomials from each scene's light to a standard one.
+        from_standard: (S, 3, 11) polynomials back.
+    """
+
+    looks: Tensor | None = None
+    white_balance: Tensor | None = None
+    to_standard: Tensor | None = None
+    from_standard: Tensor | None = None
+
+    def split(self, every: int = 10) -> tuple[Transforms, Transforms]:
+        """Two collections, the second holding each ``every``-th transform of a kind."""
+        parts = []
+        for held in (False, True):
+            chosen = {}
+            for name, values in vars(self).items():
+                if values is not None:
+                    aside = torch.arange(len(values)) % every == every - 1
+                    chosen[name] = values[aside == held]
+            parts.append(replace(self, **chosen))
+        return parts[0], parts[1]
+
+    def __len__(self) -> int:
+        kept = (self.looks, self.white_balance, self.to_standard)
+        return sum(len(values) for values in kept if values is not None)
+
+
+def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
+    """Read a collection; looks are resampled to ``size`` nodes an axis.
+
+    Args:
+        paths: files and folders (searched recursively).
+        size: grid size D of the looks.
+    """
+    looks: list[Tensor] = []
+    arrays: dict[str, Tensor] = {}
+    for path in _files(paths):
+        if path.suffix.lower() == ".npz":
+            for name, values in _read_archive(path).items():
+                if name == "luts":
+                    looks.append(resize_lut(values, size))
+                elif name in arrays:
+                    raise ValueError(f"{path} holds {name!r}, and so does an earlier file.")
+                else:
+                    arrays[name] = values
+        else:
+            read = read_cube if path.suffix.lower() == ".cube" else read_hald
+            looks.append(resize_lut(read(path), size).unsqueeze(0))
+    found = Transforms(
+        torch.cat(looks) if looks else None,
+        arrays.get("maps"),
+        arrays.get("to_standard"),
+        arrays.get("from_standard"),
+    )
+    if not len(found):
+        shown = ", ".join(map(str, paths))
+        raise FileNotFoundError(f"{shown}: no .cube file, Hald image or .npz archive of transforms.")
+    return found
+
+
+def render_illuminants(
+    transforms: Transforms, count: int, size: int = 17, generator: torch.Generator | None = None
+) -> Tensor:
+    """LUTs (<= count, 3, D, D, D) of random pairs of lights; those that extrapolate are left out."""
+    if transforms.to_standard is None or transforms.from_standard is None:
+        return torch.empty(0, 3, size, size, size)
+    scenes = len(transforms.to_standard)
+    source, target = torch.randint(scenes, (2, 2 * count), generator=generator)
+    moved = colour.map_illuminant(_grid(2 * count, size), transforms.to_standard[source])
+    moved = colour.map_illuminant(moved.clamp(0, 1), transforms.from_standard[target])
+    outside = ((moved < -0.05) | (moved > 1.05)).any(1).float().mean((1, 2))
+    return _as_luts(moved[outside < 0.3][:count])
+
+
+def render_white_balance(
+    transforms: Transforms, count: int, size: int = 17, generator: torch.Generator | None = None
+) -> Tensor:
+    """LUTs (count, 3, D, D, D) of random white-balance renderings."""
+    if transforms.white_balance is None:
+        return torch.empty(0, 3, size, size, size)
+    drawn = torch.randint(len(transforms.white_balance), (count,), generator=generator)
+    return _as_luts(
+        colour.map_white_balance(_grid(count, size), transforms.white_balance[drawn])
+    )
+
+
+def _grid(count: int, size: int) -> Tensor:
+    """The colours of a LUT's nodes as images (count, 3, D, D^2)."""
+    return identity_lut(size).flatten(2).expand(count, -1, -1, -1)
+
+
+def _as_luts(images: Tensor) -> Tensor:
+    # A little beyond [0, 1] keeps slopes at the border; far beyond is extrapolation.
+    size = images.shape[2]
+    return images.reshape(-1, 3, size, size, size).clamp(-0.2, 1.2)
+
+
+def _files(paths: Iterable[str | Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            suffixes = (".npz", ".cube", *_HALD_SUFFIXES)
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise FileNotFoundError(f"there is no file or folder {path}.")
+    return files
+
+
+def _read_archive(path: Path) -> dict[str, Tensor]:
+    shapes = {"luts": 5, "maps": 3, "to_standard": 3, "from_standard": 3}
+    arrays: dict[str, Tensor] = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in shapes.keys() & set(archive.files):
+                values = archive[name]
+                scale = 255 if values.dtype == np.uint8 else 1
+                arrays[name] = torch.from_numpy(values.astype(np.float32) / scale)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no archive of colour transforms: {error}.") from None
+    for name, values in arrays.items():
+        if values.ndim != shapes[name]:
+            raise ValueError(f"{name!r} in {path} has {values.ndim} axes, not {shapes[name]}.")
+    return arrays

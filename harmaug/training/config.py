@@ -1,0 +1,83 @@
+"""Settings of a training, saved beside its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training's result.
+
+    A round makes ``round_pairs`` pairs, looks at them once, and trains on them for ``passes`` passes
+    in batches; state, log and figures are written after rounds.
+
+    Attributes:
+        data: folders in the iHarmony4 layout, with or without composites.
+        transforms: collections of looks, white balance and illuminants for the recipes.
+        recipes: how often each recipe makes a composite (names of `data.recipes.build_recipe`).
+        pair_share: share of true pairs where there are photos without composites too.
+        jitter: chance that a photo is itself retouched before a recipe takes it.
+        init: checkpoint to start from (packaged name, file or folder), or None.
+        basis: ``.safetensors`` file of ``harmaug fit-luts`` to start from, or None.
+        architecture: "lite" or "syconet".
+        net: keyword arguments of the architecture.
+        size: pixels a side that photos are resized to.
+        rounds: how many.
+        round_pairs: pairs made a round.
+        passes: passes over the pairs of a round.
+        batch: pairs a step, over all devices.
+        pixels: foreground pixels a pair the loss is taken on.
+        learning_rate: of Adam at its peak, with a cosine down to 0.
+        basis_learning_rate: of the LUT basis.
+        kl_weight: lambda, weight of the divergence summed over latent dimensions.
+        warmup: share of the training over which lambda and the learning rate rise.
+        calibration_pairs: pairs the prior is fitted to.
+        heldout_pairs: pairs of each recipe that figures are taken on.
+        validate_every: rounds between figures.
+        patience: stop after so many figures without a better reconstruction; None never stops.
+        seed: of everything drawn.
+    """
+
+    data: tuple[str, ...]
+    transforms: tuple[str, ...] = ()
+    recipes: dict[str, float] = dataclasses.field(default_factory=dict)
+    pair_share: float = 0.1
+    jitter: float = 0.5
+    init: str | None = None
+    basis: str | None = None
+    architecture: str = "lite"
+    net: dict[str, Any] = dataclasses.field(default_factory=dict)
+    size: int = 128
+    rounds: int = 60
+    round_pairs: int = 4096
+    passes: int = 12
+    batch: int = 64
+    pixels: int = 256
+    learning_rate: float = 2e-3
+    basis_learning_rate: float = 1e-4
+    kl_weight: float = 0.002
+    warmup: float = 0.1
+    calibration_pairs: int = 8192
+    heldout_pairs: int = 128
+    validate_every: int = 5
+    patience: int | None = None
+    seed: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> TrainConfig:
+        """Read what `save` wrote."""
+        values = json.loads(path.read_text())
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := values.keys() - known:
+            raise ValueError(f"{path} has unknown settings: {', '.join(sorted(unknown))}.")
+        for name in ("data", "transforms"):
+            values[name] = tuple(values[name])
+        return cls(**values)

@@ -1,0 +1,99 @@
+"""Figures that say whether a training is healthy, on held-out pairs; and the prior's calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmaug.data.recipes import Recipe
+from harmaug.evaluation.augmenter import draw_errors, reconstruction_error, strength_ratio
+from harmaug.evaluation.metrics import fmse
+from harmaug.nets import Generator
+from harmaug.training.pairs import Images, Pairs, PairSource
+
+_CHUNK = 64
+_ACTIVE = 0.01  # variance of posterior means above which a latent dimension counts as used
+_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs that are not learnt from, by kind: a recipe's name or a subset's."""
+
+    kinds: dict[str, Pairs]
+
+    @classmethod
+    def make(
+        cls,
+        photos: Images | None,
+        recipes: Mapping[str, Recipe],
+        pairs: Mapping[str, Images],
+        count: int,
+        generator: torch.Generator,
+    ) -> HeldOut:
+        """True pairs as they are, and ``count`` photos put through each recipe."""
+        kinds: dict[str, Pairs] = {}
+        if photos is not None:
+            for name, recipe in recipes.items():
+                source = PairSource(photos, None, recipe, jitter=0)
+                kinds[name] = source.draw(count, generator)
+        for name, images in pairs.items():
+            rows = torch.randperm(len(images), generator=generator)[:count]
+            kinds[name] = images.pairs(rows)
+        return cls(kinds)
+
+
+@torch.no_grad()
+def calibrate(
+    net: Generator, source: PairSource, count: int, generator: torch.Generator
+) -> None:
+    """Fit the prior to the codes of ``count`` training pairs; see `nets.Prior`."""
+    net.eval()
+    means, variances = [], []
+    for first in range(0, count, _CHUNK):
+        pairs = [
+            part.to(net.basis.device)
+            for part in source.draw(min(_CHUNK, count - first), generator)
+        ]
+        mean, log_variance = net.posterior(net.condition(*pairs[:2]), net.change(*pairs))
+        means.append(mean)
+        variances.append(log_variance.exp())
+    net.prior.fit(torch.cat(means), torch.cat(variances))
+
+
+@torch.no_grad()
+def measure(net: Generator, heldout: HeldOut, generator: torch.Generator) -> dict[str, Any]:
+    """Held-out figures of a calibrated net.
+
+    Returns:
+        ``score``: mean over kinds of the log of the median reconstruction fMSE, lower is better;
+        ``active``: latent dimensions in use; and by kind medians of fMSE: ``composite`` (untouched),
+        ``reconstruction`` (mean latent), ``coverage`` (best of 16 draws), ``strength`` (ratio of
+        draws to composites).
+    """
+    net.eval()
+    kinds: dict[str, dict[str, float]] = {}
+    means: list[Tensor] = []
+    for name, held in heldout.kinds.items():
+        pairs = [part.to(net.basis.device) for part in held]
+        means.append(net.posterior(net.condition(*pairs[:2]), net.change(*pairs))[0])
+        untouched = fmse(pairs[2], pairs[0], pairs[1])
+        to_composite, to_photo = draw_errors(net, *pairs, draws=_DRAWS, generator=generator)
+        kinds[name] = {
+            "pairs": len(untouched),
+            "composite": untouched.median().item(),
+            "reconstruction": reconstruction_error(net, *pairs).median().item(),
+            "coverage": to_composite.min(1).values.median().item(),
+            "strength": strength_ratio(to_photo, untouched),
+        }
+    logs = [math.log(max(kind["reconstruction"], 1e-3)) for kind in kinds.values()]
+    return {
+        "score": sum(logs) / max(len(logs), 1),
+        "active": int((torch.cat(means).var(0) > _ACTIVE).sum()) if means else 0,
+        "kinds": kinds,
+    }
