@@ -15,6 +15,8 @@ import os
 import torch
 from torch import Tensor
 
+from harmaug.lut import reference
+
 _DTYPES = {
     torch.float32: 0,
     torch.float16: 1,
@@ -22,7 +24,8 @@ _DTYPES = {
     torch.uint8: 3,
     torch.bool: 4,
 }
-_MAX_SIZE = 256  # grid nodes an axis; keeps node offsets inside 32 bits
+_MAX_SIZE = 256  # grid nodes an axis: node numbers stay exact in a float
+_HUGE = 1 << 22  # bytes
 
 
 class _View(ctypes.Structure):
@@ -43,6 +46,7 @@ class _Job(ctypes.Structure):
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
+    """The kernel, or None where it is absent."""
     spec = importlib.util.find_spec("harmaug.lut._native")
     if spec is None or spec.origin is None:
         return None
@@ -52,6 +56,14 @@ def _library() -> ctypes.CDLL | None:
         return None
     library.harmaug_kernel.restype = ctypes.c_char_p
     library.harmaug_run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
+    library.harmaug_prefer_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    library.harmaug_prefer_huge_pages.restype = None
+    return library
+
+
+def _loaded() -> ctypes.CDLL:
+    library = _library()
+    assert library is not None, "takes() is asked first"
     return library
 
 
@@ -90,14 +102,15 @@ def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
         and image.dtype in _DTYPES
         and lut.dtype == torch.float32
         and 2 <= lut.shape[-1] <= _MAX_SIZE
-        and (mask is None or mask.dtype == torch.float32)
+        and (mask is None or mask.dtype in (torch.float32, torch.bool))
     )
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     """As `reference.composite`."""
-    result = image.new_empty((image.shape[0], lut.shape[1], 3, *image.shape[2:]))
-    _run(image, mask, lut, result)
+    result = _huge(reference.empty_result(image, lut.shape[1]))
+    if result.numel() > 0:
+        _run(image, mask, lut, result)
     return result
 
 
@@ -110,14 +123,22 @@ def composite_backward(
     need_mask: bool,
     need_lut: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `reference.composite_backward`; the same for any number of threads."""
+    """As `reference.composite_backward`; the same bits for any number of threads."""
     mask_shape = (image.shape[0], 1, *image.shape[2:])
-    grads = (
-        image.new_zeros(image.shape if need_image else 0),
-        lut.new_zeros(mask_shape if need_mask and mask is not None else 0),
-        lut.new_zeros(lut.shape if need_lut else 0),
-    )
-    _run(image, mask, lut, grad, grads)
+    grad_image, grad_mask, grad_lut = image.new_empty(0), lut.new_empty(0), lut.new_empty(0)
+    if need_image:
+        layout = reference.memory_format(image)
+        grad_image = _huge(torch.empty_like(image, memory_format=layout))
+    if need_mask and mask is not None:
+        grad_mask = lut.new_empty(mask_shape)
+    if need_lut:
+        grad_lut = lut.new_empty(lut.shape)
+    grads = (grad_image, grad_mask, grad_lut)
+    if grad.numel() > 0:
+        _run(image, mask, lut, grad, grads)
+    else:
+        for tensor in grads:
+            tensor.zero_()
     return grads
 
 
@@ -128,32 +149,39 @@ def _run(
     result: Tensor,
     grads: tuple[Tensor, ...] = (),
 ) -> None:
-    if image.numel() == 0 or lut.numel() == 0:
-        return
-    library = _library()
-    assert library is not None
+    """Forward into ``result``, or backward from it into ``grads``."""
     if not lut[0, 0].is_contiguous():
         lut = lut.contiguous()
     job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
     job.threads = torch.get_num_threads()
-    job.image, job.lut, job.result = _view(image), _view(lut), _view(result)
-    if mask is not None:
-        job.mask = _view(mask)
+    inputs = [tensor if tensor is None else _aligned(tensor) for tensor in (image, mask, lut, result)]
+    job.image, job.mask, job.lut, job.result = (_view(tensor) for tensor in inputs)
     if grads:
         job.grad_image, job.grad_mask, job.grad_lut = (_view(tensor) for tensor in grads)
-    status = library.harmaug_run(ctypes.byref(job), instruction_set().encode())
+    status = _loaded().harmaug_run(ctypes.byref(job), instruction_set().encode())
     if status != 0:
         raise MemoryError(
             f"the LUT kernel found no memory for {tuple(lut.shape)} LUTs; pass fewer at a time."
         )
 
 
-def _view(tensor: Tensor) -> _View:
-    if tensor.numel() == 0:
+def _huge(tensor: Tensor) -> Tensor:
+    """The same tensor; a large one on huge pages if the system has them, faster to write first."""
+    size = tensor.numel() * tensor.element_size()
+    if size >= _HUGE:
+        _loaded().harmaug_prefer_huge_pages(tensor.data_ptr(), size)
+    return tensor
+
+
+def _aligned(tensor: Tensor) -> Tensor:
+    """The tensor, copied where its memory (a view of foreign bytes) is not aligned to its type."""
+    return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
+
+
+def _view(tensor: Tensor | None) -> _View:
+    if tensor is None or tensor.numel() == 0:
         return _View()
     stride = tensor.stride()
     lut = stride[1] if tensor.ndim >= 5 else 0
-    channel, row, column = stride[-3:] if tensor.ndim <= 5 else (0, 0, 0)
-    return _View(
-        tensor.data_ptr(), _DTYPES[tensor.dtype], stride[0], lut, channel, row, column
-    )
+    plane = stride[-3:] if tensor.ndim <= 5 else (0, 0, 0)
+    return _View(tensor.data_ptr(), _DTYPES[tensor.dtype], stride[0], lut, *plane)

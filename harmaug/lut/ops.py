@@ -102,7 +102,8 @@ def _call(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
         raise ValueError(f"lut is on {lut.device} but the image is on {batch.device}.")
     compute = torch.float64 if batch.dtype == torch.float64 else torch.float32
     if mask is not None:
-        mask = check_mask(mask, batch).to(compute)
+        mask = check_mask(mask, batch)
+        mask = mask if mask.dtype == torch.bool else mask.to(compute)
     many = lut.ndim == 6
     luts = lut if many else (lut.unsqueeze(0) if lut.ndim == 4 else lut).unsqueeze(1)
     if lut.ndim > 6 or luts.shape[0] not in (1, batch.shape[0]):
@@ -117,9 +118,9 @@ def _call(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     return result if image.ndim == 4 else result.squeeze(0)
 
 
-# Registration. `image` (B, 3, H, W) of any stride; `mask` (B, 1, H, W) and `lut` (B, n, 3, D, D, D)
-# float32 (float64 beside a float64 image). Backward returns gradients for image, mask and lut;
-# those not asked for come back as empty tensors.
+# Registration. `image` (B, 3, H, W) of any stride; `mask` (B, 1, H, W), bool or float32, and `lut`
+# (B, n, 3, D, D, D), float32 (both float64 beside a float64 image). Backward returns gradients for
+# image, mask and lut; those not asked for come back as empty tensors.
 
 _library = torch.library.Library("harmaug", "DEF")
 _library.define("lut_composite(Tensor image, Tensor? mask, Tensor lut) -> Tensor")
@@ -144,7 +145,7 @@ def _forward_cuda(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     if _triton_available() and image.dtype != torch.float64:
         from harmaug.lut import gpu
 
-        return gpu.composite(image, mask, lut)
+        return gpu.composite(image, None if mask is None else mask.to(lut.dtype), lut)
     return reference.composite(image, mask, lut)
 
 
@@ -173,6 +174,7 @@ def _backward_cuda(
     if _triton_available() and image.dtype != torch.float64:
         from harmaug.lut import gpu
 
+        mask = None if mask is None else mask.to(lut.dtype)
         return gpu.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
     return reference.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
 
@@ -188,7 +190,7 @@ for _key, _forward, _backward in (
 
 @torch.library.register_fake("harmaug::lut_composite", lib=_library)
 def _fake_forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    return image.new_empty((image.shape[0], lut.shape[1], 3, *image.shape[2:]))
+    return reference.empty_result(image, lut.shape[1])
 
 
 @torch.library.register_fake("harmaug::lut_composite_backward", lib=_library)
@@ -201,7 +203,9 @@ def _fake_backward(
     need_mask: bool,
     need_lut: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad_image = image.new_empty(image.shape if need_image else (0,))
+    grad_image = image.new_empty(0)
+    if need_image:
+        grad_image = torch.empty_like(image, memory_format=reference.memory_format(image))
     grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
     return grad_image, grad_mask, lut.new_empty(lut.shape if need_lut else (0,))
 

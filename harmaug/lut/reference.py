@@ -6,7 +6,8 @@ For a pixel x of the image, soft mask value m and LUT L,
     out = clamp((1 - m) * c + m * L(c), 0, 1)           elsewhere, with c = clamp(x, 0, 1)
 
 L is trilinear between the grid nodes. Clamping x before the blend changes nothing for images
-in [0, 1] and keeps infinities from turning into NaN; NaN pixels stay NaN.
+in [0, 1] and keeps infinities from turning into NaN. A pixel with a NaN channel is NaN in the
+composite and has no gradient where the mask is above 0.
 """
 
 from __future__ import annotations
@@ -20,49 +21,75 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
     Args:
         image: (B, 3, H, W), floating point in [0, 1], or uint8.
-        mask: (B, 1, H, W), floating point in [0, 1]; None for the whole frame.
+        mask: (B, 1, H, W), bool or floating point in [0, 1]; None for the whole frame.
         lut: (B, n, 3, D, D, D), floating point.
 
     Returns:
-        (B, n, 3, H, W) in the dtype of ``image``.
+        (B, n, 3, H, W) in the dtype of ``image`` and its `memory_format`.
     """
     if image.dtype == torch.uint8:
         unit = composite(image.float().div(255), mask, lut)
         recoloured = unit.mul(255).add(0.5).floor().nan_to_num(0.0).to(torch.uint8)
-        if mask is None:
-            return recoloured
-        return torch.where(mask.unsqueeze(1) > 0, recoloured, image.unsqueeze(1))
+        return _select(mask, recoloured, image)
 
     compute = torch.promote_types(image.dtype, torch.float32)
-    colour = image.to(compute).clamp(0, 1)
+    colour = image.to(compute)
+    number = ~colour.isnan().any(1, keepdim=True)
+    colour = torch.where(number, colour, 0).clamp(0, 1)
     result = _lookup(colour, lut.to(compute))
-    if mask is None:
-        return result.clamp(0, 1).to(image.dtype)
-    alpha = mask.to(compute).unsqueeze(1)
-    blended = (1 - alpha) * colour.unsqueeze(1) + alpha * result
-    return torch.where(alpha > 0, blended.clamp(0, 1).to(image.dtype), image.unsqueeze(1))
+    if mask is not None:
+        alpha = mask.to(compute).unsqueeze(1)
+        result = (1 - alpha) * colour.unsqueeze(1) + alpha * result
+    result = torch.where(number.unsqueeze(1), result.clamp(0, 1), torch.nan)
+    return _select(mask, result.to(image.dtype), image)
+
+
+def memory_format(image: Tensor) -> torch.memory_format:
+    """How results and gradients lie in memory: channels last if the image does, on a CPU."""
+    last = image.is_contiguous(memory_format=torch.channels_last) and not image.is_contiguous()
+    on_cpu = image.device.type == "cpu"  # the Triton kernels write planes
+    return torch.channels_last if last and on_cpu else torch.contiguous_format
+
+
+def empty_result(image: Tensor, count: int) -> Tensor:
+    """Uninitialized (B, n, 3, H, W) for the results of n LUTs."""
+    batch, _, height, width = image.shape
+    shape = (batch * count, 3, height, width)
+    result = torch.empty(
+        shape, dtype=image.dtype, device=image.device, memory_format=memory_format(image)
+    )
+    return result.unflatten(0, (batch, count))
+
+
+def _select(mask: Tensor | None, result: Tensor, image: Tensor) -> Tensor:
+    """The result where the mask is above 0, else the image; laid out as the image."""
+    if mask is not None:
+        result = torch.where(mask.unsqueeze(1) > 0, result, image.unsqueeze(1))
+    flat = result.flatten(0, 1).contiguous(memory_format=memory_format(image))
+    return flat.unflatten(0, result.shape[:2])
 
 
 def _lookup(colour: Tensor, lut: Tensor) -> Tensor:
     """Trilinear lookup of (B, 3, H, W) in (B, n, 3, D, D, D) -> (B, n, 3, H, W)."""
     batch, count, _, size = lut.shape[:4]
     position = colour.flatten(2) * (size - 1)  # (B, 3, HW), channels r, g, b
-    cell = position.detach().nan_to_num(0.0).floor().clamp(0, size - 2)
-    fraction = position - cell
-    low = cell.long()
+    cell = position.detach().floor().clamp(max=size - 2)
+    red, green, blue = (position - cell).split(1, 1)
+    stride = torch.tensor((1, size, size**2), device=lut.device).view(3, 1)
+    corner = (cell.long() * stride).sum(1, keepdim=True)
     table = lut.reshape(batch, count * 3, size**3)
-    result: Tensor | None = None
-    for corner in range(8):
-        index = torch.zeros_like(low[:, 0])
-        weight = torch.ones_like(fraction[:, 0])
-        for channel, stride in enumerate((1, size, size * size)):
-            upper = corner >> channel & 1
-            index = index + (low[:, channel] + upper) * stride
-            weight = weight * (fraction[:, channel] if upper else 1 - fraction[:, channel])
-        node = table.gather(2, index.unsqueeze(1).expand(-1, count * 3, -1))
-        term = node * weight.unsqueeze(1)
-        result = term if result is None else result + term
-    assert result is not None
+
+    def node(offset: int) -> Tensor:
+        return table.gather(2, (corner + offset).expand(-1, count * 3, -1))
+
+    def line(offset: int) -> Tensor:
+        # Unlike a weighted sum, lerp is exact between equal nodes: saturated colours stay at 1.
+        return torch.lerp(node(offset), node(offset + 1), red)
+
+    def plane(offset: int) -> Tensor:
+        return torch.lerp(line(offset), line(offset + size), green)
+
+    result = torch.lerp(plane(0), plane(size**2), blue)
     return result.reshape(batch, count, 3, *colour.shape[2:])
 
 
@@ -87,4 +114,6 @@ def composite_backward(
     found = iter(torch.autograd.grad(output, wanted, grad)) if wanted else iter(())
     empty = (image.new_empty(0), lut.new_empty(0), lut.new_empty(0))
     grads = [next(found) if needed else none for needed, none in zip(needs, empty, strict=True)]
-    return grads[0], grads[1], grads[2]
+    if need_image:
+        grads[0] = grads[0].contiguous(memory_format=memory_format(image))
+    return grads[0], grads[1].contiguous(), grads[2].contiguous()

@@ -2,7 +2,14 @@
 #ifndef HARMAUG_LUT_H
 #define HARMAUG_LUT_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
 
 /* Element types of a view; native.py numbers them alike. */
 enum { FLOAT32 = 0, FLOAT16 = 1, BFLOAT16 = 2, UINT8 = 3, BOOL = 4 };

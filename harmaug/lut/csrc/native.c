@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
-
 enum {
     FORWARD_CHUNK = 1 << 14,      /* pixels a thread takes at a time */
     BACKWARD_CHUNK = 1 << 14,     /* least pixels with gradient sums of their own */

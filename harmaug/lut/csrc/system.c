@@ -1,5 +1,7 @@
-/* A parallel loop whose threads live for one call: nothing survives to be broken by fork(). */
+/* What the kernel asks of the operating system: threads and pages. */
 #include "lut.h"
+
+/* Threads live for one call: nothing survives to be broken by fork(). */
 
 #if defined(__unix__) || defined(__APPLE__)
 
@@ -57,6 +59,32 @@ void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items
     (void)threads;
     for (int64_t item = 0; item < items; item++)
         run(context, item);
+}
+
+#endif
+
+#if defined(__linux__)
+
+#include <sys/mman.h>
+
+enum { PAGE = 4096 };
+
+/* A fresh large tensor costs more in page faults than in arithmetic; pages of 2 MiB are 512 times
+   fewer. Only advice: where it is not taken nothing changes. */
+EXPORT void harmaug_prefer_huge_pages(void *memory, size_t bytes)
+{
+    const uintptr_t begin = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE;
+    const uintptr_t end = ((uintptr_t)memory + bytes) / PAGE * PAGE;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
+#else
+
+EXPORT void harmaug_prefer_huge_pages(void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
 }
 
 #endif
