@@ -25,8 +25,11 @@ def main() -> None:
         seed=0,
     )
     for real, mask in small_photos():
-        real8 = (real * 255).byte().permute(1, 2, 0).contiguous().numpy()
-        made = pipeline(image=real8 // 2, target_image=real8, mask=mask[0].numpy())
+        real8, composite8 = (
+            (image * 255).byte().permute(1, 2, 0).contiguous().numpy()
+            for image in (real, real * (1 - 0.4 * mask))
+        )
+        made = pipeline(image=composite8, target_image=real8, mask=mask[0].numpy())
         outside = made["mask"] == 0
         same = (made["image"] == made["target_image"])[outside].all()
         print(f"{made['image'].shape}, background is that of the photo: {same}")

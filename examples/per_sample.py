@@ -21,8 +21,11 @@ class Dataset:
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         real, mask = self.photos[index]
-        real8 = (real * 255).byte().permute(1, 2, 0).contiguous().numpy()
-        sample = {"image": real8 // 2, "target_image": real8, "object_mask": mask[0].numpy()}
+        real8, composite8 = (
+            (image * 255).byte().permute(1, 2, 0).contiguous().numpy()
+            for image in (real, real * (1 - 0.4 * mask))
+        )
+        sample = {"image": composite8, "target_image": real8, "object_mask": mask[0].numpy()}
         sample = self.transform(sample)  # added, before anything is derived
         sample["luminance"] = sample["image"] @ np.float32([0.299, 0.587, 0.114])
         return sample
