@@ -19,8 +19,8 @@ from harmaug.checkpoints import open_checkpoint, save_checkpoint
 from harmaug.data.recipes import build_recipe
 from harmaug.data.transforms import Transforms, read_transforms
 from harmaug.lut import identity_lut
+from harmaug.lut.fitting import simplex_least_squares
 from harmaug.nets import ARCHITECTURES, Generator, LiteSycoNet
-from harmaug.training.basis import simplex_least_squares
 from harmaug.training.config import TrainConfig
 from harmaug.training.health import HeldOut, calibrate, measure
 from harmaug.training.losses import (

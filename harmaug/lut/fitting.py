@@ -1,0 +1,63 @@
+"""Convex mixtures of LUTs that come nearest to something known: the limit of a LUT basis."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harmaug.lut.ops import apply_lut
+
+
+def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
+    """Convex mixing weights (B, K) that bring photos nearest to known composites.
+
+    The error of this fit is the basis' own limit, whatever net predicts the weights.
+
+    Args:
+        basis: (K, 3, D, D, D).
+        real: (B, 3, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1].
+        composite: (B, 3, H, W) in [0, 1].
+    """
+    weights = []
+    for photo, alpha, target in zip(real, mask, composite, strict=True):
+        inside = alpha[0] > 0.5
+        pixels = photo[:, inside].unsqueeze(1)  # (3, 1, P)
+        # halved and shifted: the operator clamps to [0, 1], a basis may leave it
+        looked_up = apply_lut(pixels.unsqueeze(0), (basis.unsqueeze(0) + 4) / 8) * 8 - 4
+        columns = looked_up[0].flatten(1)  # (K, 3P)
+        wanted = target[:, inside].flatten().unsqueeze(0)
+        scale = 1 / max(columns.shape[1], 1)
+        weights.append(
+            simplex_least_squares(columns @ columns.mT * scale, wanted @ columns.mT * scale)
+        )
+    return torch.cat(weights)
+
+
+def simplex_least_squares(gram: Tensor, linear: Tensor, steps: int = 500) -> Tensor:
+    """Minimise ``w G w / 2 - w c`` over convex weights by accelerated projected gradient.
+
+    Args:
+        gram: (K, K), G, positive semidefinite.
+        linear: (N, K), one c a problem.
+
+    Returns:
+        (N, K), each row non-negative with sum 1.
+    """
+    rate = 1 / torch.linalg.eigvalsh(gram.double())[-1].clamp_min(1e-12).to(gram)
+    weights = torch.full_like(linear, 1 / linear.shape[1])
+    ahead, momentum = weights, 1.0
+    for _ in range(steps):  # FISTA (Beck and Teboulle, 2009)
+        moved = _project_on_simplex(ahead - rate * (ahead @ gram - linear))
+        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        ahead = moved + (momentum - 1) / following * (moved - weights)
+        weights, momentum = moved, following
+    return weights
+
+
+def _project_on_simplex(points: Tensor) -> Tensor:
+    """Nearest points (N, K) with non-negative entries of sum 1 (Held et al., 1974)."""
+    ordered = points.sort(1, descending=True).values
+    excess = (ordered.cumsum(1) - 1) / torch.arange(1, points.shape[1] + 1).to(points)
+    last = (ordered > excess).sum(1, keepdim=True) - 1
+    return (points - excess.gather(1, last)).clamp_min(0)
