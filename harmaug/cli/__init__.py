@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harmaug.cli import augment, demo, info, luts
+from harmaug.cli import augment, demo, fit_luts, info, luts
+from harmaug.cli.arguments import typed_command
 
-_COMMANDS = (demo, augment, luts, info)
+_COMMANDS = (demo, augment, luts, info, fit_luts)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 wrong arguments or input, 130 interrupted. Errors of the program
         itself are not caught.
     """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(arguments)
+    options.typed = typed_command(arguments)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,14 +82,14 @@ def seed(text: str) -> int:
 
 
 def strength(text: str) -> float:
-    return _number(text)
+    return number(text)
 
 
 def megapixels(text: str) -> float:
-    return _number(text)
+    return number(text)
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -105,6 +106,17 @@ def check_absent(paths: Sequence[Path], force: bool) -> None:
         names = ", ".join(str(path) for path in found[:3]) + (", ..." if found[3:] else "")
         what = f"{len(found)} files exist" if found[1:] else "a file exists"
         raise FileExistsError(f"{what} ({names}): choose another folder, or --force to replace.")
+
+
+def typed_command(arguments: Sequence[str]) -> str:
+    """The command line for a record, as a shell takes it; of absolute paths the last two parts."""
+    return shlex.join(["harmaug", *map(_without_place, arguments)])
+
+
+def _without_place(argument: str) -> str:
+    option, equals, value = argument.rpartition("=")
+    path = Path(value)
+    return option + equals + (str(Path(*path.parts[1:][-2:])) if path.is_absolute() else value)
 
 
 def load_augmenter(checkpoint: str) -> SycoNetAugment:

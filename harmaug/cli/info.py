@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 
 from harmaug.cli.arguments import Commands, add_command
+from harmaug.cli.table import print_table
 
 
 def register(commands: Commands) -> None:
@@ -35,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
     print(f"harmaug {version()}, Python {platform.python_version()}")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads, {cuda}")
     print("\nLUT kernels")
-    _print_table([[device, kernel] for device, kernel in backends().items()])
+    print_table([[device, kernel] for device, kernel in backends().items()])
     print("\ncheckpoints")
     table = [["name", "net", "size", "latent", "LUTs", "licence", "trained on"]]
     for name, listed in list_checkpoints().items():
@@ -51,11 +52,4 @@ def _run(options: argparse.Namespace) -> None:
                 ", ".join(listed["trained_on"] or ["unstated"]),
             ]
         )
-    _print_table(table)
-
-
-def _print_table(rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  " + "  ".join(cells).rstrip())
+    print_table(table)

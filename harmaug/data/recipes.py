@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor
 
 from harmaug.data import colour
-from harmaug.data.transforms import Transforms
+from harmaug.data.transforms import Transforms, as_luts, node_colours
 from harmaug.lut import apply_lut
 
 RECIPES = ("color-transfer", "retouch", "illuminant", "filters")
@@ -199,6 +199,12 @@ def build_recipe(shares: Mapping[str, float], transforms: Transforms) -> Recipe:
     if not parts:
         raise ValueError(f"no recipe was named; there are {', '.join(RECIPES)}.")
     return parts[0][0] if len(parts) == 1 else Mixture(parts)
+
+
+def render_tone_curves(count: int, size: int = 17, generator: Generator | None = None) -> Tensor:
+    """LUTs (count, 3, D, D, D) of the exposure, tone, contrast and saturation of `Retouch`."""
+    nodes = node_colours(count, size)
+    return as_luts(_tone(nodes, torch.ones_like(nodes[:, :1]), 1.0, generator))
 
 
 def paste(real: Tensor, mask: Tensor, moved: Tensor, limit: float = 0.15) -> Tensor:

@@ -41,13 +41,17 @@ class Transforms:
     from_standard: Tensor | None = None
 
     def split(self, every: int = 10) -> tuple[Transforms, Transforms]:
-        """Two collections, the second holding each ``every``-th transform of a kind."""
+        """Two collections, the second holding each ``every``-th transform of a kind.
+
+        Of fewer the last is set aside; a single one is in both.
+        """
         parts = []
         for held in (False, True):
             chosen = {}
             for name, values in vars(self).items():
-                if values is not None:
-                    aside = torch.arange(len(values)) % every == every - 1
+                if values is not None and len(values) > 1:
+                    step = min(every, len(values))
+                    aside = torch.arange(len(values)) % step == step - 1
                     chosen[name] = values[aside == held]
             parts.append(replace(self, **chosen))
         return parts[0], parts[1]
@@ -66,7 +70,7 @@ def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
     """
     looks: list[Tensor] = []
     arrays: dict[str, Tensor] = {}
-    for path in _files(paths):
+    for path in transform_files(paths):
         if path.suffix.lower() == ".npz":
             for name, values in _read_archive(path).items():
                 if name == "luts":
@@ -86,22 +90,24 @@ def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
     )
     if not len(found):
         shown = ", ".join(map(str, paths))
-        raise FileNotFoundError(f"{shown}: no .cube file, Hald image or .npz archive of transforms.")
+        raise FileNotFoundError(
+            f"{shown}: no .cube file, Hald image or .npz archive of transforms."
+        )
     return found
 
 
 def render_illuminants(
     transforms: Transforms, count: int, size: int = 17, generator: torch.Generator | None = None
 ) -> Tensor:
-    """LUTs (<= count, 3, D, D, D) of random pairs of lights; those that extrapolate are left out."""
+    """LUTs (<= count, 3, D, D, D) of random pairs of lights, without those that extrapolate."""
     if transforms.to_standard is None or transforms.from_standard is None:
         return torch.empty(0, 3, size, size, size)
     scenes = len(transforms.to_standard)
     source, target = torch.randint(scenes, (2, 2 * count), generator=generator)
-    moved = colour.map_illuminant(_grid(2 * count, size), transforms.to_standard[source])
+    moved = colour.map_illuminant(node_colours(2 * count, size), transforms.to_standard[source])
     moved = colour.map_illuminant(moved.clamp(0, 1), transforms.from_standard[target])
     outside = ((moved < -0.05) | (moved > 1.05)).any(1).float().mean((1, 2))
-    return _as_luts(moved[outside < 0.3][:count])
+    return as_luts(moved[outside < 0.3][:count])
 
 
 def render_white_balance(
@@ -111,23 +117,25 @@ def render_white_balance(
     if transforms.white_balance is None:
         return torch.empty(0, 3, size, size, size)
     drawn = torch.randint(len(transforms.white_balance), (count,), generator=generator)
-    return _as_luts(
-        colour.map_white_balance(_grid(count, size), transforms.white_balance[drawn])
+    return as_luts(
+        colour.map_white_balance(node_colours(count, size), transforms.white_balance[drawn])
     )
 
 
-def _grid(count: int, size: int) -> Tensor:
-    """The colours of a LUT's nodes as images (count, 3, D, D^2)."""
+def node_colours(count: int, size: int) -> Tensor:
+    """The colours of the nodes of ``count`` LUTs as images (count, 3, D, D^2)."""
     return identity_lut(size).flatten(2).expand(count, -1, -1, -1)
 
 
-def _as_luts(images: Tensor) -> Tensor:
+def as_luts(images: Tensor) -> Tensor:
+    """What became of `node_colours`, (N, 3, D, D^2), as LUTs (N, 3, D, D, D)."""
     # A little beyond [0, 1] keeps slopes at the border; far beyond is extrapolation.
     size = images.shape[2]
     return images.reshape(-1, 3, size, size, size).clamp(-0.2, 1.2)
 
 
-def _files(paths: Iterable[str | Path]) -> list[Path]:
+def transform_files(paths: Iterable[str | Path]) -> list[Path]:
+    """The files that `read_transforms` reads, folders searched; raise where a path is missing."""
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
