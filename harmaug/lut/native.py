@@ -55,7 +55,8 @@ def _library() -> ctypes.CDLL | None:
     except OSError:  # built for another machine or C library
         return None
     library.harmaug_kernel.restype = ctypes.c_char_p
-    library.harmaug_run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
+    for run in (library.harmaug_forward, library.harmaug_backward):
+        run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
     library.harmaug_prefer_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     library.harmaug_prefer_huge_pages.restype = None
     return library
@@ -154,11 +155,14 @@ def _run(
         lut = lut.contiguous()
     job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
     job.threads = torch.get_num_threads()
-    inputs = [tensor if tensor is None else _aligned(tensor) for tensor in (image, mask, lut, result)]
+    inputs = [
+        tensor if tensor is None else _aligned(tensor) for tensor in (image, mask, lut, result)
+    ]
     job.image, job.mask, job.lut, job.result = (_view(tensor) for tensor in inputs)
     if grads:
         job.grad_image, job.grad_mask, job.grad_lut = (_view(tensor) for tensor in grads)
-    status = _loaded().harmaug_run(ctypes.byref(job), instruction_set().encode())
+    run = _loaded().harmaug_backward if grads else _loaded().harmaug_forward
+    status = run(ctypes.byref(job), instruction_set().encode())
     if status != 0:
         raise MemoryError(
             f"the LUT kernel found no memory for {tuple(lut.shape)} LUTs; pass fewer at a time."

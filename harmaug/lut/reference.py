@@ -2,7 +2,7 @@
 
 For a pixel x of the image, soft mask value m and LUT L,
 
-    out = x                                             where m == 0 (or m is NaN): the very bits of x
+    out = x, bit for bit,                               where m == 0 (or m is NaN)
     out = clamp((1 - m) * c + m * L(c), 0, 1)           elsewhere, with c = clamp(x, 0, 1)
 
 L is trilinear between the grid nodes. Clamping x before the blend changes nothing for images
@@ -111,7 +111,7 @@ def composite_backward(
     with torch.enable_grad():
         output = composite(*inputs)  # type: ignore[arg-type]
     wanted = [tensor for tensor, needed in zip(inputs, needs, strict=True) if needed]
-    found = iter(torch.autograd.grad(output, wanted, grad)) if wanted else iter(())
+    found = iter(torch.autograd.grad(output, wanted, grad)) if wanted else iter(())  # type: ignore[arg-type]
     empty = (image.new_empty(0), lut.new_empty(0), lut.new_empty(0))
     grads = [next(found) if needed else none for needed, none in zip(needs, empty, strict=True)]
     if need_image:

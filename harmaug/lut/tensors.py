@@ -95,5 +95,7 @@ def lut_roughness(lut: Tensor) -> Tensor:
     if lut.shape[-1] < 3:
         raise ValueError(f"lut must have at least 3 nodes an axis, got {lut.shape[-1]}.")
     scale = (lut.shape[-1] - 1) ** 2
-    bends = [lut.diff(n=2, dim=axis).mul(scale).square().mean((-4, -3, -2, -1)) for axis in (-3, -2, -1)]
+    bends = [
+        lut.diff(n=2, dim=axis).mul(scale).square().mean((-4, -3, -2, -1)) for axis in (-3, -2, -1)
+    ]
     return torch.stack(bends).mean(0)

@@ -38,6 +38,7 @@ static const Kernel *find(const char *name)
 typedef struct {
     const Job *job;
     const Kernel *kernel;
+    int backward;
     int64_t first, pixels, chunk, chunks;
     float *tables; /* [image][lut] */
     float *sums;   /* [image][chunk][lut], or NULL */
@@ -62,7 +63,7 @@ static void run_chunk(void *context, int64_t item)
     /* A LUT expanded over the batch has one table for all images. */
     const int64_t own = job->lut.batch ? image : 0;
     const float *tables = pass->tables + own * job->luts * pass->kernel->table_floats(job->size);
-    if (!job->grad_image.data && !job->grad_mask.data && !job->grad_lut.data) {
+    if (!pass->backward) {
         pass->kernel->forward(job, tables, pass->first + image, begin, end);
         return;
     }
@@ -118,11 +119,11 @@ static void join_rows(Job *job)
 /* Runs a forward or backward job; 0, or -1 where there is no memory, -2 for an unknown kernel.
    Chunks depend on shapes alone and sums are added in a fixed order, so that gradients are the same
    for any number of threads. */
-EXPORT int harmaug_run(const Job *given, const char *kernel)
+static int run(const Job *given, const char *kernel, int backward)
 {
     Job job = *given;
-    Pass pass = {&job, find(kernel), 0, job.height * job.width, FORWARD_CHUNK, 0, NULL, NULL};
-    const int backward = job.grad_image.data || job.grad_mask.data || job.grad_lut.data;
+    Pass pass = {.job = &job, .kernel = find(kernel), .backward = backward,
+                 .pixels = job.height * job.width, .chunk = FORWARD_CHUNK};
     if (!pass.kernel)
         return -2;
     if (pass.kernel->fallback &&
@@ -178,6 +179,10 @@ EXPORT int harmaug_run(const Job *given, const char *kernel)
     free(scratch);
     return 0;
 }
+
+EXPORT int harmaug_forward(const Job *job, const char *kernel) { return run(job, kernel, 0); }
+
+EXPORT int harmaug_backward(const Job *job, const char *kernel) { return run(job, kernel, 1); }
 
 /* An extension module only so that setuptools builds and ships it. */
 struct PyObject;

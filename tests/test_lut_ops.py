@@ -1,0 +1,280 @@
+"""The public LUT functions: shapes, types, errors, gradients, compilation; any kernel may serve."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+from torch.library import opcheck
+
+import harmaug
+from harmaug.lut import apply_lut, backends, composite_lut, identity_lut, ops, reference
+
+LUT = torch.rand(3, 5, 5, 5, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("lead", [(), (2,)])
+@pytest.mark.parametrize("lut_lead", [(), (2,), (2, 4)])
+def test_apply_lut_shapes(lead, lut_lead):
+    if not lead and lut_lead:
+        lut_lead = (1, *lut_lead[1:])
+    image = torch.rand(*lead, 3, 6, 7)
+    result = apply_lut(image, LUT.expand(*lut_lead, *LUT.shape))
+    assert result.shape == (*lead, *lut_lead[1:], 3, 6, 7)
+    assert result.dtype == image.dtype
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 6, 7), (2, 6, 7)])
+def test_composite_lut_takes_masks_with_and_without_channel(shape):
+    image, mask = torch.rand(2, 3, 6, 7), torch.rand(shape)
+    result = composite_lut(image, mask, LUT)
+    alpha = mask.view(2, 1, 6, 7)
+    expected = (1 - alpha) * image + alpha * apply_lut(image, LUT)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (1, 6, 7)])
+def test_composite_lut_takes_a_single_photo(shape):
+    image, mask = torch.rand(3, 6, 7), torch.rand(shape)
+    batch = composite_lut(image[None], mask.view(1, 1, 6, 7), LUT)
+    assert torch.equal(composite_lut(image, mask, LUT), batch[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float16, torch.bfloat16, torch.float64])
+def test_masks_of_every_type_mean_the_same(dtype):
+    image, mask = torch.rand(2, 3, 6, 7), torch.rand(2, 1, 6, 7) > 0.5
+    expected = composite_lut(image, mask.float(), LUT)
+    assert torch.equal(composite_lut(image, mask.to(dtype), LUT), expected)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.uint8]
+)
+def test_results_have_the_type_of_the_image(dtype):
+    unit = torch.rand(2, 3, 6, 7)
+    image = (unit * 255 if dtype == torch.uint8 else unit).to(dtype)
+    result = apply_lut(image, identity_lut(5))
+    assert result.dtype == dtype
+    torch.testing.assert_close(result, image, atol=1 if dtype == torch.uint8 else 4e-3, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_luts_of_every_type_serve_a_float32_image(dtype):
+    image = torch.rand(2, 3, 6, 7)
+    torch.testing.assert_close(
+        apply_lut(image, LUT.to(dtype)), apply_lut(image, LUT.to(dtype).float())
+    )
+
+
+def test_eight_bits_agree_with_pillow_within_one_level():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    for size in (2, 17, 33):
+        lut = torch.rand(3, size, size, size)
+        table = ImageFilter.Color3DLUT(size, lut.permute(1, 2, 3, 0).flatten().tolist())
+        expected = np.asarray(Image.fromarray(pixels).filter(table))
+        result = apply_lut(torch.from_numpy(pixels).permute(2, 0, 1), lut)
+        difference = result.permute(1, 2, 0).numpy().astype(int) - expected
+        assert abs(difference).max() <= 1
+
+
+def test_results_for_height_width_channel_arrays_are_again_such_arrays():
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    result = apply_lut(torch.from_numpy(pixels).permute(2, 0, 1), LUT)
+    assert result.permute(1, 2, 0).is_contiguous()
+    planar = apply_lut(torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), LUT)
+    assert torch.equal(result, planar)
+
+
+def test_flipped_numpy_views_work_once_copied():
+    flipped = np.random.default_rng(0).random((3, 8, 9), dtype=np.float32)[:, ::-1, ::-1]
+    image = torch.from_numpy(flipped.copy())
+    expected = apply_lut(torch.from_numpy(flipped[:, ::-1, ::-1].copy()), LUT).flip(1, 2)
+    assert torch.equal(apply_lut(image, LUT), expected)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 3, 0, 4), (2, 3, 4, 0), (1, 3, 1, 1)])
+def test_empty_and_one_pixel_images(shape):
+    image, mask = torch.rand(shape), torch.rand(shape[0], 1, *shape[2:])
+    lut = LUT.expand(shape[0], 2, *LUT.shape).clone().requires_grad_()
+    result = composite_lut(image, mask, lut)
+    assert result.shape == (shape[0], 2, *shape[1:])
+    result.sum().backward()
+    assert lut.grad.shape == lut.shape
+
+
+def test_no_luts_give_no_results():
+    image = torch.rand(2, 3, 4, 4, requires_grad=True)
+    result = apply_lut(image, LUT.expand(2, 0, *LUT.shape))
+    assert result.shape == (2, 0, 3, 4, 4)
+    result.sum().backward()
+    assert (image.grad == 0).all()
+
+
+def test_inputs_are_never_written_to():
+    inputs = torch.rand(2, 3, 6, 7), torch.rand(2, 1, 6, 7), torch.rand(2, 3, 4, 4, 4)
+    before = [tensor.clone() for tensor in inputs]
+    composite_lut(*inputs)
+    assert all(torch.equal(a, b) for a, b in zip(inputs, before, strict=True))
+
+
+def test_results_do_not_share_memory_with_the_image():
+    image = torch.rand(3, 6, 7)
+    composite_lut(image, torch.zeros(6, 7), LUT).fill_(9)
+    assert image.max() <= 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_gradients_agree_with_finite_differences(many):
+    image = torch.rand(2, 3, 2, 2, dtype=torch.double) * 0.8 + 0.1
+    mask = torch.rand(2, 2, 2, dtype=torch.double) * 0.8 + 0.1
+    lut = torch.rand(2, *([2] if many else []), 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
+    inputs = [tensor.requires_grad_() for tensor in (image, mask, lut)]
+    assert torch.autograd.gradcheck(composite_lut, inputs)
+
+
+def test_one_lut_for_a_batch_gathers_the_gradient_of_all_its_images():
+    images, lut = torch.rand(3, 3, 6, 7), LUT.clone().requires_grad_()
+    apply_lut(images, lut).square().sum().backward()
+    parts = LUT.clone().requires_grad_()
+    for image in images:
+        apply_lut(image, parts).square().sum().backward()
+    torch.testing.assert_close(lut.grad, parts.grad)
+
+
+def test_half_precision_images_and_masks_get_half_precision_gradients():
+    image = torch.rand(2, 3, 6, 7, dtype=torch.float16, requires_grad=True)
+    mask = torch.rand(2, 1, 6, 7, dtype=torch.float16, requires_grad=True)
+    composite_lut(image, mask, LUT).float().square().sum().backward()
+    assert image.grad.dtype == mask.grad.dtype == torch.float16
+
+
+def test_eight_bit_results_have_no_gradient():
+    image = torch.randint(0, 256, (3, 6, 7), dtype=torch.uint8)
+    assert not apply_lut(image, LUT.clone().requires_grad_()).requires_grad
+
+
+def operator_arguments():
+    image, mask, lut = torch.rand(2, 3, 5, 6), torch.rand(2, 1, 5, 6), torch.rand(2, 3, 3, 4, 4, 4)
+    last = image.contiguous(memory_format=torch.channels_last)
+    yield "planar", (image, mask, lut)
+    yield "whole frame", (image, None, lut)
+    yield "channels last", (last, mask, lut)
+    yield "every gradient", tuple(t.clone().requires_grad_() for t in (last, mask, lut))
+    yield "lut gradient", (image, mask > 0.5, lut.clone().requires_grad_())
+    yield "expanded", (image, mask, lut[:1].expand_as(lut))
+    yield "half", (image.half().requires_grad_(), mask, lut)
+    yield "double", tuple(t.double().requires_grad_() for t in (image, mask, lut))
+    yield "bytes", ((last * 255).byte(), mask, lut)
+    yield "empty", (image[..., :0].contiguous(), mask[..., :0].contiguous(), lut)
+
+
+@pytest.mark.parametrize(
+    "arguments", [pytest.param(value, id=name) for name, value in operator_arguments()]
+)
+def test_operator_passes_opcheck(arguments):
+    opcheck(torch.ops.harmaug.lut_composite, arguments)
+
+
+def test_operator_passes_opcheck_when_a_gradient_tensor_has_gaps():
+    _, (image, mask, lut) = next(operator_arguments())
+    grad = torch.rand(2, 3, 3, 5, 12)[..., ::2]
+    for needs in ((True, True, True), (False, False, True), (False, False, False)):
+        opcheck(
+            torch.ops.harmaug.lut_composite_backward,
+            (grad, image, mask, lut, *needs),
+            test_utils=("test_schema", "test_faketensor"),
+        )
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+def test_torch_compile_takes_the_operator_in_one_graph():
+    def loss(image, mask, lut):
+        return (composite_lut(image, mask, lut * 0.5).square() + apply_lut(image, lut)).mean()
+
+    inputs = torch.rand(2, 3, 8, 9), torch.rand(2, 1, 8, 9), torch.rand(2, 3, 4, 4, 4)
+    eager = [tensor.clone().requires_grad_() for tensor in inputs]
+    compiled = [tensor.clone().requires_grad_() for tensor in inputs]
+    loss(*eager).backward()
+    torch.compile(loss, fullgraph=True)(*compiled).backward()
+    for one, other in zip(eager, compiled, strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_torch_compile_keeps_shapes_dynamic():
+    compiled = torch.compile(apply_lut, fullgraph=True, dynamic=True, backend="aot_eager")
+    for shape in ((3, 5, 7), (3, 9, 4), (3, 6, 6)):
+        image = torch.rand(shape)
+        torch.testing.assert_close(compiled(image, LUT), apply_lut(image, LUT))
+
+
+def test_devices_without_a_kernel_trace_through_the_fake_operator():
+    result = composite_lut(
+        torch.rand(2, 3, 4, 4, device="meta"),
+        torch.rand(2, 1, 4, 4, device="meta"),
+        torch.rand(2, 5, 3, 3, 3, 3, device="meta"),
+    )
+    assert result.shape == (2, 5, 3, 4, 4)
+    assert result.device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        (np.zeros((3, 4, 4)), TypeError, "torch.Tensor"),
+        (torch.zeros(4, 4), ValueError, r"\(B, 3, H, W\)"),
+        (torch.zeros(4, 4, 3), ValueError, r"got \(4, 4, 3\)"),
+        (torch.zeros(1, 4, 4, 4), ValueError, r"\(B, 3, H, W\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.int32), TypeError, "int32"),
+        (torch.zeros(3, 4, 4, dtype=torch.bool), TypeError, "bool"),
+    ],
+)
+def test_what_is_no_image_is_refused(image, error, message):
+    with pytest.raises(error, match=message):
+        apply_lut(image, LUT)
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (torch.zeros(2, 1, 5, 4), ValueError, r"\(2, 1, 4, 4\)"),
+        (torch.zeros(2, 3, 4, 4), ValueError, r"got \(2, 3, 4, 4\)"),
+        (torch.zeros(4, 4), ValueError, r"\(2, 4, 4\)"),
+        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), TypeError, "divide an 8-bit mask by 255"),
+        (np.zeros((2, 1, 4, 4)), TypeError, "torch.Tensor"),
+        (torch.zeros(2, 1, 4, 4, device="meta"), ValueError, "meta"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(mask, error, message):
+    with pytest.raises(error, match=message):
+        composite_lut(torch.zeros(2, 3, 4, 4), mask, LUT)
+
+
+@pytest.mark.parametrize(
+    ("lut", "error", "message"),
+    [
+        (torch.zeros(3, 3, 3, 3, 3), ValueError, "B = 2"),
+        (torch.zeros(3, 1, 3, 3, 3, 3), ValueError, "B = 2"),
+        (torch.zeros(1, 2, 1, 3, 3, 3, 3), ValueError, r"\(B, n, 3, D, D, D\)"),
+        (torch.zeros(3, 1, 1, 1), ValueError, "D >= 2"),
+        (torch.zeros(3, 3, 3, 3, dtype=torch.uint8), TypeError, "floating point"),
+        (torch.zeros(3, 3, 3, 3, device="meta"), ValueError, "meta"),
+    ],
+)
+def test_a_lut_that_does_not_fit_is_refused(lut, error, message):
+    with pytest.raises(error, match=message):
+        apply_lut(torch.zeros(2, 3, 4, 4), lut)
+
+
+def test_backends_names_a_kernel_for_every_device():
+    assert set(backends()) == {"cpu", "cuda", "other"}
+    assert harmaug.backends() == backends()
+
+
+def test_the_double_precision_operator_is_the_reference():
+    image, mask = torch.rand(1, 3, 4, 4).double(), torch.rand(1, 1, 4, 4).double()
+    lut = torch.rand(1, 1, 3, 3, 3, 3).double()
+    assert torch.equal(
+        torch.ops.harmaug.lut_composite(image, mask, lut), reference.composite(image, mask, lut)
+    )
+    assert ops.check_image(image).dtype == torch.float64

@@ -1,0 +1,126 @@
+"""The definition of the LUT composite, against grid_sample, by hand and by finite differences."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from harmaug.lut import identity_lut, reference
+
+
+def by_grid_sample(image, mask, lut):
+    """The same composite by 5-D grid_sample, for images in [0, 1]."""
+    results = []
+    for index in range(lut.shape[1]):
+        grid = image.mul(2).sub(1).permute(0, 2, 3, 1).unsqueeze(1)
+        looked_up = F.grid_sample(lut[:, index], grid, align_corners=True, padding_mode="border")
+        results.append(looked_up.squeeze(2))
+    result = torch.stack(results, 1)
+    if mask is not None:
+        alpha = mask.unsqueeze(1)
+        result = (1 - alpha) * image.unsqueeze(1) + alpha * result
+    return result.clamp(0, 1)
+
+
+@pytest.mark.parametrize("size", [2, 3, 17, 33, 64])
+@pytest.mark.parametrize("masked", [False, True])
+def test_reference_agrees_with_grid_sample(size, masked):
+    image = torch.rand(2, 3, 13, 7, dtype=torch.double)
+    mask = torch.rand(2, 1, 13, 7, dtype=torch.double) if masked else None
+    lut = torch.rand(2, 3, 3, size, size, size, dtype=torch.double) * 1.4 - 0.2
+    expected = by_grid_sample(image, mask, lut)
+    torch.testing.assert_close(reference.composite(image, mask, lut), expected)
+
+
+def test_grid_nodes_are_met_exactly():
+    lut = torch.rand(1, 1, 3, 5, 5, 5)
+    colours = identity_lut(5).flatten(1).view(1, 3, 5, 25)
+    looked_up = reference.composite(colours, None, lut).view(1, 1, 3, 5, 5, 5)
+    torch.testing.assert_close(looked_up, lut, atol=1e-6, rtol=0)
+
+
+def test_colours_outside_the_unit_cube_are_clamped_into_it():
+    image = torch.tensor([-3.0, float("-inf"), 7.0, float("inf")]).expand(1, 3, 1, 4)
+    lut = torch.rand(1, 1, 3, 4, 4, 4)
+    looked_up = reference.composite(image, None, lut)[0, 0, :, 0]
+    black, white = lut[0, 0, :, 0, 0, 0], lut[0, 0, :, -1, -1, -1]
+    torch.testing.assert_close(looked_up, torch.stack((black, black, white, white), 1))
+
+
+def test_a_nan_channel_makes_its_pixel_nan_and_no_other():
+    image = torch.rand(1, 3, 4, 4)
+    image[0, 1, 2, 3] = torch.nan
+    result = reference.composite(image, None, torch.rand(1, 2, 3, 3, 3, 3))
+    broken = torch.zeros(4, 4, dtype=torch.bool)
+    broken[2, 3] = True
+    assert torch.equal(result.isnan(), broken.expand_as(result))
+
+
+def test_a_saturated_lut_stays_exactly_at_one():
+    image = torch.rand(1, 3, 50, 50)
+    assert (reference.composite(image, None, torch.ones(1, 1, 3, 17, 17, 17)) == 1).all()
+
+
+@pytest.mark.parametrize("value", [0.0, -0.5, float("nan")])
+def test_where_the_mask_is_not_above_zero_the_bits_stay(value):
+    image = torch.randn(1, 3, 5, 5) * 9
+    image[0, :, 0, 0] = torch.nan
+    mask = torch.full((1, 1, 5, 5), value)
+    result = reference.composite(image, mask, torch.rand(1, 1, 3, 3, 3, 3))
+    assert torch.equal(result[0, 0].view(torch.int32), image[0].view(torch.int32))
+
+
+def test_eight_bits_round_half_up():
+    image = torch.tensor([10, 128, 250], dtype=torch.uint8).view(1, 3, 1, 1)
+    lut = torch.tensor([0.5 / 255, 1.49 / 255, 254.5 / 255]).view(1, 1, 3, 1, 1, 1)
+    result = reference.composite(image, None, lut.expand(1, 1, 3, 2, 2, 2))
+    assert result.flatten().tolist() == [1, 1, 255]
+
+
+def test_eight_bit_background_stays():
+    image = torch.randint(0, 256, (2, 3, 9, 9), dtype=torch.uint8)
+    mask = torch.zeros(2, 1, 9, 9)
+    result = reference.composite(image, mask, torch.rand(2, 2, 3, 3, 3, 3))
+    assert torch.equal(result, image.unsqueeze(1).expand_as(result))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_agree_with_finite_differences(masked):
+    image = torch.rand(2, 3, 2, 3, dtype=torch.double) * 0.8 + 0.1
+    mask = torch.rand(2, 1, 2, 3, dtype=torch.double) * 0.8 + 0.1
+    lut = torch.rand(2, 2, 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
+    inputs = [image.requires_grad_(), mask.requires_grad_(), lut.requires_grad_()]
+    if masked:
+        assert torch.autograd.gradcheck(reference.composite, inputs)
+    else:
+        assert torch.autograd.gradcheck(
+            lambda image, lut: reference.composite(image, None, lut), inputs[::2]
+        )
+
+
+def test_a_nan_pixel_of_the_foreground_has_no_gradient_and_spoils_none():
+    image = torch.rand(1, 3, 4, 4)
+    image[0, 0, 1, 1] = torch.nan
+    mask, lut = torch.full((1, 1, 4, 4), 0.5), torch.rand(1, 1, 3, 3, 3, 3)
+    grads = reference.composite_backward(
+        torch.ones(1, 1, 3, 4, 4), image, mask, lut, True, True, True
+    )
+    assert not any(grad.isnan().any() for grad in grads)
+    assert (grads[0][0, :, 1, 1] == 0).all()
+    assert grads[1][0, 0, 1, 1] == 0
+
+
+def test_gradients_not_asked_for_come_back_empty():
+    image, lut = torch.rand(1, 3, 4, 4), torch.rand(1, 1, 3, 3, 3, 3)
+    grads = reference.composite_backward(
+        torch.ones(1, 1, 3, 4, 4), image, None, lut, False, True, False
+    )
+    assert [grad.numel() for grad in grads] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+def test_results_lie_in_memory_as_the_image_does(layout, dtype):
+    image = torch.randint(0, 2, (2, 3, 4, 5)).to(dtype).contiguous(memory_format=layout)
+    result = reference.composite(image, None, torch.rand(2, 3, 3, 2, 2, 2))
+    assert result[:, 0].stride()[1:] == image.stride()[1:]
+    assert result.stride() == reference.empty_result(image, 3).stride()
