@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
-from harmaug.adapters.recolour import Augmenter, as_mask, check_real, decide, paint
+from harmaug.adapters.recolour import as_mask, check_real, decide, paint
+from harmaug.augment import SycoNetAugment
 from harmaug.spaces import Space
 
 try:
@@ -26,10 +27,8 @@ except ImportError as error:
 
 
 @functools.cache
-def load(checkpoint: str) -> Augmenter:
+def load(checkpoint: str) -> SycoNetAugment:
     """The augmenter of that name or path, loaded once a process, on the CPU."""
-    from harmaug.augment import SycoNetAugment
-
     return SycoNetAugment.from_pretrained(checkpoint)
 
 

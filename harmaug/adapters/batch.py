@@ -12,7 +12,6 @@ from harmaug.adapters import append
 from harmaug.adapters.containers import Path, describe, is_sequence, map_tensors, rebuild
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.recolour import (
-    Augmenter,
     as_mask,
     check_real,
     decide,
@@ -22,9 +21,10 @@ from harmaug.adapters.recolour import (
     write,
 )
 from harmaug.adapters.streams import WorkerStream
+from harmaug.augment import SycoNetAugment
 from harmaug.spaces import Space
 
-Groups = list[tuple[Augmenter, list[int]]]
+Groups = list[tuple[SycoNetAugment, list[int]]]
 """Which augmenter serves which samples of the batch."""
 
 
@@ -53,7 +53,7 @@ class AugmentBatch:
 
     def __init__(
         self,
-        augment: Augmenter | Mapping[str, Augmenter],
+        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
         p: float = 0.5,
         mode: str = "replace",
@@ -89,10 +89,9 @@ class AugmentBatch:
 
     def to(self, device: torch.device | str) -> AugmentBatch:
         """Move the augmenters to a device; returns self."""
-        for augment in (
-            self.augment.values() if isinstance(self.augment, Mapping) else [self.augment]
-        ):
-            augment.to(device)  # type: ignore[attr-defined]
+        several = isinstance(self.augment, Mapping)
+        for augment in self.augment.values() if several else [self.augment]:
+            augment.to(device)
         return self
 
     def __call__(self, batch: Any) -> Any:
@@ -142,11 +141,11 @@ class AugmentBatch:
         names = self.route(batch)
         names = [names] * size if names is None or isinstance(names, str) else list(names)
         _check_length("route", names, size)
-        return [
-            (pick_augmenter(self.augment, name), group)
-            for name in sorted({names[row] for row in rows} - {None})
-            if (group := [row for row in rows if names[row] == name])
-        ]
+        routed: dict[Any, list[int]] = {}
+        for row in rows:
+            if names[row] is not None:
+                routed.setdefault(names[row], []).append(row)
+        return [(pick_augmenter(self.augment, name), group) for name, group in routed.items()]
 
     def _replace(
         self, batch: Any, groups: Groups, size: int, generator: torch.Generator | None
@@ -209,7 +208,7 @@ def check_augmenters(augment: Any, route: Any) -> None:
         )
 
 
-def pick_augmenter(augmenters: Mapping[str, Augmenter], name: Any) -> Augmenter:
+def pick_augmenter(augmenters: Mapping[str, SycoNetAugment], name: Any) -> SycoNetAugment:
     """The augmenter of that name; raise and list the names where there is none."""
     if name not in augmenters:
         raise KeyError(f"route returned {name!r}; the augmenters are {', '.join(augmenters)}.")

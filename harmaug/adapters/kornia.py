@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
-from harmaug.adapters.recolour import Augmenter
+from harmaug.augment import SycoNetAugment
 from harmaug.spaces import SpaceLike
 
 
@@ -30,7 +30,7 @@ class KorniaAugment(nn.Module):
 
     def __init__(
         self,
-        augment: Augmenter,
+        augment: SycoNetAugment,
         *geometry: Any,
         space: SpaceLike,
         p: float = 0.5,

@@ -10,8 +10,8 @@ from torch.utils.data import default_collate
 
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
-from harmaug.adapters.recolour import Augmenter
 from harmaug.adapters.streams import fold, rank
+from harmaug.augment import SycoNetAugment
 
 
 class AugmentedLoader:
@@ -39,7 +39,7 @@ class AugmentedLoader:
     def __init__(
         self,
         loader: Iterable[Any],
-        augment: Augmenter | Mapping[str, Augmenter],
+        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
         p: float = 0.5,
         mode: str = "replace",
@@ -50,7 +50,7 @@ class AugmentedLoader:
         candidates: int | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        if not isinstance(loader, Iterable):
+        if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
             raise TypeError(f"loader must be an iterable of batches, got {type(loader).__name__}.")
         if mode not in ("replace", "interleave", "append"):
             raise ValueError(f"mode must be 'replace', 'interleave' or 'append', got {mode!r}.")
@@ -130,7 +130,7 @@ class AugmentCollate:
 
     def __init__(
         self,
-        augment: Augmenter | Mapping[str, Augmenter],
+        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
         p: float = 0.5,
         mode: str = "replace",

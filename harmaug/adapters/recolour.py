@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from harmaug.adapters.containers import clone, describe, is_sequence, rebuild
+from harmaug.augment import SycoNetAugment
 from harmaug.lut.ops import composite_lut
 from harmaug.spaces import SPACES, Space
 
 _TOLERANCE = 0.02  # a mask resized with a cubic filter overshoots a little
 
 
-class Augmenter(Protocol):
-    """What the adapters need of a `SycoNetAugment`."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-
-    def sample(self, real: Tensor, mask: Tensor, n: int = 1, **options: Any) -> Tensor:
-        """LUTs (B, n, 3, D, D, D) for photos (B, 3, H, W)."""
-
-    def apply(self, luts: Tensor, real: Tensor, mask: Tensor, **options: Any) -> Tensor:
-        """Photos recoloured by LUTs (B, 3, D, D, D)."""
-
-
 class Decision(NamedTuple):
     """What happens to R samples: their LUTs, and which have a foreground to recolour at all."""
 
-    augment: Augmenter
+    augment: SycoNetAugment
     space: Space
     luts: Tensor | None  # (R, 3, D, D, D); None where no sample has a foreground
     foreground: Tensor  # (R,), bool
@@ -45,7 +33,7 @@ class Decision(NamedTuple):
 
 
 def decide(
-    augment: Augmenter, real: Tensor, mask: Tensor, space: Space, **options: Any
+    augment: SycoNetAugment, real: Tensor, mask: Tensor, space: Space, **options: Any
 ) -> Decision:
     """Sample a LUT for each photo; those with an empty mask do not go through the encoder.
 
@@ -186,11 +174,11 @@ def as_mask(mask: Tensor, real: Tensor) -> Tensor:
 
 
 def check_real(real: Tensor, space: Space, name: str) -> None:
-    """Raise unless photos (B, 3, H, W) can be of their space.
+    """Raise unless photos (B, 3, H, W) can be of their space; warn where they hardly can.
 
     Values that decode to a place outside [0, 1] are of another one (`Space.check`). A narrower
     space inside a wider one cannot be told by that; but several photos that reach both ends of
-    the narrower one and never leave it are of the narrower.
+    the narrower one and never leave it are most likely of the narrower.
     """
     if real.dtype == torch.uint8:
         if space.name != "unit":
@@ -204,9 +192,10 @@ def check_real(real: Tensor, space: Space, name: str) -> None:
     for other in SPACES.values():
         low, high = (value.item() for value in other.decode(extremes).aminmax())
         if other != space and -1e-3 < low < _TOLERANCE and 1 - _TOLERANCE < high < 1 + 1e-3:
-            raise ValueError(
+            warnings.warn(
                 f"{name} fills the range of space {other.name!r} exactly, but space "
-                f"{space.name!r} is declared; declare the space your loader really uses."
+                f"{space.name!r} is declared; declare the space your loader really uses.",
+                stacklevel=2,
             )
 
 

@@ -11,8 +11,9 @@ from harmaug.adapters.batch import check_augmenters, check_probability, pick_aug
 from harmaug.adapters.containers import Path, PathLike
 from harmaug.adapters.fields import Fields, MaskField
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
-from harmaug.adapters.recolour import Augmenter, Decision, as_mask, check_real, decide, paint
+from harmaug.adapters.recolour import Decision, as_mask, check_real, decide, paint
 from harmaug.adapters.streams import WorkerStream
+from harmaug.augment import SycoNetAugment
 from harmaug.spaces import Space, SpaceLike
 
 
@@ -40,7 +41,7 @@ class SampleTransform:
 
     def __init__(
         self,
-        augment: Augmenter | Mapping[str, Augmenter],
+        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields | None = None,
         *,
         composite: PathLike | None = None,
@@ -99,7 +100,7 @@ class SampleTransform:
             changed = path.put(changed, function(changed))
         return changed
 
-    def _augmenter(self, sample: Any) -> Augmenter | None:
+    def _augmenter(self, sample: Any) -> SycoNetAugment | None:
         if not isinstance(self.augment, Mapping):
             return self.augment
         assert self.route is not None

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
-from harmaug.adapters.recolour import Augmenter
 from harmaug.adapters.sample import SampleTransform
+from harmaug.augment import SycoNetAugment
 
 try:
     from torchvision.transforms import v2
@@ -36,7 +36,9 @@ class SyntheticComposite(v2.Transform):
         options: as for `AugmentBatch`, or for samples as for `SampleTransform`.
     """
 
-    def __init__(self, augment: Augmenter, fields: Fields, p: float = 0.5, **options: Any) -> None:
+    def __init__(
+        self, augment: SycoNetAugment, fields: Fields, p: float = 0.5, **options: Any
+    ) -> None:
         super().__init__()
         self.sample = SampleTransform(augment, fields, p=p, **options)
         self.batch = AugmentBatch(augment, fields, p, **options)
