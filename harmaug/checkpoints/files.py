@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 
 from harmaug.atomic import atomic_write
@@ -34,14 +35,12 @@ def save_checkpoint(path: str | os.PathLike[str], net: Generator, card: dict[str
     Returns:
         The path of the weights; the card lies beside it.
     """
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        path.mkdir(parents=True, exist_ok=True)
-        path = path / "model.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = safetensors.torch.save(
-        {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    )
+    # All that can fail comes before the first byte is written.
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} of the net holds NaN or infinity; nothing was written.")
+    data = safetensors.torch.save(state)
     names = {kind: name for name, kind in ARCHITECTURES.items()}
     written = {
         "format": FORMAT,
@@ -50,10 +49,15 @@ def save_checkpoint(path: str | os.PathLike[str], net: Generator, card: dict[str
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
+    text = json.dumps(card | written, indent=2, ensure_ascii=False) + "\n"
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        path = path / "model.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
     with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(card | written, indent=2, ensure_ascii=False) + "\n")
+        temporary.write_bytes(text.encode())  # UTF-8, whatever the locale
     return path
 
 
@@ -69,10 +73,12 @@ def read_card(path: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise ValueError(f"{card_path} is not valid JSON: {error}.") from None
-    missing = {"format", "architecture", "config", "sha256"} - set(card if card else ())
-    if not isinstance(card, dict) or missing:
+    if not isinstance(card, dict):
+        raise ValueError(f"{card_path} is no checkpoint card: it holds no JSON object.")
+    missing = [key for key in ("format", "architecture", "config", "sha256") if key not in card]
+    if missing:
         raise ValueError(f"{card_path} is no checkpoint card: it lacks {', '.join(missing)}.")
-    if card["format"] != FORMAT or card["architecture"] not in ARCHITECTURES:
+    if card["format"] != FORMAT or card["architecture"] not in list(ARCHITECTURES):
         raise ValueError(
             f"{card_path} is of format {card['format']} and architecture "
             f"{card['architecture']!r}; this version reads format {FORMAT} and "
@@ -92,13 +98,13 @@ def load_checkpoint(path: Path) -> tuple[Generator, dict[str, Any]]:
     if digest != card["sha256"]:
         raise ValueError(
             f"{path} is damaged or not the file of its card: {len(data)} bytes with sha256 "
-            f"{digest[:12]}..., expected {card['sha256'][:12]}...; fetch or write it again."
+            f"{digest[:12]}..., expected {str(card['sha256'])[:12]}...; fetch or write it again."
         )
     try:
         state = safetensors.torch.load(data)
     except SafetensorError as error:
         raise ValueError(f"{path} is no safetensors file: {error}.") from None
-    net = ARCHITECTURES[card["architecture"]](**card["config"])
+    net = _untrained(card, path)
     expected = net.state_dict()
     faults = [f"{name} is missing" for name in expected if name not in state]
     for name, value in state.items():
@@ -113,3 +119,14 @@ def load_checkpoint(path: Path) -> tuple[Generator, dict[str, Any]]:
         raise ValueError(f"{path} does not fit its card: {shown}.")
     net.load_state_dict(state)
     return net.eval(), card
+
+
+def _untrained(card: dict[str, Any], path: Path) -> Generator:
+    """A net of the card's architecture and config, its weights yet to be read."""
+    try:
+        # Weights are drawn first and then replaced: that must not shift the host's random stream.
+        with torch.random.fork_rng(devices=[]):
+            return ARCHITECTURES[card["architecture"]](**card["config"])
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"the card of {path} has a config that builds no net: {reason}.") from None

@@ -15,7 +15,7 @@ _SHOWN = ("size", "sha256", "architecture", "trained_on", "licence", "figures")
 
 
 def list_checkpoints() -> dict[str, dict[str, Any]]:
-    """The packaged checkpoints: name -> size in bytes, sha256, architecture, data, licence, figures."""
+    """The packaged checkpoints: name -> size in bytes, sha256, net, data, licence, figures."""
     cards = {path.stem: read_card(path) for path in sorted(_PACKAGED.glob("*.safetensors"))}
     return {name: {key: card.get(key) for key in _SHOWN} for name, card in cards.items()}
 
