@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,16 +38,13 @@ class Space(NamedTuple):
                 )
             return SPACES[space]
         try:
-            mean, std = (
-                tuple(float(v) for v in (part if hasattr(part, "__len__") else [part] * 3))
-                for part in space
-            )
+            mean, std = map(_three, space)
         except (TypeError, ValueError):
-            mean = std = ()
-        if len(mean) != 3 or len(std) != 3 or not all(value > 0 for value in std):
+            mean = std = (math.nan,) * 3
+        if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
             raise ValueError(
-                "space must be a name or (mean, std), each one number or three, std above 0, "
-                f"got {space!r}."
+                "space must be a name or (mean, std), each one finite number or three, std "
+                f"above 0, got {space!r}."
             )
         return cls("custom", mean, std)
 
@@ -86,7 +84,13 @@ class Space(NamedTuple):
         return torch.tensor(values, dtype=like.dtype, device=like.device).view(3, 1, 1)
 
 
-SpaceLike = str | Space | tuple[object, object]
+def _three(values: Any) -> tuple[float, float, float]:
+    """One number or three, from any container; raise TypeError or ValueError otherwise."""
+    first, second, third = values if hasattr(values, "__len__") else [values] * 3
+    return float(first), float(second), float(third)
+
+
+SpaceLike = str | Space | tuple[Any, Any]
 
 SPACES = {
     "unit": Space("unit", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
