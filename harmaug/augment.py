@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
 from harmaug.lut import apply_lut, composite_lut, identity_lut, mix_luts
 from harmaug.lut.ops import check_image, check_mask
+from harmaug.lut.tensors import check_lut
 from harmaug.nets import Generator
 from harmaug.nets.statistics import thumbnail
 from harmaug.spaces import Space, SpaceLike
@@ -62,7 +64,7 @@ class SycoNetAugment(nn.Module):
         return cls(net.to(device or "cpu"), card, os.fspath(name))
 
     def save_pretrained(self, path: str | os.PathLike[str]) -> Path:
-        """Write weights and card to a folder or ``.safetensors`` file that `from_pretrained` reads."""
+        """Write weights and card to a folder or ``.safetensors`` file for `from_pretrained`."""
         return save_checkpoint(path, self.net, self.card)
 
     def forward(
@@ -72,7 +74,13 @@ class SycoNetAugment(nn.Module):
 
         ``options`` are those of `augment`, except ``n``.
         """
-        return self.augment(real, mask, 1, space=space, **options).squeeze(-4)
+        composites = self.augment(real, mask, 1, space=space, **options)
+        if composites.shape[-4] != 1:
+            raise ValueError(
+                f"forward makes one composite a photo but latent has {composites.shape[-4]}; "
+                "use augment, or latent[:, :1]."
+            )
+        return composites.squeeze(-4)
 
     def augment(
         self,
@@ -91,7 +99,7 @@ class SycoNetAugment(nn.Module):
         Args:
             real: see the class.
             mask: see the class.
-            n: composites a photo.
+            n: composites a photo; a given ``latent`` says it by itself.
             space: value space of ``real`` and of the result.
             latent: (B, n, Z) instead of drawing from N(0, I).
             generator: draws the latents; torch's global generator if not given.
@@ -128,29 +136,39 @@ class SycoNetAugment(nn.Module):
         Arguments are those of `augment`.
         """
         photo, alpha = self._unit(real, mask, Space.of(space))
+        if not 0 <= strength < math.inf:
+            raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
         if latent is None:
             latent = self._draw(len(photo), n, candidates, generator)
         elif candidates is not None:
             raise ValueError("give latent or candidates, not both: a given latent is not drawn.")
-        latent = self._fitting(latent, real, len(photo), n if candidates is None else candidates)
-
+        else:
+            latent = self._fitting(latent, real, n)
+        latent = latent.to(self.device, torch.float32)
+        neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
         seen = alpha.flatten(1).any(1)  # an empty mask recolours nothing: spare it the encoder
-        luts = identity_lut(self.basis.shape[-1], device=self.device).expand(
-            *latent.shape[:2], *self.basis.shape[1:]
-        )
-        if seen.all():
-            luts = self._decide(photo, alpha, latent)
-        elif seen.any():
-            luts = luts.clone()
-            luts[seen] = self._decide(photo[seen], alpha[seen], latent[seen])
-        if candidates is not None:
-            luts = _hardest(luts, photo, alpha, n)
+        with torch.autocast(photo.device.type, enabled=False):
+            if seen.all():
+                luts = self._decide(photo, alpha, latent)
+            else:
+                luts = neutral.repeat(*latent.shape[:2], 1, 1, 1, 1)
+                if seen.any():
+                    luts[seen] = self._decide(photo[seen], alpha[seen], latent[seen])
+            if candidates is not None:
+                luts = _hardest(luts, photo, alpha, n)
         if strength != 1:
-            neutral = identity_lut(luts.shape[-1], dtype=luts.dtype, device=luts.device)
             luts = neutral + float(strength) * (luts - neutral)
         return luts if real.ndim == 4 else luts[0]
 
-    def apply(  # type: ignore[override]
+    @overload
+    def apply(
+        self, luts: Tensor, real: Tensor, mask: Tensor, *, space: SpaceLike = "unit"
+    ) -> Tensor: ...
+
+    @overload
+    def apply(self, luts: Callable[[nn.Module], None]) -> SycoNetAugment: ...
+
+    def apply(
         self,
         luts: Tensor | Callable[[nn.Module], None],
         real: Tensor | None = None,
@@ -169,11 +187,15 @@ class SycoNetAugment(nn.Module):
         Returns:
             (B, 3, H, W) or (B, n, 3, H, W); outside the mask the very bits of ``real``.
         """
-        if real is None and callable(luts) and not isinstance(luts, Tensor):
+        if not isinstance(luts, Tensor) and callable(luts) and real is None:
             # A host that initialises its weights calls nn.Module.apply(fn) on every child.
             return super().apply(luts)
-        if real is None or mask is None or callable(luts) and not isinstance(luts, Tensor):
-            raise TypeError("apply takes luts, real and mask.")
+        if not isinstance(luts, Tensor) or real is None or mask is None:
+            raise TypeError(
+                f"apply takes luts, real and mask, each a torch.Tensor, got {type(luts).__name__}, "
+                f"{type(real).__name__} and {type(mask).__name__}."
+            )
+        check_lut(luts, "luts")
         self._unit(real, mask, Space.of(space))
         return self._recolour(luts, real, mask, Space.of(space))
 
@@ -190,6 +212,7 @@ class SycoNetAugment(nn.Module):
         """
         space = Space.of(space)
         photo, alpha = self._unit(real, mask, space)
+        check_image(composite, "composite")
         if composite.shape != real.shape:
             raise ValueError(
                 f"composite must have the shape of real, {tuple(real.shape)}, "
@@ -260,19 +283,27 @@ class SycoNetAugment(nn.Module):
         shape = (batch, candidates or n, self.latent_dim)
         return torch.randn(shape, generator=generator, device=device)
 
-    def _fitting(self, latent: Tensor, real: Tensor, batch: int, count: int) -> Tensor:
+    def _fitting(self, latent: Tensor, real: Tensor, n: int) -> Tensor:
+        """A given latent as (B, n, Z); raise if it is not one for these photos."""
+        if not isinstance(latent, Tensor) or not latent.is_floating_point():
+            got = latent.dtype if isinstance(latent, Tensor) else type(latent).__name__
+            raise TypeError(f"latent must be a floating point torch.Tensor, got {got}.")
         given = latent.unsqueeze(0) if real.ndim == 3 and latent.ndim == 2 else latent
-        if given.ndim != 3 or given.shape[0] != batch or given.shape[2] != self.latent_dim:
+        batch = len(real) if real.ndim == 4 else 1
+        if n == 1 and given.ndim == 3:  # the default: the latent says how many
+            n = max(given.shape[1], 1)
+        if given.shape != (batch, n, self.latent_dim):
             raise ValueError(
-                f"latent must be (B, n, Z) with B = {batch} and Z = {self.latent_dim}, "
+                f"latent must be (B, n, Z) with B = {batch}, n = {n} and Z = {self.latent_dim}, "
                 f"got {tuple(latent.shape)}."
             )
-        return given.to(self.device, torch.float32)
+        if not latent.isfinite().all():
+            raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
+        return given
 
     def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor) -> Tensor:
-        with torch.autocast(photo.device.type, enabled=False):
-            condition = self.net.condition(photo, alpha)
-            return mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
+        condition = self.net.condition(photo, alpha)
+        return mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
 
     def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
         photo, alpha = check_image(real), check_mask(mask, check_image(real))
@@ -283,12 +314,16 @@ class SycoNetAugment(nn.Module):
                 f"luts must be (B, 3, D, D, D) or (B, n, 3, D, D, D) with B = {len(photo)}, "
                 f"got {tuple(luts.shape)}."
             )
-        result = composite_lut(space.decode(photo), alpha, luts)
-        if space.name != "unit":
-            # Decoding and encoding round: outside the mask take real itself.
+        if space.name == "unit":
+            result = composite_lut(photo, alpha, luts)
+        else:
+            # Half precision would round three times, and in decoding hard where stored values are
+            # near 0. Outside the mask take real itself, for even float32 rounds.
+            wide = photo.to(torch.promote_types(photo.dtype, torch.float32))
+            result = space.encode(composite_lut(space.decode(wide), alpha, luts)).to(photo.dtype)
             many = luts.ndim == 6
             inside, source = (t.unsqueeze(1) if many else t for t in (alpha > 0, photo))
-            result = torch.where(inside, space.encode(result), source)
+            result = torch.where(inside, result, source)
         return result if real.ndim == 4 else result[0]
 
 
