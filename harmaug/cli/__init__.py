@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harmaug.cli import augment, demo, fit_luts, info, luts
+from harmaug.cli import augment, convert, demo, fit_luts, info, luts
 from harmaug.cli.arguments import typed_command
 
-_COMMANDS = (demo, augment, luts, info, fit_luts)
+_COMMANDS = (demo, augment, luts, info, fit_luts, convert)
 
 
 class _Parser(argparse.ArgumentParser):
