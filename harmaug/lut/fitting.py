@@ -9,9 +9,10 @@ from harmaug.lut.ops import apply_lut
 
 
 def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-    """Convex mixing weights (B, K) that bring photos nearest to known composites.
+    """Convex mixing weights (B, K) that bring photos nearest to known composites in fMSE.
 
-    The error of this fit is the basis' own limit, whatever net predicts the weights.
+    The error of this fit is the basis' own limit, whatever net predicts the weights. Clamping to
+    [0, 1] comes after the fit.
 
     Args:
         basis: (K, 3, D, D, D).
@@ -19,14 +20,16 @@ def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Te
         mask: (B, 1, H, W) in [0, 1].
         composite: (B, 3, H, W) in [0, 1].
     """
+    low, high = basis.amin(), basis.amax()  # the operator clamps to [0, 1], which a basis may leave
+    inner = ((basis - low) / (high - low)).unsqueeze(0)
     weights = []
     for photo, alpha, target in zip(real, mask, composite, strict=True):
-        inside = alpha[0] > 0.5
-        pixels = photo[:, inside].unsqueeze(1)  # (3, 1, P)
-        # halved and shifted: the operator clamps to [0, 1], a basis may leave it
-        looked_up = apply_lut(pixels.unsqueeze(0), (basis.unsqueeze(0) + 4) / 8) * 8 - 4
-        columns = looked_up[0].flatten(1)  # (K, 3P)
-        wanted = target[:, inside].flatten().unsqueeze(0)
+        inside = alpha[0] > 0
+        share, pixels = alpha[:, inside], photo[:, inside]  # (1, P), (3, P)
+        recoloured = apply_lut(pixels[None, :, None], inner)[0, :, :, 0] * (high - low) + low
+        root = share.sqrt()
+        columns = (recoloured * share * root).flatten(1)  # (K, 3P)
+        wanted = ((target[:, inside] - (1 - share) * pixels) * root).flatten().unsqueeze(0)
         scale = 1 / max(columns.shape[1], 1)
         weights.append(
             simplex_least_squares(columns @ columns.mT * scale, wanted @ columns.mT * scale)
@@ -40,6 +43,7 @@ def simplex_least_squares(gram: Tensor, linear: Tensor, steps: int = 500) -> Ten
     Args:
         gram: (K, K), G, positive semidefinite.
         linear: (N, K), one c a problem.
+        steps: iterations.
 
     Returns:
         (N, K), each row non-negative with sum 1.
