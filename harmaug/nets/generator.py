@@ -45,9 +45,9 @@ class Prior(nn.Module):
         """
         centre = mean.double().mean(0)
         spread = (mean.double() - centre).mT @ (mean.double() - centre) / len(mean)
-        covariance = spread + variance.double().mean(0).diag()
+        scale = torch.linalg.cholesky(spread + variance.double().mean(0).diag())
         self.mean.copy_(centre)
-        self.scale.copy_(torch.linalg.cholesky(covariance))
+        self.scale.copy_(scale)
 
 
 class Generator(nn.Module):
