@@ -1,0 +1,176 @@
+"""The prior and the interface both nets share."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harmaug.lut import identity_lut
+from harmaug.nets import ARCHITECTURES, Generator, LiteSycoNet, Prior, SycoNet
+
+LITE = {"latent_dim": 3, "basis_size": 4, "lut_size": 3, "width": 8, "thumbnail": 16}
+CONV = {"latent_dim": 3, "basis_size": 4, "lut_size": 3, "width": 2, "size": 32}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def posteriors(count=400, size=3, seed=0):
+    """Correlated means, and variances that differ between dimensions."""
+    mix = torch.randn(size, size, generator=generator(seed)) * 2
+    mean = torch.randn(count, size, generator=generator(seed + 1)) @ mix + torch.arange(size)
+    variance = torch.rand(count, size, generator=generator(seed + 2)) * torch.arange(1, size + 1)
+    return mean, variance
+
+
+@pytest.fixture(params=["lite", "syconet"])
+def net(request):
+    torch.manual_seed(0)
+    net = LiteSycoNet(**LITE) if request.param == "lite" else SycoNet(**CONV)
+    net.prior.fit(*posteriors())
+    return net.eval()
+
+
+def pictures(batch=2):
+    real = torch.rand(batch, 3, 20, 28, generator=generator())
+    mask = torch.zeros(batch, 1, 20, 28)
+    mask[:, :, 4:15, 6:20] = 1
+    return real, mask
+
+
+def test_an_unfitted_prior_is_the_identity():
+    latent = torch.randn(5, 2, 3)
+    assert torch.equal(Prior(3)(latent), latent)
+    assert torch.equal(Prior(3).inverse(latent), latent)
+
+
+def test_fit_takes_mean_and_covariance_of_the_aggregated_posterior():
+    """Against the moments of codes that are really drawn from the posteriors."""
+    mean, variance = posteriors()
+    prior = Prior(3)
+    prior.fit(mean, variance)
+    noise = torch.randn(500, *mean.shape, generator=generator(9))
+    codes = (mean + variance.sqrt() * noise).flatten(0, 1).double()
+    torch.testing.assert_close(prior.mean.double(), codes.mean(0), rtol=0.01, atol=0.01)
+    covariance = (prior.scale @ prior.scale.mT).double()
+    torch.testing.assert_close(covariance, codes.mT.cov(correction=0), rtol=0.02, atol=0.02)
+
+
+def test_standard_normal_latents_get_the_fitted_moments():
+    prior = Prior(3)
+    prior.fit(*posteriors())
+    codes = prior(torch.randn(200_000, 3, generator=generator()))
+    torch.testing.assert_close(codes.mean(0), prior.mean, rtol=0.02, atol=0.03)
+    torch.testing.assert_close(codes.mT.cov(), prior.scale @ prior.scale.mT, rtol=0.02, atol=0.05)
+
+
+def test_the_scale_is_lower_triangular_with_a_positive_diagonal():
+    prior = Prior(3)
+    prior.fit(*posteriors())
+    assert torch.equal(prior.scale, prior.scale.tril())
+    assert prior.scale.diagonal().min() > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 20), st.integers(0, 1000), st.sampled_from([(), (4,), (2, 3)]))
+def test_inverse_undoes_the_prior_for_any_leading_axes(size, seed, leading):
+    prior = Prior(size)
+    prior.fit(*posteriors(100, size, seed))
+    latent = torch.randn(*leading, size, generator=generator(seed))
+    torch.testing.assert_close(prior.inverse(prior(latent)), latent, rtol=1e-3, atol=1e-3)
+    code = torch.randn(*leading, size, generator=generator(seed + 1))
+    torch.testing.assert_close(prior(prior.inverse(code)), code, rtol=1e-3, atol=1e-3)
+
+
+def test_posteriors_that_are_all_alike_leave_their_own_variance():
+    prior = Prior(2)
+    prior.fit(torch.tensor([[1.0, 2.0]]).repeat(5, 1), torch.tensor([[4.0, 9.0]]).repeat(5, 1))
+    torch.testing.assert_close(prior.mean, torch.tensor([1.0, 2.0]))
+    torch.testing.assert_close(prior.scale, torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
+
+
+@pytest.mark.parametrize("wrong", ["nan", "degenerate"])
+def test_a_fit_that_fails_leaves_the_prior_as_it_was(wrong):
+    prior = Prior(3)
+    prior.fit(*posteriors())
+    before = {name: value.clone() for name, value in prior.state_dict().items()}
+    mean = torch.full((8, 3), float("nan")) if wrong == "nan" else torch.ones(8, 3)
+    with pytest.raises(RuntimeError):
+        prior.fit(mean, torch.zeros(8, 3))
+    assert all(torch.equal(value, before[name]) for name, value in prior.state_dict().items())
+
+
+def test_the_prior_belongs_to_the_weights_but_is_not_trained():
+    prior = Prior(3)
+    assert set(prior.state_dict()) == {"mean", "scale"}
+    assert not list(prior.parameters())
+
+
+def test_every_architecture_fills_in_the_whole_interface():
+    wanted = [name for name, _ in inspect.getmembers(Generator, inspect.isfunction)]
+    abstract = [name for name in wanted if "raise NotImplementedError" in source(Generator, name)]
+    assert set(abstract) == {"config", "condition", "decode", "change", "posterior"}
+    for kind in ARCHITECTURES.values():
+        assert issubclass(kind, Generator)
+        for name in abstract:
+            assert getattr(kind, name) is not getattr(Generator, name)
+
+
+def source(kind, name):
+    return inspect.getsource(getattr(kind, name)) if name in vars(kind) else ""
+
+
+def test_both_nets_keep_the_shapes_of_the_interface(net):
+    real, mask = pictures()
+    condition = net.condition(real, mask)
+    weights = net.mixing_weights(condition, torch.randn(2, 5, 3))
+    assert condition.shape[0] == 2
+    assert weights.shape == (2, 5, 4)
+    assert weights.min() >= 0
+    torch.testing.assert_close(weights.sum(2), torch.ones(2, 5))
+    mean, log_variance = net.posterior(condition, net.change(real, mask, real.flip(1)))
+    assert mean.shape == log_variance.shape == (2, 3)
+    assert net.basis.shape == (4, 3, 3, 3, 3)
+    assert net.latent_dim == 3
+
+
+def test_condition_and_change_hold_nothing_learnt(net):
+    real, mask = pictures()
+    for computed in (net.condition(real, mask), net.change(real, mask, real.flip(1))):
+        assert not computed.requires_grad
+
+
+def test_mixing_weights_decode_what_the_prior_makes_of_a_latent(net):
+    real, mask = pictures()
+    condition, latent = net.condition(real, mask), torch.randn(2, 4, 3)
+    code = net.prior.mean + latent @ net.prior.scale.mT
+    expected = net.decode(condition, code)
+    torch.testing.assert_close(net.mixing_weights(condition, latent), expected)
+
+
+def test_encode_gives_the_latent_whose_code_is_the_posterior_mean(net):
+    real, mask = pictures()
+    composite = real.flip(1)
+    latent = net.encode(real, mask, composite)
+    condition = net.condition(real, mask)
+    mean, _ = net.posterior(condition, net.change(real, mask, composite))
+    torch.testing.assert_close(net.prior(latent), mean, rtol=1e-3, atol=1e-3)
+
+
+def test_config_rebuilds_the_net(net):
+    again = type(net)(**net.config())
+    again.load_state_dict(net.state_dict())
+    real, mask = pictures()
+    latent = torch.randn(2, 4, 3)
+    a, b = (n.mixing_weights(n.condition(real, mask), latent) for n in (net, again.eval()))
+    assert torch.equal(a, b)
+
+
+def test_an_untrained_basis_is_near_the_identity(net):
+    difference = (net.basis - identity_lut(3)).abs()
+    assert difference.mean() < 0.2
