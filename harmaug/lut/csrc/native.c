@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pixels; tests/sanitize makes them small, for more threads to meet. */
+#ifndef CHUNK
+#define CHUNK (1 << 14) /* what a thread takes at a time, or gives gradient sums of its own */
+#define SERIAL (1 << 15) /* lookups too few to pay for a thread */
+#endif
+
 enum {
-    FORWARD_CHUNK = 1 << 14,      /* pixels a thread takes at a time */
-    BACKWARD_CHUNK = 1 << 14,     /* least pixels with gradient sums of their own */
-    BACKWARD_CHUNKS = 16,         /* most of them an image */
-    SCRATCH = 1 << 28,            /* bytes of tables or of sums held at once, if one image allows */
-    LINE = 64,                    /* bytes of a cache line */
-    SERIAL = 1 << 15,             /* lookups too few to pay for a thread */
+    BACKWARD_CHUNKS = 16, /* most gradient sums an image */
+    SCRATCH = 1 << 28,    /* bytes of tables and sums held at once, if one image allows */
+    LINE = 64             /* bytes of a cache line */
 };
 
 static const Kernel *const kernels[] = {&harmaug_avx512, &harmaug_avx2, &harmaug_neon,
@@ -123,7 +126,7 @@ static int run(const Job *given, const char *kernel, int backward)
 {
     Job job = *given;
     Pass pass = {.job = &job, .kernel = find(kernel), .backward = backward,
-                 .pixels = job.height * job.width, .chunk = FORWARD_CHUNK};
+                 .pixels = job.height * job.width, .chunk = CHUNK};
     if (!pass.kernel)
         return -2;
     if (pass.kernel->fallback &&
@@ -139,7 +142,7 @@ static int run(const Job *given, const char *kernel, int backward)
         int64_t chunks = BACKWARD_CHUNKS, size = job.size;
         if (job.grad_lut.data) {
             int64_t least = 2 * size * size * size; /* let reducing sums cost less than making them */
-            least = least > BACKWARD_CHUNK ? least : BACKWARD_CHUNK;
+            least = least > CHUNK ? least : CHUNK;
             if (chunks > pass.pixels / least)
                 chunks = at_least_one(pass.pixels / least);
             if (chunks > SCRATCH / sums_bytes)

@@ -1,0 +1,401 @@
+"""The native kernel: every instruction set against the reference and against portable C."""
+
+import contextlib
+import importlib.util
+import multiprocessing
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from harmaug.lut import native, reference
+
+FAST = native.instruction_sets()
+pytestmark = pytest.mark.skipif(not FAST, reason="the native kernel is not built here")
+every_set = pytest.mark.parametrize("name", FAST or ["none"])
+
+CLOSE = {torch.float32: 2e-6, torch.float16: 6e-4, torch.bfloat16: 4e-3}
+
+
+@contextlib.contextmanager
+def using(name: str, threads: int = 1):
+    """Serve by one instruction set, with so many threads."""
+    before, chosen = torch.get_num_threads(), native.instruction_set
+    torch.set_num_threads(threads)
+    native.instruction_set = lambda: name
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        native.instruction_set = chosen
+
+
+@dataclass
+class Problem:
+    image: Tensor
+    mask: Tensor | None
+    lut: Tensor
+
+
+SPECIAL = [0.0, -0.0, 1.0, 1e-42, -1e-42, 1 - 2**-24, 1 + 2**-23, -1.5, 3e38]
+BROKEN = [float("nan"), float("inf"), float("-inf")]
+
+
+def _laid_out(tensor: Tensor, layout: str) -> Tensor:
+    """The same values in other memory; the last two axes are height and width."""
+    if layout == "channels last" and tensor.ndim == 4:
+        return tensor.contiguous(memory_format=torch.channels_last)
+    if layout == "transposed":
+        return tensor.mT.contiguous().mT
+    if layout == "cut out":
+        height, width = tensor.shape[-2:]
+        room = tensor.new_empty(*tensor.shape[:-2], height + 3, 2 * width + 5)
+        view = room[..., 2 : 2 + height, 3 : 3 + 2 * width : 2]
+        view.copy_(tensor)
+        return view
+    return tensor
+
+
+few = st.sampled_from([1, 2, 3, 0])
+layouts = st.sampled_from(["planar", "channels last", "transposed", "cut out"])
+
+
+@st.composite
+def problems(draw, dtypes=(torch.float32, torch.float16, torch.bfloat16, torch.uint8)):
+    """Images, masks and LUTs of any shape, memory layout and value."""
+    torch.manual_seed(draw(st.integers(0, 2**32 - 1)))
+    batch, count = draw(few), draw(few)
+    height, width = draw(st.integers(0, 9)), draw(st.integers(0, 300))
+    size = draw(st.sampled_from([2, 3, 5, 17, 33, 37]))
+    dtype = draw(st.sampled_from(dtypes))
+    image = torch.rand(batch, 3, height, width) * 1.2 - 0.1
+    values = draw(st.sampled_from(["plain", "special", "broken"]))
+    for value in {"plain": [], "special": SPECIAL, "broken": SPECIAL + BROKEN}[values]:
+        image[torch.rand_like(image) < 0.03] = value
+    if dtype == torch.uint8:
+        image = image.nan_to_num().clamp(0, 1) * 255
+    image = _laid_out(image.to(dtype), draw(layouts))
+
+    mask = torch.rand(batch, 1, height, width)
+    kind = draw(st.sampled_from(["none", "soft", "sparse", "empty", "bool", "odd", "one for all"]))
+    if kind == "sparse":
+        mask *= mask > 0.99
+    elif kind == "empty":
+        mask.zero_()
+    elif kind == "bool":
+        mask = mask > 0.5
+    elif kind == "odd":
+        for value in (-1.0, 1.5, 1e-42, 0.0, 1.0, float("nan")):
+            mask[torch.rand_like(mask) < 0.1] = value
+    elif kind == "one for all" and batch:
+        mask = mask[:1].expand_as(mask)
+    mask = _laid_out(mask, draw(layouts))
+
+    lut = torch.rand(batch, count, 3, size, size, size) * 1.4 - 0.2
+    if batch and draw(st.booleans()):
+        lut = lut[:1].expand_as(lut)
+    if draw(st.booleans()):
+        lut = lut.transpose(-1, -3)
+    return Problem(image, None if kind == "none" else mask, lut)
+
+
+def assert_agree(result: Tensor, problem: Problem) -> None:
+    """Same bits where the mask is 0, same layout, and values to the precision of the type."""
+    image, mask, lut = problem.image, problem.mask, problem.lut
+    expected = reference.composite(image, mask, lut)
+    assert result.dtype == expected.dtype
+    assert result.shape == expected.shape
+    assert result.stride() == expected.stride()
+    if image.dtype == torch.uint8:
+        exact = reference.composite(image.float() / 255, mask, lut) * 255
+        on_the_fence = (exact.frac() - 0.5).abs() < 1e-3
+        assert ((result == expected) | on_the_fence).all()
+        assert ((result.int() - expected.int()).abs() <= 1).all()
+    else:
+        close = CLOSE[image.dtype]
+        torch.testing.assert_close(result, expected, atol=close, rtol=0, equal_nan=True)
+    if mask is not None:
+        background = (~(mask > 0)).unsqueeze(1).expand_as(result)
+        assert torch.equal(_bits(result)[background], _bits(expected)[background])
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    kinds = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
+    return tensor.contiguous().view(kinds[tensor.element_size()])
+
+
+@every_set
+@settings(max_examples=150, deadline=None)
+@given(problem=problems())
+def test_composites_are_those_of_the_reference(name, problem):
+    assume(native.takes(problem.image, problem.mask, problem.lut))
+    with using(name):
+        assert_agree(native.composite(problem.image, problem.mask, problem.lut), problem)
+
+
+@pytest.mark.parametrize("name", [name for name in FAST if name != "portable"])
+@settings(max_examples=100, deadline=None)
+@given(problem=problems(dtypes=(torch.float32,)))
+def test_every_instruction_set_gives_what_portable_c_gives(name, problem):
+    arguments = problem.image, problem.mask, problem.lut
+    with using("portable"):
+        expected = native.composite(*arguments)
+    with using(name):
+        result = native.composite(*arguments)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0, equal_nan=True)
+
+
+@every_set
+@pytest.mark.parametrize("size", [2, 3, 4, 17, 33, 36, 37, 64, 65])
+def test_every_grid_size_and_its_last_node(name, size):
+    image = torch.rand(1, 3, 40, 41)
+    image[..., 0] = 1.0
+    image[..., 1] = 0.0
+    image[..., 2] = torch.randint(0, size, (1, 3, 40)) / (size - 1)  # on the nodes
+    problem = Problem(image, None, torch.rand(1, 1, 3, size, size, size))
+    with using(name):
+        assert_agree(native.composite(problem.image, None, problem.lut), problem)
+
+
+@every_set
+def test_all_256_levels_come_through_an_identity_lut(name):
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
+    lut = torch.stack(torch.meshgrid(*[torch.linspace(0, 1, 17)] * 3, indexing="ij")).flip(0)
+    with using(name):
+        result = native.composite(levels, None, lut.view(1, 1, 3, 17, 17, 17))
+    assert torch.equal(result[0], levels)
+
+
+@every_set
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_every_half_of_the_background_keeps_its_bits(name, dtype):
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)
+    image = every.view(1, 1, 256, 256).expand(1, 3, 256, 256).contiguous()
+    mask = torch.zeros(1, 1, 256, 256)
+    mask[..., ::7] = 1.0  # no block is all background
+    with using(name):
+        result = native.composite(image, mask, torch.rand(1, 1, 3, 2, 2, 2))
+    background = (mask == 0).expand(1, 3, 256, 256)
+    assert torch.equal(_bits(result[0])[background], _bits(image)[background])
+
+
+@every_set
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_round_as_torch_rounds(name, dtype):
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)
+    image = every.view(1, 1, 256, 256).expand(1, 3, 256, 256).contiguous()
+    lut = torch.linspace(-0.1, 1.1, 4913 * 3).view(1, 1, 3, 17, 17, 17)
+    with using(name):
+        result = native.composite(image, None, lut)
+    expected = reference.composite(image, None, lut)
+    torch.testing.assert_close(result, expected, atol=CLOSE[dtype], rtol=0, equal_nan=True)
+    assert (result == expected)[expected.isfinite()].float().mean() > 0.99
+
+
+@every_set
+def test_misaligned_memory_is_read_right(name):
+    raw = np.random.default_rng(0).random(3 * 8 * 9, dtype=np.float32).tobytes()
+    shifted = np.frombuffer(bytearray(b"?" + raw), dtype=np.float32, offset=1).reshape(1, 3, 8, 9)
+    aligned = np.frombuffer(bytearray(raw), dtype=np.float32).reshape(1, 3, 8, 9)
+    lut = torch.rand(1, 1, 3, 5, 5, 5)
+    with using(name):
+        result = native.composite(torch.from_numpy(shifted), None, lut)
+        expected = native.composite(torch.from_numpy(aligned), None, lut)
+    assert torch.equal(result, expected)
+
+
+def smooth_problem(batch, count, height, width, size, masked, dtype=torch.float32):
+    """Pixels well inside their cells and results well inside (0, 1): no kink, one derivative."""
+    cell = torch.randint(0, size - 1, (batch, 3, height, width))
+    image = ((cell + 0.1 + 0.8 * torch.rand(cell.shape)) / (size - 1)).to(dtype)
+    mask = None
+    if masked:
+        mask = torch.rand(batch, 1, height, width)
+        mask *= torch.rand_like(mask) > 0.5
+    lut = torch.rand(batch, count, 3, size, size, size) * 0.9 + 0.05
+    return Problem(image, mask, lut)
+
+
+def backward(problem, grad, kernel=native, needs=(True, True, True)):
+    return kernel.composite_backward(grad, problem.image, problem.mask, problem.lut, *needs)
+
+
+@every_set
+@pytest.mark.parametrize("size", [2, 3, 17, 33])
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_are_those_of_the_reference_in_double_precision(name, size, masked):
+    for shape in ((1, 1, 1, 1), (2, 3, 5, 7), (1, 2, 40, 41), (2, 1, 3, 300)):
+        problem = smooth_problem(*shape, size, masked)
+        grad = torch.randn(*shape[:2], 3, *shape[2:])
+        mask = problem.mask.double() if masked else None
+        double = Problem(problem.image.double(), mask, problem.lut.double())
+        expected = backward(double, grad.double(), reference)
+        with using(name):
+            result = backward(problem, grad)
+        for one, other in zip(result, expected, strict=True):
+            assert one.shape == other.shape
+            scale = other.abs().max().item() if other.numel() else 0.0
+            torch.testing.assert_close(one.double(), other, atol=1e-5 * scale, rtol=0)
+
+
+@every_set
+@settings(max_examples=100, deadline=None)
+@given(problem=problems(dtypes=(torch.float32, torch.float16, torch.bfloat16)), layout=layouts)
+def test_gradients_of_any_input_are_finite_or_come_from_the_lut(name, problem, layout):
+    arguments = problem.image, problem.mask, problem.lut
+    result = reference.composite(*arguments)
+    grad = _laid_out(torch.randn(result.shape), layout).to(result.dtype)
+    with using(name):
+        grads = backward(problem, grad)
+    assert all(found.isfinite().all() for found in grads)
+    if problem.mask is not None:  # the background hands the gradient through as it is
+        background = (~(problem.mask > 0)).expand_as(problem.image)
+        handed = grad.float().sum(1)[background].to(grad.dtype)
+        torch.testing.assert_close(grads[0][background], handed)
+
+
+@every_set
+def test_gradients_not_asked_for_are_not_made(name):
+    problem = smooth_problem(1, 2, 9, 9, 5, True)
+    grad = torch.randn(1, 2, 3, 9, 9)
+    kept = grad.clone()
+    with using(name):
+        every = backward(problem, grad)
+        for wanted in range(8):
+            needs = tuple(bool(wanted >> bit & 1) for bit in range(3))
+            for found, full, need in zip(
+                backward(problem, grad, needs=needs), every, needs, strict=True
+            ):
+                assert torch.equal(found, full if need else full.new_empty(0))
+    assert torch.equal(grad, kept)
+
+
+@every_set
+@pytest.mark.parametrize(("value", "passes"), [(1.0, True), (0.0, True), (1.5, False), (-1, False)])
+def test_the_output_clamp_stops_gradients_outside_but_not_at_its_ends(name, value, passes):
+    image, lut = torch.rand(1, 3, 9, 9), torch.full((1, 1, 3, 3, 3, 3), float(value))
+    with using(name):
+        _, _, found = native.composite_backward(
+            torch.ones(1, 1, 3, 9, 9), image, None, lut, False, False, True
+        )
+    assert found.sum().item() == pytest.approx(3 * 81 if passes else 0)
+
+
+@every_set
+def test_pixels_outside_the_unit_cube_have_no_image_gradient(name):
+    image = torch.tensor([-0.5, 0.0, 0.3, 1.0, 1.5]).expand(1, 3, 1, 5).contiguous()
+    lut = torch.rand(1, 1, 3, 3, 3, 3) * 0.5 + 0.25
+    with using(name):
+        found, _, _ = native.composite_backward(
+            torch.ones(1, 1, 3, 1, 5), image, None, lut, True, False, False
+        )
+    assert ((found != 0) == torch.tensor([False, True, True, True, False])).all()
+
+
+@every_set
+def test_results_do_not_depend_on_the_number_of_threads(name):
+    for shape, size in (((2, 2, 120, 300), 17), ((1, 1, 301, 299), 33)):
+        problem = smooth_problem(*shape, size, True)
+        grad = torch.randn(*shape[:2], 3, *shape[2:])
+        with using(name):
+            composite = native.composite(problem.image, problem.mask, problem.lut)
+            grads = backward(problem, grad)
+        for threads in (2, 3, 8):
+            with using(name, threads):
+                again = native.composite(problem.image, problem.mask, problem.lut)
+                others = backward(problem, grad)
+            assert torch.equal(again, composite)
+            assert all(torch.equal(a, b) for a, b in zip(grads, others, strict=True))
+
+
+def _composite_in_child(image, lut, expected, pipe):
+    result = native.composite(torch.from_numpy(image), None, torch.from_numpy(lut))
+    pipe.send(np.array_equal(result.numpy(), expected))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_the_kernel_works_in_a_child_forked_after_a_threaded_call():
+    image, lut = torch.rand(1, 3, 300, 300), torch.rand(1, 1, 3, 17, 17, 17)
+    with using(FAST[0], threads=4):
+        expected = native.composite(image, None, lut)
+        context = multiprocessing.get_context("fork")
+        here, there = context.Pipe()
+        child = context.Process(
+            target=_composite_in_child, args=(image.numpy(), lut.numpy(), expected.numpy(), there)
+        )
+        child.start()
+        try:
+            assert here.poll(60), "the child hangs"
+            assert here.recv()
+        finally:
+            child.kill()
+            child.join()
+
+
+class _Photos(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        image = torch.rand(1, 3, 64, 64, generator=generator)
+        return native.composite(image, None, torch.zeros(1, 1, 3, 2, 2, 2).add(index / 8))[0, 0]
+
+
+def test_the_kernel_works_in_loader_workers():
+    native.composite(torch.rand(1, 3, 300, 300), None, torch.rand(1, 1, 3, 17, 17, 17))
+    batches = list(DataLoader(_Photos(), batch_size=2, num_workers=2, timeout=60))
+    assert [batch[1].max().item() for batch in batches] == [1 / 8, 3 / 8]
+
+
+def test_the_kernel_leaves_what_it_cannot_do_to_the_reference():
+    image, lut = torch.rand(1, 3, 4, 4), torch.rand(1, 1, 3, 3, 3, 3)
+    assert native.takes(image, None, lut)
+    assert not native.takes(image.double(), None, lut.double())
+    assert not native.takes(image, None, lut.double())
+    assert not native.takes(image, torch.rand(1, 1, 4, 4).double(), lut)
+    assert not native.takes(image, None, lut[..., :1].expand(1, 1, 3, 3, 3, 257))
+
+
+def in_a_new_process(simd: str) -> subprocess.CompletedProcess:
+    code = "import harmaug; print(harmaug.backends()['cpu'])"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HARMAUG_SIMD": simd},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_environment_variable_names_the_instruction_set():
+    assert in_a_new_process("portable").stdout.strip() == "native (portable)"
+    assert in_a_new_process("none").stdout.strip() == "torch"
+
+
+def test_an_unknown_instruction_set_is_refused_with_the_known_ones():
+    error = in_a_new_process("mmx").stderr
+    assert "HARMAUG_SIMD=mmx" in error
+    assert "portable" in error
+
+
+def test_without_the_extension_torch_serves(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert native._library.__wrapped__() is None
+
+
+def test_an_extension_of_another_machine_is_passed_over(monkeypatch, tmp_path):
+    broken = tmp_path / "_native.so"
+    broken.write_bytes(b"not a library")
+    spec = importlib.util.spec_from_file_location("harmaug.lut._native", broken)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    assert native._library.__wrapped__() is None
