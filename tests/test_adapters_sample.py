@@ -208,7 +208,7 @@ def test_copies_of_a_transform_begin_the_stream_again() -> None:
 
 def test_cuda_in_a_worker_is_explained() -> None:
     transform = SampleTransform(DeviceToy(), Fields.preset("cdtnet"))
-    loader = DataLoader(Photos(2, transform), num_workers=1)
+    loader = DataLoader(Photos(8, transform), 2, num_workers=1)
     with pytest.raises(RuntimeError, match="cuda:0 inside a DataLoader worker"):
         next(iter(loader))
 

@@ -89,8 +89,8 @@ class AugmentBatch:
 
     def to(self, device: torch.device | str) -> AugmentBatch:
         """Move the augmenters to a device; returns self."""
-        several = isinstance(self.augment, Mapping)
-        for augment in self.augment.values() if several else [self.augment]:
+        one = self.augment
+        for augment in one.values() if isinstance(one, Mapping) else [one]:
             augment.to(device)
         return self
 
