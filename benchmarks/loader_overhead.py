@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import time
@@ -160,6 +161,8 @@ def main() -> None:
         machine = {
             "cpu": platform.processor() or platform.machine(),
             "threads": options.threads,
+            "cores": os.cpu_count(),
+            "load_average": os.getloadavg(),  # above the cores, other work was in the way
             "torch": torch.__version__,
             "backends": harmaug.backends(),
             "checkpoint": options.checkpoint,
