@@ -118,6 +118,7 @@ def test_empty_mask_skips_the_encoder() -> None:
     sample["object_mask"] = np.zeros((12, 10), np.float32)
     changed = SampleTransform(augment, **NAMES)(sample)
     assert np.array_equal(changed["image"], sample["target_image"])
+    assert not np.shares_memory(changed["image"], sample["target_image"])
     assert augment.seen == []
 
 

@@ -75,7 +75,7 @@ def paint(decision: Decision, real: Tensor, mask: Tensor) -> Tensor:
     """
     augment, space, luts, foreground = decision
     if luts is None:
-        return real
+        return real.clone()  # a host may write into its composite, which must not be its real
     photos, masks = move(real, augment.device), move(mask, augment.device)
     if not foreground.all():
         masks = masks * foreground.to(masks).view(-1, 1, 1, 1)

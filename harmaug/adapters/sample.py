@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from harmaug.adapters.batch import check_augmenters, check_probability, pick_augmenter
-from harmaug.adapters.containers import Path, PathLike
+from harmaug.adapters.containers import Path, PathLike, is_sequence, rebuild
 from harmaug.adapters.fields import Fields, MaskField
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
 from harmaug.adapters.recolour import Decision, as_mask, check_real, decide, paint
@@ -110,9 +110,9 @@ class SampleTransform:
 
 def _recolour(old: Any, real: Any, mask: Any, decision: Decision) -> Any:
     """A view recoloured: one image, or a list of them; of the type of ``old``."""
-    if isinstance(real, (list, tuple)):
+    if is_sequence(real):
         items = [_recolour(*view, decision) for view in zip(old, real, mask, strict=True)]
-        return type(old)(items)
+        return rebuild(old, items)
     photo = image_tensor(real, "real")
     return image_like(paint(decision, photo, as_mask(mask_tensor(mask, "mask"), photo)), old)
 
