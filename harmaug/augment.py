@@ -16,6 +16,7 @@ from harmaug.lut import apply_lut, composite_lut, identity_lut, mix_luts
 from harmaug.lut.ops import check_image, check_mask
 from harmaug.lut.tensors import check_lut
 from harmaug.nets import Generator
+from harmaug.nets.latents import draw_latents
 from harmaug.nets.statistics import thumbnail
 from harmaug.spaces import Space, SpaceLike
 
@@ -95,6 +96,9 @@ class SycoNetAugment(nn.Module):
         candidates: int | None = None,
     ) -> Tensor:
         """n composites a photo, each with another latent: (B, n, 3, H, W).
+
+        Latents come from N(0, I); those of one photo are spread evenly among each other
+        (`nets.latents`), so that n composites differ more than n separate draws would.
 
         Args:
             real: see the class.
@@ -278,10 +282,7 @@ class SycoNetAugment(nn.Module):
             raise ValueError(f"n must be at least 1, got {n}.")
         if candidates is not None and candidates < n:
             raise ValueError(f"candidates must be at least n = {n}, got {candidates}.")
-        # On the generator's own device, else the CPU: the same seed, the same latents everywhere.
-        device = "cpu" if generator is None else generator.device
-        shape = (batch, candidates or n, self.latent_dim)
-        return torch.randn(shape, generator=generator, device=device)
+        return draw_latents(batch, candidates or n, self.latent_dim, generator)
 
     def _fitting(self, latent: Tensor, real: Tensor, n: int) -> Tensor:
         """A given latent as (B, n, Z); raise if it is not one for these photos."""

@@ -19,6 +19,7 @@ from harmaug import SycoNetAugment
 from harmaug.data.demo import demo_photos
 from harmaug.lut import composite_lut, identity_lut, mix_luts, resize_lut
 from harmaug.nets import LiteSycoNet, SycoNet
+from harmaug.nets.latents import draw_latents
 
 CUSTOM = ((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
 SPACES = ["unit", "pm1", "imagenet", CUSTOM]
@@ -492,7 +493,7 @@ def test_latents_come_from_the_global_generator(aug):
     assert not torch.equal(first, second)
     assert not torch.equal(first[:, 0], first[:, 1])
     torch.manual_seed(11)
-    drawn = torch.randn(2, 2, 4)
+    drawn = draw_latents(2, 2, 4)
     assert torch.equal(aug.augment(real, mask, latent=drawn), first)
 
 

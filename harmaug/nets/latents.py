@@ -1,0 +1,40 @@
+"""Drawing latents: each from N(0, I), those of one photo spread evenly among each other."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+
+def draw_latents(
+    batch: int, count: int, dim: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Standard normal latents (batch, count, dim), stratified over ``count``.
+
+    The latents of a photo are Sobol' points under a random shift of its own (Cranley and Patterson,
+    1976), put through the normal quantile function: each alone is exactly N(0, I) and independent
+    of other photos, while together they lie more evenly than independent draws, so that n
+    composites repeat each other less.
+
+    Args:
+        batch: photos.
+        count: latents a photo.
+        dim: Z.
+        generator: draws the shifts, on its own device; torch's global generator if not given.
+    """
+    # On the CPU unless the generator says otherwise: one seed, one result on every device.
+    device = "cpu" if generator is None else generator.device
+    # In double precision, where the ends of (0, 1) reach 8 deviations.
+    shift = torch.rand(batch, 1, dim, generator=generator, device=device, dtype=torch.float64)
+    uniform = (_points(count, dim).to(device) + shift) % 1.0
+    uniform = uniform.clamp(2**-53, 1 - 2**-53)
+    return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).float()
+
+
+@functools.lru_cache(16)
+def _points(count: int, dim: int) -> Tensor:
+    # Scrambled once, with a fixed seed: plain Sobol' points of many dimensions start on a diagonal.
+    return torch.quasirandom.SobolEngine(dim, scramble=True, seed=0).draw(count).double()
