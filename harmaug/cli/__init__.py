@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harmaug.cli import augment, convert, demo, fit_luts, info, luts
+from harmaug.cli import augment, convert, demo, fit_luts, info, luts, train
 from harmaug.cli.arguments import typed_command
 
-_COMMANDS = (demo, augment, luts, info, fit_luts, convert)
+_COMMANDS = (demo, augment, luts, info, fit_luts, train, convert)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("harmaug: interrupted.", file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"harmaug: error: {_sentence(error)}", file=sys.stderr)
         return 2
     return 0
@@ -80,7 +80,7 @@ def _note(message: Warning | str, *_: object, **__: object) -> None:
     print(f"harmaug: note: {message}", file=sys.stderr)
 
 
-def _sentence(error: OSError | ValueError) -> str:
+def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}."
     return " ".join(str(error).split())

@@ -95,7 +95,7 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
         self.size = size
         self.items: list[HarmonyItem] = []
         self.missing: list[str] = []
-        folders = _subset_folders(self.root)
+        folders = subset_folders(self.root)
         if composites:
             folders = [folder for folder in folders if (folder / "composite_images").is_dir()]
         for folder in folders:
@@ -156,7 +156,7 @@ def _stem_above(stem: str) -> str:
     return stem.rpartition("_")[0] or stem
 
 
-def _subset_folders(root: Path) -> list[Path]:
+def subset_folders(root: Path) -> list[Path]:
     """``root`` itself if it is a subset, else the subsets right below it."""
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder.")

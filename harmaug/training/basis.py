@@ -76,7 +76,9 @@ def fit_basis(
     bend = _roughness_matrix((axes / root.unsqueeze(1)).mT.reshape(rank, 3, size, size, size))
     basis = target[farthest_points(target, count, generator)].clone().requires_grad_()
     distance = torch.cdist(target, basis.detach()).square()
-    logits = (-distance / distance.median() * 4).requires_grad_()
+    # Where many LUTs are equal the median is 0.
+    typical = distance.median().clamp_min(0.1 * distance.mean()).clamp_min(1e-12)
+    logits = (-distance / typical * 4).requires_grad_()
     optimizer = torch.optim.Adam(
         [
             {"params": [basis], "lr": 0.02 * basis.detach().std().item()},

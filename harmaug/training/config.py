@@ -7,13 +7,28 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harmaug.nets import ARCHITECTURES
+
+_COUNTS = (
+    "size",
+    "rounds",
+    "round_pairs",
+    "passes",
+    "batch",
+    "pixels",
+    "calibration_pairs",
+    "heldout_pairs",
+    "validate_every",
+)
+_SEEDS = 1 << 32  # each is the start of many streams of random numbers
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a training's result.
 
-    A round makes ``round_pairs`` pairs, looks at them once, and trains on them for ``passes`` passes
-    in batches; state, log and figures are written after rounds.
+    A round makes ``round_pairs`` pairs, looks at them once, and trains on them for ``passes``
+    passes in batches; state, log and figures are written after rounds.
 
     Attributes:
         data: folders in the iHarmony4 layout, with or without composites.
@@ -22,9 +37,10 @@ class TrainConfig:
         pair_share: share of true pairs where there are photos without composites too.
         jitter: chance that a photo is itself retouched before a recipe takes it.
         init: checkpoint to start from (packaged name, file or folder), or None.
-        basis: ``.safetensors`` file of ``harmaug fit-luts`` to start from, or None.
+        basis: what a new net's LUTs start from: a file of ``harmaug fit-luts`` or a checkpoint;
+            None takes those of ``unified``.
         architecture: "lite" or "syconet".
-        net: keyword arguments of the architecture.
+        net: keyword arguments of the architecture, but for the sizes of the basis.
         size: pixels a side that photos are resized to.
         rounds: how many.
         round_pairs: pairs made a round.
@@ -40,6 +56,7 @@ class TrainConfig:
         validate_every: rounds between figures.
         patience: stop after so many figures without a better reconstruction; None never stops.
         seed: of everything drawn.
+        skip_missing: go on without samples whose files are absent.
     """
 
     data: tuple[str, ...]
@@ -66,6 +83,30 @@ class TrainConfig:
     validate_every: int = 5
     patience: int | None = None
     seed: int = 0
+    skip_missing: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise ValueError("data must name at least one folder, got none.")
+        if self.architecture not in ARCHITECTURES:
+            known = ", ".join(ARCHITECTURES)
+            raise ValueError(f"architecture must be one of {known}, got {self.architecture!r}.")
+        for name in _COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.round_pairs < self.batch:
+            raise ValueError(
+                f"round_pairs must be at least a batch of {self.batch}, got {self.round_pairs}."
+            )
+        for name in ("pair_share", "jitter", "warmup"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}.")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1, or None, got {self.patience}.")
+        if not 0 <= self.seed < _SEEDS:
+            raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, got {self.seed}.")
+        if self.init is not None and (self.basis is not None or self.net):
+            raise ValueError("init brings its own net and basis; leave out net and basis.")
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

@@ -1,4 +1,4 @@
-"""Figures that say whether a training is healthy, on held-out pairs; and the prior's calibration."""
+"""Held-out figures that say whether a training is healthy, and the prior's calibration."""
 
 from __future__ import annotations
 
@@ -44,21 +44,18 @@ class HeldOut:
                 kinds[name] = source.draw(count, generator)
         for name, images in pairs.items():
             rows = torch.randperm(len(images), generator=generator)[:count]
-            kinds[name] = images.pairs(rows)
+            kinds[f"{name} pairs" if name in kinds else name] = images.pairs(rows)
         return cls(kinds)
 
 
 @torch.no_grad()
-def calibrate(
-    net: Generator, source: PairSource, count: int, generator: torch.Generator
-) -> None:
+def calibrate(net: Generator, source: PairSource, count: int, generator: torch.Generator) -> None:
     """Fit the prior to the codes of ``count`` training pairs; see `nets.Prior`."""
     net.eval()
     means, variances = [], []
     for first in range(0, count, _CHUNK):
         pairs = [
-            part.to(net.basis.device)
-            for part in source.draw(min(_CHUNK, count - first), generator)
+            part.to(net.basis.device) for part in source.draw(min(_CHUNK, count - first), generator)
         ]
         mean, log_variance = net.posterior(net.condition(*pairs[:2]), net.change(*pairs))
         means.append(mean)
@@ -72,24 +69,26 @@ def measure(net: Generator, heldout: HeldOut, generator: torch.Generator) -> dic
 
     Returns:
         ``score``: mean over kinds of the log of the median reconstruction fMSE, lower is better;
-        ``active``: latent dimensions in use; and by kind medians of fMSE: ``composite`` (untouched),
-        ``reconstruction`` (mean latent), ``coverage`` (best of 16 draws), ``strength`` (ratio of
-        draws to composites).
+        ``active``: latent dimensions in use; and by kind medians of fMSE: ``composite``
+        (untouched), ``reconstruction`` (mean latent), ``coverage`` (best of 16 draws), and
+        ``strength`` (ratio of draws to composites, None where those are all as the photos).
     """
     net.eval()
-    kinds: dict[str, dict[str, float]] = {}
+    kinds: dict[str, dict[str, Any]] = {}
     means: list[Tensor] = []
     for name, held in heldout.kinds.items():
-        pairs = [part.to(net.basis.device) for part in held]
-        means.append(net.posterior(net.condition(*pairs[:2]), net.change(*pairs))[0])
-        untouched = fmse(pairs[2], pairs[0], pairs[1])
-        to_composite, to_photo = draw_errors(net, *pairs, draws=_DRAWS, generator=generator)
+        real, mask, composite = (part.to(net.basis.device) for part in held)
+        for chunk in zip(*(p.split(_CHUNK) for p in (real, mask, composite)), strict=True):
+            means.append(net.posterior(net.condition(*chunk[:2]), net.change(*chunk))[0])
+        untouched = fmse(composite, real, mask)
+        to_composite, to_photo = draw_errors(net, real, mask, composite, _DRAWS, generator)
+        strength = strength_ratio(to_photo, untouched)
         kinds[name] = {
             "pairs": len(untouched),
             "composite": untouched.median().item(),
-            "reconstruction": reconstruction_error(net, *pairs).median().item(),
+            "reconstruction": reconstruction_error(net, real, mask, composite).median().item(),
             "coverage": to_composite.min(1).values.median().item(),
-            "strength": strength_ratio(to_photo, untouched),
+            "strength": strength if math.isfinite(strength) else None,
         }
     logs = [math.log(max(kind["reconstruction"], 1e-3)) for kind in kinds.values()]
     return {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 from tqdm import tqdm
 
-from harmaug.data.folder import HarmonyFolder
+from harmaug.data.folder import HarmonyFolder, subset_folders
 from harmaug.data.recipes import Recipe, Retouch
 
 _SMALLEST_FOREGROUND = 0.005  # of the frame; less holds too few colours to learn from
+_FEWEST_PHOTOS = 10
+_HELDOUT_SHARE = 0.1  # where no list says what is held out
 
 
 class Pairs(NamedTuple):
@@ -95,40 +97,57 @@ class PairSource:
     def _make(self, count: int, generator: Generator) -> Pairs:
         assert self.photos is not None
         assert self.recipe is not None
-        rows = torch.randint(len(self.photos), (count,), generator=generator)
+        drawn = max(count, 2)  # recipes may take one photo's colours for another
+        rows = torch.randint(len(self.photos), (drawn,), generator=generator)
         real, mask = self.photos.real[rows].float() / 255, self.photos.mask[rows].float()
         if self.jitter:
             retouched = Retouch(strength=0.5)(real, torch.ones_like(mask), generator)
-            chosen = torch.rand(count, 1, 1, 1, generator=generator) < self.jitter
+            chosen = torch.rand(drawn, 1, 1, 1, generator=generator) < self.jitter
             real = torch.where(chosen, retouched, real)
-        return Pairs(real, mask, self.recipe(real, mask, generator))
+        composite = self.recipe(real, mask, generator)
+        return Pairs(real[:count], mask[:count], composite[:count])
 
 
 def read_images(
-    roots: Sequence[str | Path], size: int, heldout_share: float = 0.1
+    roots: Sequence[str | Path],
+    size: int,
+    *,
+    skip_missing: bool = False,
+    progress: bool = True,
 ) -> tuple[dict[str, Images], dict[str, Images]]:
     """Read folders in the iHarmony4 layout into memory, resized to ``size`` x ``size``.
 
-    Where a folder has list files, ``train`` lists are learnt from and ``val`` and ``test`` lists
-    held out. Where it has none, a share of the photos is held out with all that is made of them,
-    chosen by name and so the same ones every time.
+    Where a subset has list files, ``train`` lists are learnt from and ``val`` and ``test`` lists
+    held out. Of a subset without, and where no list holds anything out, a tenth of the photos is
+    held out with all that is made of them, chosen by name and so the same ones every time.
+
+    Args:
+        roots: subset folders, or folders of subset folders.
+        size: pixels a side.
+        skip_missing: go on without samples whose files are absent.
+        progress: show progress on a terminal.
 
     Returns:
         Images by subset name: to learn from, and held out.
     """
+    folders = [folder for root in roots for folder in subset_folders(Path(root))]
+    parts = [part for folder in folders for part in _parts(folder, size, skip_missing)]
+    if not any(part.heldout for part in parts):
+        parts = [_split_by_name(part.folder) for part in parts]
+    photos = {part.folder.items[row].real for part in parts for row in part.learnt}
+    if len(photos) < _FEWEST_PHOTOS:
+        raise ValueError(
+            f"{', '.join(map(str, roots))}: {len(photos)} photos to learn from are too few, "
+            f"expected at least {_FEWEST_PHOTOS} besides those held out."
+        )
     learnt: dict[str, Images] = {}
     heldout: dict[str, Images] = {}
-    for root in map(Path, roots):
-        if any(root.glob("*.txt")) or any(root.glob("*/*.txt")):
-            for split, into in (("train", learnt), ("val", heldout), ("test", heldout)):
-                if any(root.glob(f"*{split}.txt")) or any(root.glob(f"*/*{split}.txt")):
-                    folder = HarmonyFolder(root, split, size=size)
-                    into |= _read(folder, range(len(folder)))
-        else:
-            folder = HarmonyFolder(root, size=size)
-            scores = [zlib.crc32(item.real.stem.encode()) / 2**32 for item in folder.items]
-            learnt |= _read(folder, [i for i, s in enumerate(scores) if s >= heldout_share])
-            heldout |= _read(folder, [i for i, s in enumerate(scores) if s < heldout_share])
+    for part in parts:
+        for rows, into in ((part.learnt, learnt), (part.heldout, heldout)):
+            images = _read(part.folder, rows, progress)
+            if images is not None:
+                name = part.folder.root.name
+                into[name] = _joined(into[name], images) if name in into else images
     return learnt, heldout
 
 
@@ -141,25 +160,61 @@ def merge(parts: Sequence[Images]) -> Images | None:
     return Images(torch.cat(real), torch.cat(mask), made)
 
 
-def _take(images: Images, rows: Tensor) -> Images:
-    composite = None if images.composite is None else images.composite[rows]
-    return Images(images.real[rows], images.mask[rows], composite)
+def _joined(first: Images, second: Images) -> Images:
+    if (first.composite is None) != (second.composite is None):
+        raise ValueError(
+            "two subset folders have one name, and only one of them has composites; rename one."
+        )
+    joined = merge([first, second])
+    assert joined is not None
+    return joined
 
 
-def _read(folder: HarmonyFolder, rows: Sequence[int]) -> dict[str, Images]:
-    subsets: dict[str, list[dict[str, Any]]] = {}
-    for row in tqdm(rows, desc=f"read {folder.root.name}", disable=None):
+class _Part(NamedTuple):
+    """A subset, or one list of it, and which of its rows are learnt from and held out."""
+
+    folder: HarmonyFolder
+    learnt: list[int]
+    heldout: list[int]
+
+
+def _parts(folder: Path, size: int, skip_missing: bool) -> Iterator[_Part]:
+    lists = [path.stem for path in folder.glob("*.txt")]
+    splits = [
+        split
+        for split in ("train", "val", "test")
+        if any(stem == split or stem.endswith(f"_{split}") for stem in lists)
+    ]
+    for split in splits:
+        listed = HarmonyFolder(folder, split, size=size, skip_missing=skip_missing)
+        rows = list(range(len(listed)))
+        yield _Part(listed, rows, []) if split == "train" else _Part(listed, [], rows)
+    if not splits:
+        yield _split_by_name(HarmonyFolder(folder, size=size, skip_missing=skip_missing))
+
+
+def _split_by_name(folder: HarmonyFolder) -> _Part:
+    names = sorted({item.real.name for item in folder.items}, key=lambda n: zlib.crc32(n.encode()))
+    aside = set(names[: max(round(len(names) * _HELDOUT_SHARE), 1)])
+    rows: tuple[list[int], list[int]] = [], []
+    for row, item in enumerate(folder.items):
+        rows[item.real.name in aside].append(row)
+    return _Part(folder, *rows)
+
+
+def _read(folder: HarmonyFolder, rows: list[int], progress: bool) -> Images | None:
+    """The rows whose foreground is large enough; None of none."""
+    columns: dict[str, list[Tensor]] = {"real": [], "mask": [], "composite": []}
+    show = None if progress and rows else True
+    for row in tqdm(rows, desc=f"read {folder.root.name}", disable=show):
         item = folder[row]
-        subsets.setdefault(item["subset"], []).append(item)
-    stacked = {name: _stack(items) for name, items in subsets.items()}
-    return {name: images for name, images in stacked.items() if len(images)}
-
-
-def _stack(items: list[dict[str, Any]]) -> Images:
-    def bytes_of(key: str) -> Tensor:
-        return torch.stack([(item[key] * 255).round().to(torch.uint8) for item in items])
-
-    mask = torch.stack([item["mask"] >= 0.5 for item in items])
-    composite = bytes_of("composite") if "composite" in items[0] else None
-    enough = mask.float().mean((1, 2, 3)) >= _SMALLEST_FOREGROUND
-    return _take(Images(bytes_of("real"), mask, composite), enough)
+        mask = item["mask"] >= 0.5
+        if mask.float().mean() >= _SMALLEST_FOREGROUND:
+            columns["mask"].append(mask)
+            for key in ("real", "composite"):
+                if key in item:
+                    columns[key].append((item[key] * 255).round().to(torch.uint8))
+    if not columns["mask"]:
+        return None
+    composite = torch.stack(columns["composite"]) if columns["composite"] else None
+    return Images(torch.stack(columns["real"]), torch.stack(columns["mask"]), composite)

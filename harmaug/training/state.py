@@ -36,9 +36,7 @@ def save_state(
         )
 
 
-def load_state(
-    path: Path, net: nn.Module, optimizer: torch.optim.Optimizer
-) -> dict[str, Any]:
+def load_state(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Put a saved state back into net and optimizer; returns the progress."""
     try:
         with safetensors.safe_open(path, "pt") as file:
