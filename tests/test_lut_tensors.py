@@ -104,5 +104,5 @@ def test_a_tensor_that_is_no_lut_is_refused_with_its_shape(shape):
 def test_integer_luts_and_arrays_are_refused():
     with pytest.raises(TypeError, match="floating point"):
         check_lut(torch.zeros(3, 2, 2, 2, dtype=torch.uint8))
-    with pytest.raises(TypeError, match="torch.Tensor"):
+    with pytest.raises(TypeError, match=r"torch\.Tensor"):
         check_lut(torch.zeros(3, 2, 2, 2).numpy())

@@ -13,44 +13,44 @@
 typedef __m256 vec;
 typedef __m256 mask;
 
-TARGET static inline vec v_load(const float *from) { return _mm256_loadu_ps(from); }
-TARGET static inline void v_store(float *to, vec value) { _mm256_storeu_ps(to, value); }
-TARGET static inline vec v_splat(float value) { return _mm256_set1_ps(value); }
-TARGET static inline vec v_unit(vec value) /* min and max give their second operand for NaN */
+TARGET INLINE vec v_load(const float *from) { return _mm256_loadu_ps(from); }
+TARGET INLINE void v_store(float *to, vec value) { _mm256_storeu_ps(to, value); }
+TARGET INLINE vec v_splat(float value) { return _mm256_set1_ps(value); }
+TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for NaN */
 {
     return _mm256_min_ps(v_splat(1.0f), _mm256_max_ps(v_splat(0.0f), value));
 }
-TARGET static inline vec v_atmost(vec value, vec limit) { return _mm256_min_ps(value, limit); }
-TARGET static inline vec v_floor(vec value) { return _mm256_floor_ps(value); }
-TARGET static inline mask v_above(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
-TARGET static inline mask v_within(vec value)
+TARGET INLINE vec v_atmost(vec value, vec limit) { return _mm256_min_ps(value, limit); }
+TARGET INLINE vec v_floor(vec value) { return _mm256_floor_ps(value); }
+TARGET INLINE mask v_above(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+TARGET INLINE mask v_within(vec value)
 {
     return _mm256_and_ps(_mm256_cmp_ps(value, v_splat(0.0f), _CMP_GE_OQ),
                          _mm256_cmp_ps(value, v_splat(1.0f), _CMP_LE_OQ));
 }
-TARGET static inline vec v_select(mask which, vec a, vec b) { return _mm256_blendv_ps(b, a, which); }
-TARGET static inline int v_any(mask which) { return _mm256_movemask_ps(which); }
-TARGET static inline void v_store_offset(int32_t *to, vec numbers)
+TARGET INLINE vec v_select(mask which, vec a, vec b) { return _mm256_blendv_ps(b, a, which); }
+TARGET INLINE int v_any(mask which) { return _mm256_movemask_ps(which); }
+TARGET INLINE void v_store_offset(int32_t *to, vec numbers)
 {
     _mm256_storeu_si256((__m256i *)to, _mm256_slli_epi32(_mm256_cvttps_epi32(numbers), 2));
 }
 
-TARGET static inline vec v_from_bytes(const uint8_t *from)
+TARGET INLINE vec v_from_bytes(const uint8_t *from)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from)));
 }
-TARGET static inline void v_to_bytes(uint8_t *to, vec value)
+TARGET INLINE void v_to_bytes(uint8_t *to, vec value)
 {
     const __m256i whole = _mm256_cvttps_epi32(value);
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole),
                                            _mm256_extracti128_si256(whole, 1));
     _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(words, words));
 }
-TARGET static inline vec v_from_halves(const uint16_t *from)
+TARGET INLINE vec v_from_halves(const uint16_t *from)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from));
 }
-TARGET static inline void v_to_halves(uint16_t *to, vec value)
+TARGET INLINE void v_to_halves(uint16_t *to, vec value)
 {
     _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
 }
@@ -67,7 +67,7 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 #include "forward.h"
 #include "backward.h"
 
-TARGET static inline vec lerp(vec low, vec high, vec fraction)
+TARGET INLINE vec lerp(vec low, vec high, vec fraction)
 {
     return _mm256_fmadd_ps(fraction, _mm256_sub_ps(high, low), low);
 }
@@ -77,7 +77,7 @@ TARGET static inline vec lerp(vec low, vec high, vec fraction)
 #define HIGHS(a, b) _mm256_permute2f128_ps(a, b, 0x31)
 
 /* Four rows [pixel j | pixel j + 4] of (r, g, b, 0) to planes of 8 pixels. */
-TARGET static inline void to_planes(const vec row[4], vec plane[3])
+TARGET INLINE void to_planes(const vec row[4], vec plane[3])
 {
     const vec rg01 = _mm256_unpacklo_ps(row[0], row[1]), b01 = _mm256_unpackhi_ps(row[0], row[1]);
     const vec rg23 = _mm256_unpacklo_ps(row[2], row[3]), b23 = _mm256_unpackhi_ps(row[2], row[3]);
@@ -87,7 +87,7 @@ TARGET static inline void to_planes(const vec row[4], vec plane[3])
 }
 
 /* [low red | high red] of one pixel, green and blue done. */
-TARGET static inline vec bilinear(const float *node, int64_t row, int64_t plane, float green,
+TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float green,
                                   float blue)
 {
     const vec b = _mm256_set1_ps(blue);
@@ -96,7 +96,7 @@ TARGET static inline vec bilinear(const float *node, int64_t row, int64_t plane,
     return lerp(near, far, _mm256_set1_ps(green));
 }
 
-TARGET static inline void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                                  vec value[3])
 {
     const int64_t row = size * NODE, plane = size * row;
@@ -118,7 +118,7 @@ TARGET static inline void lookup(const float *table, int64_t size, const Place *
     to_planes(pairs, value);
 }
 
-TARGET static inline void lookup_slopes(const float *table, int64_t size, const Place *place,
+TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place,
                                         int64_t i, vec value[3], vec slope[3][3])
 {
     const int64_t row = size * NODE, plane = size * row;
@@ -179,8 +179,8 @@ TARGET static void scatter(float *sums, int64_t size, const Place *place, const 
 static int supported(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+    /* F16C is older than AVX2, and older compilers cannot ask for it. */
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 const Kernel harmaug_avx2 = {"avx2", supported, 256, 0, table_floats, build, forward, backward};

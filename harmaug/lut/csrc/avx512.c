@@ -19,43 +19,43 @@ typedef __mmask16 mask;
 
 enum { LARGEST = 36 };
 
-TARGET static inline vec v_load(const float *from) { return _mm512_loadu_ps(from); }
-TARGET static inline void v_store(float *to, vec value) { _mm512_storeu_ps(to, value); }
-TARGET static inline vec v_splat(float value) { return _mm512_set1_ps(value); }
-TARGET static inline vec v_unit(vec value) /* min and max give their second operand for NaN */
+TARGET INLINE vec v_load(const float *from) { return _mm512_loadu_ps(from); }
+TARGET INLINE void v_store(float *to, vec value) { _mm512_storeu_ps(to, value); }
+TARGET INLINE vec v_splat(float value) { return _mm512_set1_ps(value); }
+TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for NaN */
 {
     return _mm512_min_ps(v_splat(1.0f), _mm512_max_ps(v_splat(0.0f), value));
 }
-TARGET static inline vec v_atmost(vec value, vec limit) { return _mm512_min_ps(value, limit); }
-TARGET static inline vec v_floor(vec value)
+TARGET INLINE vec v_atmost(vec value, vec limit) { return _mm512_min_ps(value, limit); }
+TARGET INLINE vec v_floor(vec value)
 {
     return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
-TARGET static inline mask v_above(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-TARGET static inline vec v_select(mask which, vec a, vec b)
+TARGET INLINE mask v_above(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+TARGET INLINE vec v_select(mask which, vec a, vec b)
 {
     return _mm512_mask_blend_ps(which, b, a);
 }
-TARGET static inline int v_any(mask which) { return which; }
-TARGET static inline void v_store_offset(int32_t *to, vec numbers)
+TARGET INLINE int v_any(mask which) { return which; }
+TARGET INLINE void v_store_offset(int32_t *to, vec numbers)
 {
     _mm512_storeu_si512(to, _mm512_slli_epi32(_mm512_cvttps_epi32(numbers), 4));
 }
 
-TARGET static inline vec v_from_bytes(const uint8_t *from)
+TARGET INLINE vec v_from_bytes(const uint8_t *from)
 {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from)));
 }
-TARGET static inline void v_to_bytes(uint8_t *to, vec value)
+TARGET INLINE void v_to_bytes(uint8_t *to, vec value)
 {
     const vec number = _mm512_max_ps(value, v_splat(0.0f));
     _mm_storeu_si128((__m128i *)to, _mm512_cvtusepi32_epi8(_mm512_cvttps_epi32(number)));
 }
-TARGET static inline vec v_from_halves(const uint16_t *from)
+TARGET INLINE vec v_from_halves(const uint16_t *from)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
 }
-TARGET static inline void v_to_halves(uint16_t *to, vec value)
+TARGET INLINE void v_to_halves(uint16_t *to, vec value)
 {
     _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
 }
@@ -85,12 +85,12 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 
 #include "forward.h"
 
-TARGET static inline vec lerp(vec low, vec high, vec fraction)
+TARGET INLINE vec lerp(vec low, vec high, vec fraction)
 {
     return _mm512_fmadd_ps(fraction, _mm512_sub_ps(high, low), low);
 }
 
-TARGET static inline void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                                  vec value[3])
 {
     const int64_t plane = CELL_PLANE(size) * CELL;

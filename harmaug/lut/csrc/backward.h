@@ -4,7 +4,7 @@
    per grid step; `scatter`: adds pixels' gradients (r, g, b, 0) to the sums of their nodes where
    the weight is above 0; and v_within: 0 <= value <= 1. */
 
-TARGET static inline void lookup_slopes(const float *table, int64_t size, const Place *place,
+TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place,
                                         int64_t i, vec value[3], vec slope[3][3]);
 TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
                            const float *gradient, int64_t count);
@@ -36,7 +36,7 @@ TARGET static void start_flow(const float *const colour[3], const float *alpha, 
     }
 }
 
-TARGET static inline void add_to(float *sum, vec value) { v_store(sum, v_load(sum) + value); }
+TARGET INLINE void add_to(float *sum, vec value) { v_store(sum, v_load(sum) + value); }
 
 /* The way back through blend, clamp and lookup of one LUT. */
 TARGET static void flow_back(const float *table, int64_t size, const Place *place,

@@ -36,7 +36,7 @@ static inline int64_t padded(int64_t count) { return (count + LANES - 1) / LANES
 #include "convert.h"
 
 /* `count` nodes from three planes of a LUT, each `plane` floats long. */
-TARGET static inline void pack_nodes(const float *restrict lut, int64_t plane, int64_t count,
+TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t count,
                                      float *restrict nodes)
 {
     for (int64_t i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 /* Rows of elements of any type to and from rows of floats, a whole number of vectors long.
    Included by block.h. */
 
-TARGET static inline uint16_t to_bfloat16(float value)
+TARGET INLINE uint16_t to_bfloat16(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -10,7 +10,7 @@ TARGET static inline uint16_t to_bfloat16(float value)
     return (uint16_t)(rounded >> 16);
 }
 
-TARGET static inline float from_bfloat16(uint16_t half)
+TARGET INLINE float from_bfloat16(uint16_t half)
 {
     const uint32_t bits = (uint32_t)half << 16;
     float value;

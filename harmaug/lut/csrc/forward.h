@@ -2,7 +2,7 @@
 
    The including file brings `lookup`: the trilinear values of WIDTH pixels. */
 
-TARGET static inline void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                                  vec value[3]);
 
 /* Looks a block up in one LUT and blends it under the mask. */

@@ -11,6 +11,13 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
+/* The inner steps have to be inlined; left to itself GCC calls the largest. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 /* Element types of a view; native.py numbers them alike. */
 enum { FLOAT32 = 0, FLOAT16 = 1, BFLOAT16 = 2, UINT8 = 3, BOOL = 4 };
 

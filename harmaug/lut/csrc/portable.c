@@ -11,39 +11,39 @@
 typedef float vec;
 typedef int mask;
 
-static inline float v_load(const float *from) { return *from; }
-static inline void v_store(float *to, float value) { *to = value; }
-static inline float v_splat(float value) { return value; }
-static inline float v_unit(float value)
+INLINE float v_load(const float *from) { return *from; }
+INLINE void v_store(float *to, float value) { *to = value; }
+INLINE float v_splat(float value) { return value; }
+INLINE float v_unit(float value)
 {
     value = value < 0.0f ? 0.0f : value;
     return value > 1.0f ? 1.0f : value;
 }
-static inline float v_atmost(float value, float limit) { return value < limit ? value : limit; }
-static inline float v_floor(float value) { return (float)(int32_t)value; } /* of 0 and more */
-static inline int v_above(float a, float b) { return a > b; }
-static inline int v_within(float value) { return value >= 0.0f && value <= 1.0f; }
-static inline float v_select(int which, float a, float b) { return which ? a : b; }
-static inline int v_any(int which) { return which; }
-static inline void v_store_offset(int32_t *to, float number) { *to = (int32_t)number * CELL; }
-static inline float v_from_bytes(const uint8_t *from) { return *from; }
-static inline void v_to_bytes(uint8_t *to, float value) { *to = (uint8_t)(value > 0.0f ? value : 0.0f); }
+INLINE float v_atmost(float value, float limit) { return value < limit ? value : limit; }
+INLINE float v_floor(float value) { return (float)(int32_t)value; } /* of 0 and more */
+INLINE int v_above(float a, float b) { return a > b; }
+INLINE int v_within(float value) { return value >= 0.0f && value <= 1.0f; }
+INLINE float v_select(int which, float a, float b) { return which ? a : b; }
+INLINE int v_any(int which) { return which; }
+INLINE void v_store_offset(int32_t *to, float number) { *to = (int32_t)number * CELL; }
+INLINE float v_from_bytes(const uint8_t *from) { return *from; }
+INLINE void v_to_bytes(uint8_t *to, float value) { *to = (uint8_t)(value > 0.0f ? value : 0.0f); }
 
-static inline uint32_t bits_of(float value)
+INLINE uint32_t bits_of(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
 
-static inline float float_of(uint32_t bits)
+INLINE float float_of(uint32_t bits)
 {
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-static inline float v_from_halves(const uint16_t *from)
+INLINE float v_from_halves(const uint16_t *from)
 {
     const uint32_t sign = (uint32_t)(*from & 0x8000u) << 16;
     const uint32_t magnitude = (uint32_t)(*from & 0x7fffu) << 13;
@@ -53,7 +53,7 @@ static inline float v_from_halves(const uint16_t *from)
     return float_of(sign | bits_of(float_of(magnitude) * 0x1p112f));
 }
 
-static inline void v_to_halves(uint16_t *to, float value)
+INLINE void v_to_halves(uint16_t *to, float value)
 {
     const uint32_t bits = bits_of(value), magnitude = bits & 0x7fffffffu;
     uint32_t half;
@@ -80,12 +80,12 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 #include "forward.h"
 #include "backward.h"
 
-static inline float lerp(float low, float high, float fraction)
+INLINE float lerp(float low, float high, float fraction)
 {
     return low + fraction * (high - low);
 }
 
-static inline void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                           float value[3])
 {
     const int64_t row = size * NODE, plane = size * row;
@@ -98,7 +98,7 @@ static inline void lookup(const float *table, int64_t size, const Place *place, 
     }
 }
 
-static inline void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
+INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
                                  float value[3], float slope[3][3])
 {
     const int64_t row = size * NODE, plane = size * row;
