@@ -68,7 +68,10 @@ def match_histograms(
     The two distribution functions are tabulated over ``bins`` levels of [0, 1] and interpolated
     linearly, so that smooth gradients stay smooth.
     """
-    source, target = _distribution(image, mask, bins), _distribution(reference, reference_mask, bins)
+    source, target = (
+        _distribution(image, mask, bins),
+        _distribution(reference, reference_mask, bins),
+    )
     upper = torch.searchsorted(target, source).clamp(1, bins)
     low, high = target.gather(2, upper - 1), target.gather(2, upper)
     table = (upper - 1 + (source - low) / (high - low).clamp_min(1e-9)) / bins
