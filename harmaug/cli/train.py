@@ -23,7 +23,6 @@ _FINETUNE = {
     "round_pairs": 2048,
     "learning_rate": 5e-4,
     "warmup": 0.02,
-    "calibration_pairs": 2048,
     "validate_every": 2,
     "patience": 4,
 }
@@ -177,7 +176,8 @@ def _run(options: argparse.Namespace) -> None:
             again = "the same command" + ("" if options.resume else " with --resume")
             print(f"\nharmaug: {again} goes on from the last whole round.", file=sys.stderr)
         raise
-    print(f"Wrote {options.output / 'model.safetensors'}; load it by the folder {options.output}.")
+    if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
+        print(f"Wrote {options.output / 'model.safetensors'}; load it by the folder.")
 
 
 def _config(options: argparse.Namespace) -> TrainConfig:
@@ -195,7 +195,6 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         "batch",
         "learning_rate",
         "kl_weight",
-        "calibration_pairs",
         "validate_every",
         "patience",
         "seed",

@@ -228,11 +228,16 @@ def paste(real: Tensor, mask: Tensor, moved: Tensor, limit: float = 0.15) -> Ten
         moved: (B, 3, H, W), any real values.
         limit: largest fraction of foreground pixels that may newly leave [0, 1].
     """
+    moved = moved.clone()
+    rows = torch.arange(len(real), device=real.device)
     for _ in range(4):
-        wild = (clipped_fraction(moved, real, mask) > limit) | _flattened(moved, real, mask)
-        if not wild.any():
+        there, back, inside = moved[rows], real[rows], mask[rows]
+        clipped = clipped_fraction(there, back, inside) > limit
+        wild = clipped | _flattened(there, back, inside)
+        rows = rows[wild]
+        if not len(rows):
             break
-        moved = torch.where(wild.view(-1, 1, 1, 1), (moved + real) / 2, moved)
+        moved[rows] = (there[wild] + back[wild]) / 2
     blended = real + mask * (moved.clamp(0, 1) - real)
     return torch.where(mask > 0, blended, real)
 
@@ -241,7 +246,7 @@ def clipped_fraction(moved: Tensor, real: Tensor, mask: Tensor) -> Tensor:
     """Fraction (B,) of the foreground that leaves [0, 1] where the photo was inside."""
 
     def outside(image: Tensor) -> Tensor:
-        return ((image < -0.01) | (image > 1.01)).any(1, keepdim=True)
+        return (image.amin(1, keepdim=True) < -0.01) | (image.amax(1, keepdim=True) > 1.01)
 
     lost = (outside(moved) & ~outside(real)) * mask
     return lost.sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)

@@ -16,7 +16,6 @@ _COUNTS = (
     "passes",
     "batch",
     "pixels",
-    "calibration_pairs",
     "heldout_pairs",
     "validate_every",
 )
@@ -51,7 +50,6 @@ class TrainConfig:
         basis_learning_rate: of the LUT basis.
         kl_weight: lambda, weight of the divergence summed over latent dimensions.
         warmup: share of the training over which lambda and the learning rate rise.
-        calibration_pairs: pairs the prior is fitted to.
         heldout_pairs: pairs of each recipe that figures are taken on.
         validate_every: rounds between figures.
         patience: stop after so many figures without a better reconstruction; None never stops.
@@ -68,17 +66,16 @@ class TrainConfig:
     basis: str | None = None
     architecture: str = "lite"
     net: dict[str, Any] = dataclasses.field(default_factory=dict)
-    size: int = 128
-    rounds: int = 60
-    round_pairs: int = 4096
-    passes: int = 12
+    size: int = 96
+    rounds: int = 80
+    round_pairs: int = 2048
+    passes: int = 20
     batch: int = 64
     pixels: int = 256
     learning_rate: float = 2e-3
     basis_learning_rate: float = 1e-4
     kl_weight: float = 0.002
     warmup: float = 0.1
-    calibration_pairs: int = 8192
     heldout_pairs: int = 128
     validate_every: int = 5
     patience: int | None = None

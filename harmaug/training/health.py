@@ -49,18 +49,22 @@ class HeldOut:
 
 
 @torch.no_grad()
-def calibrate(net: Generator, source: PairSource, count: int, generator: torch.Generator) -> None:
-    """Fit the prior to the codes of ``count`` training pairs; see `nets.Prior`."""
+def calibrate(net: Generator, condition: Tensor, change: Tensor) -> None:
+    """Fit the prior to the codes of training pairs; see `nets.Prior`.
+
+    Args:
+        net: the net, put in eval.
+        condition: (N, ...), of `Generator.condition`.
+        change: (N, ...), of `Generator.change`.
+    """
     net.eval()
-    means, variances = [], []
-    for first in range(0, count, _CHUNK):
-        pairs = [
-            part.to(net.basis.device) for part in source.draw(min(_CHUNK, count - first), generator)
-        ]
-        mean, log_variance = net.posterior(net.condition(*pairs[:2]), net.change(*pairs))
-        means.append(mean)
-        variances.append(log_variance.exp())
-    net.prior.fit(torch.cat(means), torch.cat(variances))
+    device = net.basis.device
+    moments = [
+        net.posterior(seen.to(device), changed.to(device))
+        for seen, changed in zip(condition.split(_CHUNK), change.split(_CHUNK), strict=True)
+    ]
+    means, log_variances = (torch.cat(values) for values in zip(*moments, strict=True))
+    net.prior.fit(means, log_variances.exp())
 
 
 @torch.no_grad()

@@ -99,12 +99,14 @@ def train(
     while progress["round"] < config.rounds and not _out_of_patience(config, progress):
         start = time.perf_counter()
         progress["round"] += 1
-        figures = _train_round(config, progress["round"], source, module, stepper, fabric)
+        seen = _observe(config, net, source, stream(config, 2 * progress["round"]))
+        figures = _train_round(config, progress["round"], seen, module, stepper, fabric)
         progress["seconds"] += time.perf_counter() - start
         if log is not None:
             last = progress["round"] == config.rounds
             if last or progress["round"] % config.validate_every == 0:
-                figures |= _validate(config, net, source, heldout, progress, output, subsets, about)
+                calibrate(net, *seen[:2])
+                figures |= _validate(config, net, heldout, progress, output, subsets, about)
             log.write(progress | figures)
             save_state(state_path, net, optimizer, progress)
         # Only the first process has taken figures, and all must stop together.
@@ -120,16 +122,14 @@ def train(
 def _train_round(
     config: TrainConfig,
     number: int,
-    source: PairSource,
+    seen: list[Tensor],
     module: Any,
     stepper: Any,
     fabric: Any,
 ) -> dict[str, float]:
-    """Make a round's pairs and train on them; figures are means over the last pass."""
-    generator = stream(config, 1 + number)
-    net: Generator = module.module.net
+    """Train on a round's pairs as `_observe` sees them; figures are means over the last pass."""
+    generator = stream(config, 2 * number + 1)
     module.train()
-    seen = _observe(config, net, source, generator)
     steps = config.round_pairs // config.batch
     share = config.batch // fabric.world_size
     mine = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
@@ -141,7 +141,7 @@ def _train_round(
         _set_rates(config, stepper.optimizer, done)
         first = step % steps * config.batch
         # Every process draws what all need and takes its share: one process or many, one curve.
-        noise = torch.randn(config.batch, net.latent_dim, generator=generator)
+        noise = torch.randn(config.batch, module.module.net.latent_dim, generator=generator)
         rows = order[first : first + config.batch][mine]
         condition, change, colours, wanted = (values[rows].to(fabric.device) for values in seen)
         rebuilt, mean, log_variance = module(
@@ -152,15 +152,15 @@ def _train_round(
         weight = config.kl_weight * min(1.0, done / max(config.warmup, 1e-9))
         stepper.zero_grad()
         fabric.backward(reconstruction + weight * kl)
-        fabric.clip_gradients(module, stepper, max_norm=5.0)
+        fabric.clip_gradients(module, stepper, max_norm=5.0, error_if_nonfinite=False)
         stepper.step()
         if step >= (config.passes - 1) * steps:
             figures += torch.stack((reconstruction, kl)).detach() / steps
     figures = fabric.all_reduce(figures)
-    if not figures.isfinite().all():
+    if not all(values.isfinite().all() for values in (figures, *net.parameters())):
         raise ValueError(
-            f"the loss of round {number} is no longer finite; the rounds before it are saved. "
-            "Train again with a lower learning rate."
+            f"the training diverged in round {number}: its loss is no longer finite. Train again "
+            "with a lower learning rate."
         )
     return {"reconstruction": figures[0].item(), "kl": figures[1].item()}
 
@@ -190,15 +190,13 @@ def _set_rates(config: TrainConfig, optimizer: torch.optim.Optimizer, done: floa
 def _validate(
     config: TrainConfig,
     net: Generator,
-    source: PairSource,
     heldout: HeldOut,
     progress: dict[str, Any],
     output: Path,
     subsets: dict[str, int],
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Calibrate the prior, take figures, and save the net, or with patience only a better one."""
-    calibrate(net, source, config.calibration_pairs, stream(config, 0))
+    """Take figures of a calibrated net and save it, or with patience only a better one."""
     figures = measure(net, heldout, stream(config, 1))
     better = progress["best"] is None or figures["score"] < progress["best"]
     progress["waited"] = 0 if better else progress["waited"] + 1
@@ -274,7 +272,11 @@ def _fabric(accelerator: str, devices: int | str, tensorboard: bool) -> Any:
             f"training needs {', '.join(missing)}; install it with: pip install 'harmaug[train]'."
         )
     from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-    fabric = Fabric(accelerator=accelerator, devices=devices)
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices)
+    except (RuntimeError, MisconfigurationException) as error:
+        raise ValueError(f"cannot train on {devices} of {accelerator!r}: {error}") from error
     fabric.launch()
     return fabric
