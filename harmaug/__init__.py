@@ -1,6 +1,6 @@
 """Learnable augmentation for image harmonization: SycoNet composites from any photo and mask."""
 
-from harmaug.adapters import AugmentCollate, AugmentedLoader, Fields, SampleTransform
+from harmaug.adapters import AugmentBatch, AugmentCollate, AugmentedLoader, Fields, SampleTransform
 from harmaug.augment import SycoNetAugment
 from harmaug.checkpoints import list_checkpoints
 from harmaug.lut import (
@@ -11,11 +11,13 @@ from harmaug.lut import (
     mix_luts,
     read_cube,
     read_hald,
+    resize_lut,
     write_cube,
     write_hald,
 )
 
 __all__ = [
+    "AugmentBatch",
     "AugmentCollate",
     "AugmentedLoader",
     "Fields",
@@ -29,6 +31,7 @@ __all__ = [
     "mix_luts",
     "read_cube",
     "read_hald",
+    "resize_lut",
     "write_cube",
     "write_hald",
 ]
