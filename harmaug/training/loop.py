@@ -157,7 +157,7 @@ def _train_round(
         if step >= (config.passes - 1) * steps:
             figures += torch.stack((reconstruction, kl)).detach() / steps
     figures = fabric.all_reduce(figures)
-    if not all(values.isfinite().all() for values in (figures, *net.parameters())):
+    if not all(values.isfinite().all() for values in (figures, *module.parameters())):
         raise ValueError(
             f"the training diverged in round {number}: its loss is no longer finite. Train again "
             "with a lower learning rate."
