@@ -20,7 +20,6 @@ _BASIS_RATE = 0.05  # learning rate of the LUTs, of the net's
 # A finetune starts near its goal: shorter, gentler, and stopped when it no longer improves.
 _FINETUNE = {
     "rounds": 24,
-    "round_pairs": 2048,
     "learning_rate": 5e-4,
     "warmup": 0.02,
     "validate_every": 2,
@@ -78,7 +77,7 @@ def _add_data(group: Any) -> None:
         metavar="SHARE",
         help="share of true pairs where there are photos without composites too (default: 0.1)",
     )
-    group.add_argument("--size", type=count, help="pixels a side of the photos (default: 128)")
+    group.add_argument("--size", type=count, help="pixels a side of the photos (default: 96)")
     group.add_argument(
         "--skip-missing", action="store_true", help="go on without samples whose files are absent"
     )
@@ -102,17 +101,12 @@ def _add_settings(group: Any) -> None:
     )
     group.add_argument("--latent-dim", type=count, metavar="Z", help="of a new net")
     for name, kind, text in (
-        ("--rounds", count, "rounds of pairs (default: 60; finetuning 24)"),
-        ("--round-pairs", count, "pairs made a round (default: 4096; finetuning 2048)"),
-        ("--passes", count, "passes over the pairs of a round (default: 12)"),
+        ("--rounds", count, "rounds of pairs (default: 80; finetuning 24)"),
+        ("--round-pairs", count, "pairs made a round (default: 2048)"),
+        ("--passes", count, "passes over the pairs of a round (default: 20)"),
         ("--batch", count, "pairs a step, over all devices (default: 64)"),
         ("--learning-rate", number, "of Adam at its peak (default: 2e-3; finetuning 5e-4)"),
         ("--kl-weight", number, "weight of the divergence from the prior (default: 0.002)"),
-        (
-            "--calibration-pairs",
-            count,
-            "pairs the prior is fitted to (default: 8192; finetuning 2048)",
-        ),
         ("--validate-every", count, "rounds between figures (default: 5; finetuning 2)"),
     ):
         group.add_argument(name, type=kind, help=text, metavar="N" if kind is count else "X")

@@ -80,7 +80,7 @@ def build_net(config: TrainConfig, source: PairSource) -> Generator:
     with torch.no_grad():
         net.basis.copy_(basis)
     if isinstance(net, LiteSycoNet):
-        net.standardize(*source.draw(1024, stream(config, _INITIAL)))
+        net.standardize(*source.draw(min(1024, config.round_pairs), stream(config, _INITIAL)))
         net.start_from(_identity_weights(basis))
     return net
 
