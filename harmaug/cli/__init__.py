@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harmaug.cli import augment, convert, demo, fit_luts, info, luts, train
+from harmaug.cli import augment, convert, demo, evaluate, fit_luts, info, luts, train
 from harmaug.cli.arguments import typed_command
 
-_COMMANDS = (demo, augment, luts, info, fit_luts, train, convert)
+_COMMANDS = (demo, augment, luts, info, fit_luts, train, evaluate, convert)
 
 
 class _Parser(argparse.ArgumentParser):

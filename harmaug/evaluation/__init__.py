@@ -1,1 +1,1 @@
-"""x"""
+"""Measuring augmenters, and harmonizers trained with them."""

@@ -50,7 +50,8 @@ def draw_errors(
         fMSE (N, draws) to the true composite, whose row minimum is the coverage,
         and fMSE (N, draws) to the photo, the strength of the draws.
     """
-    to_composite, to_photo = [], []
+    to_composite: list[Tensor] = []
+    to_photo: list[Tensor] = []
     for photo, alpha, known in _chunks(real, mask, composite):
         latent = torch.randn(len(photo), draws, net.latent_dim, generator=generator)
         samples = _draw(net, photo, alpha, latent.to(photo)).clamp(0, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 
@@ -18,16 +17,6 @@ def mean_lab(image: Tensor, mask: Tensor) -> Tensor:
 
     lab = rgb_to_lab(image.clamp(0, 1))
     return (lab * mask).sum((2, 3)) / mask.sum((2, 3))
-
-
-def mismatch(image: Tensor, mask: Tensor) -> Tensor:
-    """Lab distance (B,) between the mean colours of foreground and background.
-
-    Args:
-        image: (B, 3, H, W), sRGB in [0, 1].
-        mask: (B, 1, H, W) in [0, 1].
-    """
-    return torch.linalg.vector_norm(mean_lab(image, mask) - mean_lab(image, 1 - mask), dim=1)
 
 
 def moments(shifts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,193 @@
+"""``harmaug evaluate``: figures and a report on an augmenter, or on a harmonizer's predictions."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harmaug.cli.arguments import (
+    CHECKPOINT,
+    Commands,
+    add_command,
+    add_output,
+    check_absent,
+    count,
+    load_augmenter,
+    seed,
+)
+
+if TYPE_CHECKING:
+    from harmaug.data.folder import HarmonyFolder
+
+_FILES = ("figures.json", "pairs.csv", "report.html")
+_RESPONSE_PAIRS = 24  # on which strength and candidates are tried
+
+
+def register(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "evaluate",
+        "measure an augmenter on true composites, or a harmonizer's predictions",
+        "  harmaug evaluate augmenter --checkpoint retouch --data HAdobe5k --split test -o out\n"
+        "  harmaug evaluate harmonizer --predictions results --data HFlickr --split test -o out",
+    )
+    kinds = parser.add_subparsers(metavar="WHAT", required=True)
+    _register_augmenter(kinds)
+
+
+def _register_augmenter(kinds: Commands) -> None:
+    parser = add_command(
+        kinds,
+        "augmenter",
+        "measure how a checkpoint's draws agree with true composites",
+        "  harmaug evaluate augmenter --data HFlickr --split test -o figures\n"
+        "  harmaug evaluate augmenter --checkpoint mine --against unified --data webcams \\\n"
+        "      --scenes prefix --baselines --transforms looks/ -o figures",
+        "Reconstruction, coverage, colour shift, strength, clipping and smoothness, with bootstrap "
+        f"intervals over scenes. Writes {', '.join(_FILES)}.",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        default=CHECKPOINT,
+        metavar="NAME",
+        help=f"name of a checkpoint, or the path of one (default: {CHECKPOINT})",
+    )
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="other checkpoints whose draws are set beside it",
+    )
+    _add_data(parser)
+    parser.add_argument(
+        "--size", type=count, default=256, help="pixels a side to resize to (default: 256)"
+    )
+    parser.add_argument(
+        "--draws", type=count, default=32, metavar="N", help="draws a pair (default: 32)"
+    )
+    parser.add_argument(
+        "--limit", type=count, metavar="N", help="take N pairs only, spread evenly over the folder"
+    )
+    parser.add_argument(
+        "--scenes",
+        choices=("photo", "prefix"),
+        default="photo",
+        help="what is one scene to the bootstrap: a photo, or all photos with the same name before "
+        "the first dash, as those of static cameras (default: photo)",
+    )
+    parser.add_argument(
+        "--baselines",
+        action="store_true",
+        help="set hand-made filters, as published and scaled, and random mixtures of the LUT basis "
+        "beside it",
+    )
+    parser.add_argument(
+        "--transforms",
+        nargs="+",
+        metavar="PATH",
+        help="set random looks beside it: .cube files, Hald images, .npz archives, or folders of "
+        "them",
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="of everything drawn (default: 0)")
+    parser.set_defaults(run=_run_augmenter)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="ROOT",
+        required=True,
+        help="subset folder in the iHarmony4 layout, or a folder of them, with true composites",
+    )
+    parser.add_argument(
+        "--split", help="take what the lists <set>_SPLIT.txt name (default: all there is)"
+    )
+    parser.add_argument(
+        "--skip-missing", action="store_true", help="go on without what is listed but absent"
+    )
+    add_output(parser)
+
+
+def _run_augmenter(options: argparse.Namespace) -> None:
+    from harmaug.data.transforms import read_transforms
+    from harmaug.evaluation.augmenter_report import augmenter_report
+    from harmaug.evaluation.augmenter_tables import (
+        draw_rows,
+        headline,
+        pair_rows,
+        reconstruction_rows,
+    )
+    from harmaug.evaluation.baselines import build_samplers, describe_samplers
+    from harmaug.evaluation.files import text_table, write_csv, write_json, write_text
+    from harmaug.evaluation.measure import measure
+    from harmaug.evaluation.pairs import read_pair
+    from harmaug.evaluation.responses import responses
+    from harmaug.evaluation.summary import summarize
+
+    paths = [options.output / name for name in _FILES]
+    check_absent(paths, options.force)
+    augmenters = {
+        str(name): load_augmenter(name) for name in (options.checkpoint, *options.against)
+    }
+    augmenter = augmenters[options.checkpoint]
+    folder = _pairs(options)
+    looks = read_transforms(options.transforms).looks if options.transforms else None
+    if options.transforms and looks is None:
+        raise ValueError(f"{', '.join(options.transforms)}: no looks among these transforms.")
+
+    nets = {name: each.net for name, each in augmenters.items()}
+    samplers = build_samplers(
+        nets, folder, baselines=options.baselines, looks=looks, seed=options.seed
+    )
+    measured = measure(augmenter.net, folder, samplers, options.draws, options.seed)
+    figures = summarize(measured, augmenter.net, options.scenes, options.seed)
+    rows = [folder.items.index(item) for item in measured.items]
+    few = [read_pair(folder, row) for row in rows[:: max(len(rows) // _RESPONSE_PAIRS, 1)]]
+    response = responses(augmenter, few, options.seed)
+    settings = {
+        name: getattr(options, name)
+        for name in ("checkpoint", "data", "split", "size", "draws", "limit", "scenes", "seed")
+    }
+    described = describe_samplers(samplers)
+    html = augmenter_report(augmenter.net, folder, measured, figures, settings, described, response)
+    skipped = {"absent": len(folder.missing), "empty": len(folder) - len(rows)}
+    known = {
+        "settings": settings,
+        "sha256": augmenter.card.get("sha256"),
+        "samplers": described,
+        "skipped": skipped,
+        "figures": figures,
+        "responses": response,
+    }
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_json(paths[0], known)
+    write_csv(paths[1], pair_rows(measured, options.scenes))
+    write_text(paths[2], html)
+    for subset, found in figures.items():
+        print(headline(subset, found))
+        print(text_table(draw_rows(found, options.draws)))
+        print(text_table(reconstruction_rows(found)) + "\n")
+    if any(skipped.values()):
+        print(
+            f"Left out {skipped['absent']} pairs with absent files and {skipped['empty']} whose "
+            "mask is empty."
+        )
+    print(f"Wrote {', '.join(_FILES)} to {options.output}.")
+
+
+def _pairs(options: argparse.Namespace) -> HarmonyFolder:
+    from harmaug.data.folder import HarmonyFolder
+
+    folder = HarmonyFolder(
+        options.data,
+        options.split,
+        composites=True,
+        size=options.size,
+        skip_missing=options.skip_missing,
+    )
+    if options.limit and options.limit < len(folder):
+        step = len(folder) / options.limit
+        folder.items = [folder.items[int(number * step)] for number in range(options.limit)]
+    return folder
