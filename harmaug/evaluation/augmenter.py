@@ -12,6 +12,7 @@ from torch import Tensor
 from harmaug.evaluation.metrics import fmse
 from harmaug.lut import composite_lut, mix_luts
 from harmaug.nets import Generator
+from harmaug.nets.latents import draw_latents
 
 _CHUNK = 64  # photos at once, to bound memory
 
@@ -53,7 +54,7 @@ def draw_errors(
     to_composite: list[Tensor] = []
     to_photo: list[Tensor] = []
     for photo, alpha, known in _chunks(real, mask, composite):
-        latent = torch.randn(len(photo), draws, net.latent_dim, generator=generator)
+        latent = draw_latents(len(photo), draws, net.latent_dim, generator)
         samples = _draw(net, photo, alpha, latent.to(photo)).clamp(0, 1)
         for wanted, errors in ((known, to_composite), (photo, to_photo)):
             errors.append(

@@ -21,6 +21,7 @@ from harmaug.evaluation.metrics import fmse
 from harmaug.evaluation.pairs import Pair
 from harmaug.lut import composite_lut, identity_lut, lut_roughness, mix_luts
 from harmaug.nets import Generator
+from harmaug.nets.latents import draw_latents
 
 _CHUNK = 8  # draws at once
 _MATCHING_PIXELS = 1024  # of a foreground, enough to tell its strength
@@ -68,7 +69,7 @@ class CheckpointSampler:
     def __call__(
         self, photo: Pair, view: Pair, n: int, generator: torch.Generator
     ) -> Iterator[Draws]:
-        latent = torch.randn(1, n, self.net.latent_dim, generator=generator)
+        latent = draw_latents(1, n, self.net.latent_dim, generator)
         weights = self.net.mixing_weights(self.net.condition(photo.real, photo.mask), latent)
         for part in weights.split(_CHUNK, 1):
             yield _recoloured(view, mix_luts(part, self.net.basis))

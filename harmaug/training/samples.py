@@ -10,6 +10,7 @@ from torch import Tensor
 from harmaug.atomic import atomic_write
 from harmaug.lut import composite_lut, mix_luts
 from harmaug.nets import Generator
+from harmaug.nets.latents import draw_latents
 from harmaug.sheet import contact_sheet, thumbnail
 from harmaug.training.health import HeldOut
 
@@ -24,7 +25,7 @@ def write_samples(net: Generator, heldout: HeldOut, path: Path, draws: int = 6) 
         path: PNG file to write; its folder is made.
         draws: prior samples a photo.
     """
-    latent = torch.randn(1, draws, net.latent_dim, generator=torch.Generator().manual_seed(0))
+    latent = draw_latents(1, draws, net.latent_dim, torch.Generator().manual_seed(0))
     rows = []
     for name, pairs in heldout.kinds.items():
         largest = int(pairs.mask.sum((1, 2, 3)).argmax())
