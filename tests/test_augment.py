@@ -131,6 +131,16 @@ def test_a_background_out_of_range_keeps_its_bits_and_a_foreground_is_brought_in
     assert composite[~outside].max() <= 1
 
 
+def test_the_encoder_sees_no_overshoot(aug):
+    real, mask = photos()
+    real = real * 1.03 - 0.015
+    luts = aug.sample(real.clamp(0, 1), mask, latent=latents())
+    assert torch.equal(aug.sample(real, mask, latent=latents()), luts)
+    composite = real.flip(1)
+    expected = aug.encode(real.clamp(0, 1), mask, composite.clamp(0, 1))
+    assert torch.equal(aug.encode(real, mask, composite), expected)
+
+
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_an_empty_mask_gives_real_back(aug, space, dtype):

@@ -173,6 +173,14 @@ def test_paste_blends_by_the_mask():
     torch.testing.assert_close(paste(real, mask, moved), expected)
 
 
+def test_paste_never_looks_outside_the_mask():
+    real, mask = photos()
+    moved = torch.where(mask > 0, real.flip(1), torch.nan)
+    composite = paste(real, mask, moved)
+    assert composite.isfinite().all()
+    assert_background_kept(composite, real, mask)
+
+
 def test_paste_halves_changes_that_clip_until_few_pixels_do():
     real = torch.full((2, 3, 8, 8), 0.5)
     mask = torch.ones(2, 1, 8, 8)
@@ -279,6 +287,15 @@ def test_lights_that_extrapolate_are_drawn_again_or_left_out():
     assert share.max() < 0.05
     hopeless = Illuminant(wild, wild)(real, mask, generator())
     assert torch.equal(hopeless, real)
+
+
+@pytest.mark.parametrize(("gain", "kept"), [(1.04, True), (1.25, False)])
+def test_lights_that_clip_a_twentieth_of_the_foreground_are_left_out(gain, kept):
+    real = torch.rand(4, 3, 50, 50, generator=generator())
+    light = torch.eye(3, 11)[None] * torch.tensor([gain, 1, 1]).view(3, 1)
+    same = torch.eye(3, 11)[None]
+    composite = Illuminant(same, light)(real, torch.ones(4, 1, 50, 50), generator())
+    assert torch.equal(composite, real) != kept
 
 
 def test_a_mixture_uses_every_part_as_often_as_asked():

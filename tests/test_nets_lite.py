@@ -81,6 +81,14 @@ def test_the_size_of_the_photo_changes_nothing(net):
         )
 
 
+def test_a_change_is_the_composites_foreground_and_how_its_colours_moved(net):
+    real, mask, composite = pictures()
+    colours, changed, weights = (t.flatten(2) for t in (real, composite, mask))
+    region = statistics.describe_region(changed, weights)
+    moved = statistics.describe_change(colours, changed, weights)
+    torch.testing.assert_close(net.change(real, mask, composite), torch.cat((region, moved), 1))
+
+
 def test_what_the_encoder_sees_of_a_composite_is_its_foreground(net):
     real, mask, composite = pictures()
     elsewhere = torch.where(mask > 0, composite, torch.rand_like(composite))
