@@ -236,6 +236,17 @@ def test_a_transfer_without_amount_changes_nothing():
     torch.testing.assert_close(composite, real, rtol=0, atol=1e-6)
 
 
+def test_photos_without_foreground_give_no_colours():
+    real, mask = photos(2)
+    mask[1] = 0
+    for seed in range(6):
+        assert torch.equal(ColourTransfer()(real, mask, generator(seed)), real)
+    real, mask = photos(4)
+    mask[1:3] = 0
+    chosen = ColourTransfer(candidates=50)._references(real, mask, generator())
+    assert chosen[[0, 3]].tolist() == [3, 0]
+
+
 def test_the_transfer_in_lab_is_the_one_of_reinhard_by_scikit_image():
     real, mask = photos(2, (40, 40))
     hard = (mask > 0).float()

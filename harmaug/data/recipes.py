@@ -64,6 +64,8 @@ class ColourTransfer:
             others = chosen[rows]
             moved[rows] = transfer(real[rows], mask[rows], real[others], mask[others])
         amount = _uniform(*self.amount, real, generator)
+        # Where even the reference has no foreground there are no colours to take.
+        amount = amount * mask[chosen].amax((1, 2, 3), keepdim=True).gt(0)
         return paste(real, mask, torch.lerp(real, moved.nan_to_num(), amount))
 
     def _references(self, real: Tensor, mask: Tensor, generator: Generator | None) -> Tensor:
@@ -73,6 +75,7 @@ class ColourTransfer:
         rows = ((torch.arange(batch).unsqueeze(1) + steps) % batch).to(real.device)
         mean, _ = colour.foreground_moments(real, mask)
         distance = (mean[rows] - mean.unsqueeze(1)).square().sum(2)
+        distance[mask.flatten(1).amax(1)[rows] == 0] = torch.inf  # without foreground: last choice
         return rows.gather(1, distance.argmin(1, keepdim=True)).squeeze(1)
 
 
