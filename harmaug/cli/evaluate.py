@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harmaug.data.folder import HarmonyFolder
 
 _FILES = ("figures.json", "pairs.csv", "report.html")
+_SCORE_FILES = ("scores.json", "images.csv", "report.html")
 _RESPONSE_PAIRS = 24  # on which strength and candidates are tried
 
 
@@ -33,6 +34,7 @@ def register(commands: Commands) -> None:
     )
     kinds = parser.add_subparsers(metavar="WHAT", required=True)
     _register_augmenter(kinds)
+    _register_harmonizer(kinds)
 
 
 def _register_augmenter(kinds: Commands) -> None:
@@ -70,13 +72,6 @@ def _register_augmenter(kinds: Commands) -> None:
         "--limit", type=count, metavar="N", help="take N pairs only, spread evenly over the folder"
     )
     parser.add_argument(
-        "--scenes",
-        choices=("photo", "prefix"),
-        default="photo",
-        help="what is one scene to the bootstrap: a photo, or all photos with the same name before "
-        "the first dash, as those of static cameras (default: photo)",
-    )
-    parser.add_argument(
         "--baselines",
         action="store_true",
         help="set hand-made filters, as published and scaled, and random mixtures of the LUT basis "
@@ -89,8 +84,32 @@ def _register_augmenter(kinds: Commands) -> None:
         help="set random looks beside it: .cube files, Hald images, .npz archives, or folders of "
         "them",
     )
-    parser.add_argument("--seed", type=seed, default=0, help="of everything drawn (default: 0)")
     parser.set_defaults(run=_run_augmenter)
+
+
+def _register_harmonizer(kinds: Commands) -> None:
+    parser = add_command(
+        kinds,
+        "harmonizer",
+        "score a harmonizer's predictions as the field does",
+        "  harmaug evaluate harmonizer --predictions results --data HFlickr --split test -o out\n"
+        "  harmaug evaluate harmonizer --predictions results --data iHarmony4 --size native -o out",
+        "Any project's output folder: predictions named like the composites, with any image "
+        "suffix, in one folder or sorted by subset. MSE, PSNR, SSIM and their foreground forms "
+        f"beside those of the untouched composite. Writes {', '.join(_SCORE_FILES)}.",
+    )
+    parser.add_argument(
+        "--predictions", metavar="DIR", required=True, help="folder that the harmonizer wrote"
+    )
+    _add_data(parser)
+    parser.add_argument(
+        "--size",
+        type=_size,
+        default=256,
+        help="pixels a side to resize all pictures to, or native: each photo's own size "
+        "(default: 256)",
+    )
+    parser.set_defaults(run=_run_harmonizer)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +125,14 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-missing", action="store_true", help="go on without what is listed but absent"
     )
+    parser.add_argument(
+        "--scenes",
+        choices=("photo", "prefix"),
+        default="photo",
+        help="what is one scene to the bootstrap: a photo, or all photos with the same name before "
+        "the first dash, as those of static cameras (default: photo)",
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="of everything drawn (default: 0)")
     add_output(parser)
 
 
@@ -191,3 +218,40 @@ def _pairs(options: argparse.Namespace) -> HarmonyFolder:
         step = len(folder) / options.limit
         folder.items = [folder.items[int(number * step)] for number in range(options.limit)]
     return folder
+
+
+def _run_harmonizer(options: argparse.Namespace) -> None:
+    from harmaug.data.folder import HarmonyFolder
+    from harmaug.evaluation.files import text_table, write_csv, write_json, write_text
+    from harmaug.evaluation.harmonizer import score, score_rows, summarize_scores
+    from harmaug.evaluation.harmonizer_report import harmonizer_report, score_table
+    from harmaug.evaluation.predictions import find_predictions
+
+    paths = [options.output / name for name in _SCORE_FILES]
+    check_absent(paths, options.force)
+    folder = HarmonyFolder(
+        options.data, options.split, composites=True, skip_missing=options.skip_missing
+    )
+    found = find_predictions(options.predictions, folder.items, skip_missing=options.skip_missing)
+    missing = len(folder) - len(found)
+    scores = score(found, options.size)
+    figures = summarize_scores(scores, options.scenes, options.seed)
+    settings = {
+        name: getattr(options, name)
+        for name in ("predictions", "data", "split", "size", "scenes", "seed")
+    }
+    settings["missing"] = missing
+    html = harmonizer_report(scores, figures, settings)
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_json(paths[0], {"settings": settings, "figures": figures})
+    write_csv(paths[1], score_rows(scores))
+    write_text(paths[2], html)
+    print(text_table(score_table(figures)))
+    if missing:
+        print(f"Left out {missing} composites without a prediction.")
+    print(f"Wrote {', '.join(_SCORE_FILES)} to {options.output}.")
+
+
+def _size(text: str) -> int | None:
+    return None if text == "native" else count(text)

@@ -50,7 +50,9 @@ class SceneBootstrap:
                 return Estimate(float(value), np.nan, np.nan)
             drawn = statistic(self.weights)
         drawn = drawn[~np.isnan(drawn)]
-        low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
+        if not len(drawn):
+            return Estimate(float(value), np.nan, np.nan)
+        low, high = np.percentile(drawn, (2.5, 97.5), method="nearest")  # takes infinities too
         return Estimate(float(value), float(low), float(high))
 
 
@@ -58,8 +60,9 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Means (R,) of values (N,) or (N, n) under weights (R, N); NaN values are left out."""
     values = values.reshape(len(values), -1)
     known = ~np.isnan(values)
-    total = weights @ np.where(known, values, 0).sum(1)
-    return total / (weights @ known.sum(1))
+    total = weights @ np.where(np.isfinite(values), values, 0).sum(1)
+    mean = total / (weights @ known.sum(1))
+    return np.where(weights @ np.isposinf(values).any(1) > 0, np.inf, mean)
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -18,7 +18,6 @@ p,li{max-width:75em}
 table{border-collapse:collapse;margin:1em 0;background:#f7f7f7}
 th,td{padding:.3em .8em;border:1px solid #ccc;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
-tbody tr:first-child{font-weight:600}
 .wide{overflow-x:auto}
 .row{display:flex;flex-wrap:wrap;gap:8px;margin:.4em 0 1.2em}
 figure{margin:0;flex:none;width:158px}figure img{display:block;width:100%}
