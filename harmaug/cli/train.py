@@ -229,11 +229,10 @@ def _recipes(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _recipe(text: str) -> tuple[str, float]:
-    name, _, share = text.partition("=")
-    value = number(share)
-    if not name or not value:
+    name, equals, share = text.partition("=")
+    if not name or not equals or not number(share):
         raise argparse.ArgumentTypeError(f"expected NAME=SHARE, as in retouch=0.5, got {text!r}")
-    return name, value
+    return name, float(share)
 
 
 def _whole(text: str) -> int:

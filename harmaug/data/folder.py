@@ -109,7 +109,7 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
             raise FileNotFoundError(
                 f"{len(self.missing)} of {len(self.missing) + len(self.items)} entries of "
                 f"{self.root} name absent files: {shown}{'; ...' * (len(self.missing) > 3)}. "
-                "Restore them, or pass skip_missing=True to go on without them."
+                "Restore them, or pass skip_missing=True (--skip-missing) to go on without them."
             )
         if not self.items:
             wanted = "composites with their masks and photos" if composites else "masks with photos"

@@ -10,6 +10,8 @@ told apart by what they hold:
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,14 @@ from harmaug.data import colour
 from harmaug.lut import identity_lut, read_cube, read_hald, resize_lut
 
 _HALD_SUFFIXES = (".png", ".tif", ".tiff")
+
+# Arrays of an archive: how their layout is written, and the axes that follow the first.
+_LAYOUTS = {
+    "luts": ("(N, 3, D, D, D)", lambda last: (3, last, last, last)),
+    "maps": ("(M, 9, 3)", lambda last: (9, 3)),
+    "to_standard": ("(S, 3, 11)", lambda last: (3, 11)),
+    "from_standard": ("(S, 3, 11)", lambda last: (3, 11)),
+}
 
 
 @dataclass(frozen=True)
@@ -149,17 +159,26 @@ def transform_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _read_archive(path: Path) -> dict[str, Tensor]:
-    shapes = {"luts": 5, "maps": 3, "to_standard": 3, "from_standard": 3}
     arrays: dict[str, Tensor] = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            for name in shapes.keys() & set(archive.files):
+            for name in _LAYOUTS.keys() & set(archive.files):
                 values = archive[name]
                 scale = 255 if values.dtype == np.uint8 else 1
                 arrays[name] = torch.from_numpy(values.astype(np.float32) / scale)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no archive of colour transforms: {error}.") from None
     for name, values in arrays.items():
-        if values.ndim != shapes[name]:
-            raise ValueError(f"{name!r} in {path} has {values.ndim} axes, not {shapes[name]}.")
+        shape = tuple(values.shape)
+        size = shape[-1] if shape else 0
+        if shape[1:] != _LAYOUTS[name][1](size):
+            raise ValueError(f"{name!r} in {path} is {shape}, expected {_LAYOUTS[name][0]}.")
+        if not values.isfinite().all():
+            raise ValueError(f"{name!r} in {path} holds NaN or infinity.")
+    lights = [len(arrays[name]) for name in ("to_standard", "from_standard") if name in arrays]
+    if len(lights) == 1 or len(set(lights)) > 1:
+        counts = " and ".join(map(str, lights))
+        raise ValueError(
+            f"{path} must hold a 'to_standard' and a 'from_standard' for every scene, got {counts}."
+        )
     return arrays

@@ -40,9 +40,11 @@ def load_state(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> 
     """Put a saved state back into net and optimizer; returns the progress."""
     try:
         with safetensors.safe_open(path, "pt") as file:
-            progress = json.loads(file.metadata()["progress"])
+            progress = json.loads((file.metadata() or {})["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+    except KeyError:
+        raise ValueError(f"{path} is no state of a training: it does not say how far.") from None
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise ValueError(f"{path} is no state of a training: {error}.") from None
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():

@@ -1,0 +1,191 @@
+"""The train command: from folders to a checkpoint, in a user's words."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+from photo_folders import write_basis, write_folder
+
+import harmaug.training.loop
+from harmaug import SycoNetAugment
+from harmaug.checkpoints import open_checkpoint
+from harmaug.cli import main
+from harmaug.training.config import TrainConfig
+
+pytest.importorskip("lightning_fabric")
+
+QUICK = ["--rounds", "1", "--round-pairs", "32", "--batch", "16", "--passes", "1", "--size", "32"]
+QUICK += ["--accelerator", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    root = tmp_path_factory.mktemp("files")
+    write_folder(root / "photos")
+    write_folder(root / "pairs", composites=2)
+    write_folder(root / "three", photos=3, composites=2)
+    write_basis(root / "basis.safetensors")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(files):
+    """A checkpoint of photos alone, made by the command."""
+    output = files / "trained"
+    basis = str(files / "basis.safetensors")
+    command = ["train", "--data", str(files / "photos"), "-o", str(output), "--basis", basis]
+    assert main([*command, *QUICK, "--latent-dim", "4", "--note", "For tests."]) == 0
+    return output
+
+
+def config(output):
+    return TrainConfig.load(output / "config.json")
+
+
+def refused(capsys, code, *words):
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.startswith("harmaug: error: ")
+    assert error.count("\n") == 1
+    for word in words:
+        assert word in error
+
+
+def test_photos_alone_get_every_recipe_that_needs_nothing(trained):
+    assert config(trained).recipes.keys() == {"color-transfer", "retouch", "filters"}
+    card = json.loads((trained / "model.json").read_text())
+    assert card["name"] == "trained"
+    assert card["licence"] == "Apache-2.0"
+    assert card["note"] == "For tests."
+    assert card["trained_on"] == {"photos": 22}
+    assert card["config"]["latent_dim"] == 4
+
+
+def test_the_card_has_the_command_but_no_place_of_this_machine(trained, files):
+    text = (trained / "model.json").read_text()
+    command = json.loads(text)["command"]
+    assert command.startswith(f"harmaug train --data {files.name}/photos -o {files.name}/trained")
+    assert str(files.parent) not in text
+
+
+def test_the_result_loads_by_its_folder_and_makes_composites(trained):
+    augmenter = SycoNetAugment.from_pretrained(trained)
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 8:24, 8:24] = 1
+    assert augmenter.augment(torch.rand(1, 3, 32, 32), mask, n=2).shape == (1, 2, 3, 32, 32)
+
+
+def test_true_pairs_alone_need_no_recipe_and_a_finetune_is_gentle(trained, files):
+    output = files / "finetuned"
+    command = ["train", "--data", str(files / "pairs"), "--init", str(trained), "-o", str(output)]
+    assert main([*command, *QUICK]) == 0
+    settings = config(output)
+    assert settings.recipes == {}
+    assert settings.patience is not None
+    assert settings.learning_rate < TrainConfig(data=("x",)).learning_rate
+    card = json.loads((output / "model.json").read_text())
+    assert card["training"]["config"]["init"] == "trained"
+    assert open_checkpoint(output)[0].basis.shape == open_checkpoint(trained)[0].basis.shape
+
+
+def test_illuminants_join_the_recipes_where_the_transforms_hold_them(files):
+    lights = np.zeros((12, 3, 11))
+    lights[:, range(3), range(3)] = np.linspace(0.8, 1.2, 12)[:, None]
+    np.savez(files / "lights.npz", to_standard=lights, from_standard=lights)
+    output = files / "lit"
+    command = ["train", "--data", str(files / "photos"), "-o", str(output), *QUICK]
+    command += ["--transforms", str(files / "lights.npz")]
+    assert main([*command, "--basis", str(files / "basis.safetensors")]) == 0
+    assert "illuminant" in config(output).recipes
+
+
+def test_named_recipes_are_taken_as_they_are(files):
+    output = files / "named"
+    command = ["train", "--data", str(files / "photos"), "-o", str(output), *QUICK]
+    command += ["--basis", str(files / "basis.safetensors")]
+    assert main([*command, "--recipes", "retouch=2", "filters=0.5"]) == 0
+    assert config(output).recipes == {"retouch": 2.0, "filters": 0.5}
+
+
+def test_three_photos_are_too_few_and_nothing_is_written(files, capsys):
+    output = files / "none"
+    code = main(["train", "--data", str(files / "three"), "--init", "unified", "-o", str(output)])
+    refused(capsys, code, "three", "too few", "at least 10")
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--init", "unified", "--net", "lite"], ["--init brings its own net"]),
+        (["--init", "unfied"], ["did you mean 'unified'"]),
+        (["--recipes", "magic=1"], ["unknown recipe 'magic'"]),
+        (["--recipes", "retouch"], ["NAME=SHARE"]),
+        (["--recipes", "retouch=0"], ["NAME=SHARE"]),
+        (["--round-pairs", "8"], ["at least a batch of 16, got 8"]),
+        (["--pair-share", "2"], ["pair_share must lie in [0, 1]"]),
+        (["--resume"], ["no training to resume"]),
+        (["--devices", "none"], ["whole number"]),
+        (["--seed", str(2**40)], ["seed must be"]),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence_and_nothing_is_written(options, words, files, capsys):
+    output = files / "none"
+    command = ["train", "--data", str(files / "photos"), "-o", str(output), *QUICK, *options]
+    try:
+        code = main(command)
+    except SystemExit as stop:
+        code = stop.code
+    refused(capsys, code, *words)
+    assert not output.exists()
+
+
+def test_an_existing_training_is_not_overwritten(trained, files, capsys):
+    before = (trained / "model.safetensors").read_bytes()
+    command = ["train", "--data", str(files / "photos"), "-o", str(trained), *QUICK]
+    refused(capsys, main(command), "holds a training")
+    refused(capsys, main([*command, "--resume"]), "other settings", "basis was")
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_an_interrupted_training_says_how_to_go_on_and_does(files, capsys, monkeypatch):
+    output = files / "interrupted"
+    command = ["train", "--data", str(files / "pairs"), "-o", str(output), *QUICK, "--rounds", "3"]
+    command += ["--basis", str(files / "basis.safetensors"), "--seed", "5"]
+    step = harmaug.training.loop._train_round
+
+    def interrupt(settings, number, *others):
+        if number == 3:
+            raise KeyboardInterrupt
+        return step(settings, number, *others)
+
+    monkeypatch.setattr(harmaug.training.loop, "_train_round", interrupt)
+    assert main(command) == 130
+    assert "the same command with --resume" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main([*command, "--resume"]) == 0
+    log = (output / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["round"] for line in log] == [1, 2, 3]
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(files, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    output = files / "none"
+    code = main(["train", "--data", str(files / "photos"), "-o", str(output), *QUICK])
+    refused(capsys, code, "pip install 'harmaug[train]'")
+    assert not output.exists()
+
+
+def test_the_defaults_in_the_help_are_those_of_the_settings(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    defaults = TrainConfig(data=("x",))
+    options = "rounds round-pairs passes batch size learning-rate kl-weight seed pair-share"
+    for option in [*options.split(), "validate-every"]:
+        found = re.search(rf"--{option} [A-Z]+ [^(]*\(default: ([\d.e-]+)", text)
+        assert found, option
+        assert float(found[1]) == getattr(defaults, option.replace("-", "_")), option
