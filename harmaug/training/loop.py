@@ -88,6 +88,10 @@ def train(
             with atomic_write(output / "config.json") as temporary:
                 config.save(temporary)
         log = Log(output, progress["round"], tensorboard)
+        if config.init is not None and not resume:  # what the training must improve on
+            figures = _validate(config, net.eval(), heldout, progress, output, subsets, about)
+            log.write(progress | figures)
+    progress = fabric.broadcast(progress)
 
     bar = tqdm(
         total=config.rounds,
