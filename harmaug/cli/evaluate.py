@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harmaug.cli.arguments import (
@@ -17,7 +20,7 @@ from harmaug.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from harmaug.data.folder import HarmonyFolder
+    from harmaug.data.folder import HarmonyFolder, HarmonyItem
 
 _FILES = ("figures.json", "pairs.csv", "report.html")
 _SCORE_FILES = ("scores.json", "images.csv", "report.html")
@@ -152,13 +155,13 @@ def _run_augmenter(options: argparse.Namespace) -> None:
     from harmaug.evaluation.responses import responses
     from harmaug.evaluation.summary import summarize
 
-    paths = [options.output / name for name in _FILES]
-    check_absent(paths, options.force)
+    paths = _output_paths(options, _FILES)
     augmenters = {
         str(name): load_augmenter(name) for name in (options.checkpoint, *options.against)
     }
     augmenter = augmenters[options.checkpoint]
     folder = _pairs(options)
+    _check_scenes(options, folder.items)
     looks = read_transforms(options.transforms).looks if options.transforms else None
     if options.transforms and looks is None:
         raise ValueError(f"{', '.join(options.transforms)}: no looks among these transforms.")
@@ -169,16 +172,16 @@ def _run_augmenter(options: argparse.Namespace) -> None:
     )
     measured = measure(augmenter.net, folder, samplers, options.draws, options.seed)
     figures = summarize(measured, augmenter.net, options.scenes, options.seed)
-    rows = [folder.items.index(item) for item in measured.items]
-    few = [read_pair(folder, row) for row in rows[:: max(len(rows) // _RESPONSE_PAIRS, 1)]]
-    response = responses(augmenter, few, options.seed)
+    few = measured.items[:: max(len(measured.items) // _RESPONSE_PAIRS, 1)]
+    pairs = [read_pair(folder, folder.items.index(item)) for item in few]
+    response = responses(augmenter, pairs, options.seed)
     settings = {
         name: getattr(options, name)
         for name in ("checkpoint", "data", "split", "size", "draws", "limit", "scenes", "seed")
     }
     described = describe_samplers(samplers)
     html = augmenter_report(augmenter.net, folder, measured, figures, settings, described, response)
-    skipped = {"absent": len(folder.missing), "empty": len(folder) - len(rows)}
+    skipped = {"absent": len(folder.missing), "empty": len(folder) - len(measured.items)}
     known = {
         "settings": settings,
         "sha256": augmenter.card.get("sha256"),
@@ -227,12 +230,12 @@ def _run_harmonizer(options: argparse.Namespace) -> None:
     from harmaug.evaluation.harmonizer_report import harmonizer_report, score_table
     from harmaug.evaluation.predictions import find_predictions
 
-    paths = [options.output / name for name in _SCORE_FILES]
-    check_absent(paths, options.force)
+    paths = _output_paths(options, _SCORE_FILES)
     folder = HarmonyFolder(
         options.data, options.split, composites=True, skip_missing=options.skip_missing
     )
     found = find_predictions(options.predictions, folder.items, skip_missing=options.skip_missing)
+    _check_scenes(options, folder.items)
     missing = len(folder) - len(found)
     scores = score(found, options.size)
     figures = summarize_scores(scores, options.scenes, options.seed)
@@ -251,6 +254,26 @@ def _run_harmonizer(options: argparse.Namespace) -> None:
     if missing:
         print(f"Left out {missing} composites without a prediction.")
     print(f"Wrote {', '.join(_SCORE_FILES)} to {options.output}.")
+
+
+def _output_paths(options: argparse.Namespace, names: Sequence[str]) -> list[Path]:
+    """Where results go; raise before any work if they cannot."""
+    if options.output.exists() and not options.output.is_dir():
+        raise NotADirectoryError(f"{options.output} is a file; name a folder to write to.")
+    paths = [options.output / name for name in names]
+    check_absent(paths, options.force)
+    return paths
+
+
+def _check_scenes(options: argparse.Namespace, items: Sequence[HarmonyItem]) -> None:
+    from harmaug.evaluation.pairs import look_like_cameras
+
+    if options.scenes == "photo" and look_like_cameras(items):
+        warnings.warn(
+            "these photos are named like those of a few static cameras; if they are, only "
+            "--scenes prefix gives honest intervals.",
+            stacklevel=2,
+        )
 
 
 def _size(text: str) -> int | None:

@@ -11,7 +11,11 @@ from harmaug.evaluation.measure import Measured
 from harmaug.evaluation.pairs import scene_of
 
 TERMS = [
-    ("fMSE", "mean squared error over the foreground, values 0..255; medians over pairs"),
+    (
+        "fMSE, PSNR",
+        "mean squared error over the foreground, and peak signal-to-noise ratio over the frame, "
+        "values 0..255; medians over pairs",
+    ),
     (
         "best of n",
         "coverage: for each pair the draw nearest to the true composite, its fMSE; median over "

@@ -11,6 +11,7 @@ from harmaug.evaluation.bootstrap import Estimate
 from harmaug.evaluation.harmonizer import METRICS, Scores, read_images
 
 _SHOWN = 10  # images of a kind
+_SPREAD = ("MSE", "fMSE", "PSNR")  # shown with intervals; all are in the JSON file
 _AMPLIFIED = 5  # differences are shown so many times larger
 _TERMS = [
     ("MSE, PSNR, SSIM", "over the frame, values 0..255, mean over images"),
@@ -28,7 +29,7 @@ def score_table(figures: dict[str, dict[str, Any]], intervals: bool = False) -> 
         for of in ("prediction", "composite"):
             first = of == "prediction"
             cells = [name, str(found["images"])] if first else ["", ""]
-            cells += [of, *(_cell(found[of][m], m, intervals) for m in METRICS)]
+            cells += [of, *(_cell(found[of][m], m, intervals and m in _SPREAD) for m in METRICS)]
             rows.append([*cells, f"{100 * found['worse'].value:.1f} %" if first else ""])
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -56,6 +57,12 @@ def scene_of(item: HarmonyItem, by: str) -> tuple[str, str]:
         raise ValueError(f"scenes must be one of {', '.join(SCENES)}, got {by!r}.")
     name = item.real.stem
     return item.subset, name.partition("-")[0] if by == "prefix" else name
+
+
+def look_like_cameras(items: Sequence[HarmonyItem]) -> bool:
+    """Whether far fewer prefixes than photos suggest that scenes are ``prefix``."""
+    photos, prefixes = ({scene_of(item, by) for item in items} for by in SCENES)
+    return len(photos) >= 4 * len(prefixes)
 
 
 def pair_generator(item: HarmonyItem, seed: int) -> torch.Generator:
