@@ -18,24 +18,24 @@ from torch.utils.data import DataLoader, Dataset
 
 from harmaug.lut import native, reference
 
-FAST = native.instruction_sets()
-pytestmark = pytest.mark.skipif(not FAST, reason="the native kernel is not built here")
-every_set = pytest.mark.parametrize("name", FAST or ["none"])
+KERNELS = native.kernels()
+pytestmark = pytest.mark.skipif(not KERNELS, reason="the native kernel is not built here")
+every_kernel = pytest.mark.parametrize("name", KERNELS or ["none"])
 
 CLOSE = {torch.float32: 2e-6, torch.float16: 6e-4, torch.bfloat16: 4e-3}
 
 
 @contextlib.contextmanager
-def using(name: str, threads: int = 1):
-    """Serve by one instruction set, with so many threads."""
-    before, chosen = torch.get_num_threads(), native.instruction_set
+def using(name: str | None, threads: int = 1):
+    """Serve by one kernel (None: by the best), with so many threads."""
+    before, wanted = torch.get_num_threads(), native._wanted
     torch.set_num_threads(threads)
-    native.instruction_set = lambda: name
+    native._wanted = lambda: name
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        native.instruction_set = chosen
+        native._wanted = wanted
 
 
 @dataclass
@@ -132,7 +132,7 @@ def _bits(tensor: Tensor) -> Tensor:
     return tensor.contiguous().view(kinds[tensor.element_size()])
 
 
-@every_set
+@every_kernel
 @settings(max_examples=150, deadline=None)
 @given(problem=problems())
 def test_composites_are_those_of_the_reference(name, problem):
@@ -141,10 +141,10 @@ def test_composites_are_those_of_the_reference(name, problem):
         assert_agree(native.composite(problem.image, problem.mask, problem.lut), problem)
 
 
-@pytest.mark.parametrize("name", [name for name in FAST if name != "portable"])
+@pytest.mark.parametrize("name", [name for name in KERNELS if name != "portable"])
 @settings(max_examples=100, deadline=None)
 @given(problem=problems(dtypes=(torch.float32,)))
-def test_every_instruction_set_gives_what_portable_c_gives(name, problem):
+def test_every_kernel_gives_what_portable_c_gives(name, problem):
     arguments = problem.image, problem.mask, problem.lut
     with using("portable"):
         expected = native.composite(*arguments)
@@ -153,7 +153,7 @@ def test_every_instruction_set_gives_what_portable_c_gives(name, problem):
     torch.testing.assert_close(result, expected, atol=1e-6, rtol=0, equal_nan=True)
 
 
-@every_set
+@every_kernel
 @pytest.mark.parametrize("size", [2, 3, 4, 17, 33, 36, 37, 64, 65])
 def test_every_grid_size_and_its_last_node(name, size):
     image = torch.rand(1, 3, 40, 41)
@@ -165,7 +165,26 @@ def test_every_grid_size_and_its_last_node(name, size):
         assert_agree(native.composite(problem.image, None, problem.lut), problem)
 
 
-@every_set
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [2, 17, 22, 23])
+def test_large_eight_bit_images_are_those_of_the_reference(size, layout):
+    image = torch.randint(0, 256, (1, 3, 701, 703), dtype=torch.uint8)
+    lut = torch.rand(1, 1, 3, size, size, size) * 1.4 - 0.2
+    problem = Problem(image.contiguous(memory_format=layout), None, lut)
+    with using(None):
+        assert_agree(native.composite(problem.image, None, lut), problem)
+
+
+@every_kernel
+def test_eight_bit_results_saturate_and_nan_gives_zero(name):
+    image = torch.randint(0, 256, (1, 3, 9, 300), dtype=torch.uint8)
+    for value, level in ((1e30, 255), (7, 255), (-0.1, 0), (-1e30, 0), (torch.nan, 0)):
+        lut = torch.full((1, 1, 3, 5, 5, 5), float(value))
+        with using(name):
+            assert (native.composite(image, None, lut) == level).all()
+
+
+@every_kernel
 def test_all_256_levels_come_through_an_identity_lut(name):
     levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
     lut = torch.stack(torch.meshgrid(*[torch.linspace(0, 1, 17)] * 3, indexing="ij")).flip(0)
@@ -174,7 +193,7 @@ def test_all_256_levels_come_through_an_identity_lut(name):
     assert torch.equal(result[0], levels)
 
 
-@every_set
+@every_kernel
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_every_half_of_the_background_keeps_its_bits(name, dtype):
     every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)
@@ -187,7 +206,7 @@ def test_every_half_of_the_background_keeps_its_bits(name, dtype):
     assert torch.equal(_bits(result[0])[background], _bits(image)[background])
 
 
-@every_set
+@every_kernel
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_halves_round_as_torch_rounds(name, dtype):
     every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)
@@ -200,7 +219,7 @@ def test_halves_round_as_torch_rounds(name, dtype):
     assert (result == expected)[expected.isfinite()].float().mean() > 0.99
 
 
-@every_set
+@every_kernel
 def test_misaligned_memory_is_read_right(name):
     raw = np.random.default_rng(0).random(3 * 8 * 9, dtype=np.float32).tobytes()
     shifted = np.frombuffer(bytearray(b"?" + raw), dtype=np.float32, offset=1).reshape(1, 3, 8, 9)
@@ -228,7 +247,7 @@ def backward(problem, grad, kernel=native, needs=(True, True, True)):
     return kernel.composite_backward(grad, problem.image, problem.mask, problem.lut, *needs)
 
 
-@every_set
+@every_kernel
 @pytest.mark.parametrize("size", [2, 3, 17, 33])
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradients_are_those_of_the_reference_in_double_precision(name, size, masked):
@@ -246,7 +265,7 @@ def test_gradients_are_those_of_the_reference_in_double_precision(name, size, ma
             torch.testing.assert_close(one.double(), other, atol=1e-5 * scale, rtol=0)
 
 
-@every_set
+@every_kernel
 @settings(max_examples=100, deadline=None)
 @given(problem=problems(dtypes=(torch.float32, torch.float16, torch.bfloat16)), layout=layouts)
 def test_gradients_of_any_input_are_finite_or_come_from_the_lut(name, problem, layout):
@@ -262,7 +281,7 @@ def test_gradients_of_any_input_are_finite_or_come_from_the_lut(name, problem, l
         torch.testing.assert_close(grads[0][background], handed)
 
 
-@every_set
+@every_kernel
 def test_gradients_not_asked_for_are_not_made(name):
     problem = smooth_problem(1, 2, 9, 9, 5, True)
     grad = torch.randn(1, 2, 3, 9, 9)
@@ -278,7 +297,7 @@ def test_gradients_not_asked_for_are_not_made(name):
     assert torch.equal(grad, kept)
 
 
-@every_set
+@every_kernel
 @pytest.mark.parametrize(("value", "passes"), [(1.0, True), (0.0, True), (1.5, False), (-1, False)])
 def test_the_output_clamp_stops_gradients_outside_but_not_at_its_ends(name, value, passes):
     image, lut = torch.rand(1, 3, 9, 9), torch.full((1, 1, 3, 3, 3, 3), float(value))
@@ -289,7 +308,7 @@ def test_the_output_clamp_stops_gradients_outside_but_not_at_its_ends(name, valu
     assert found.sum().item() == pytest.approx(3 * 81 if passes else 0)
 
 
-@every_set
+@every_kernel
 def test_pixels_outside_the_unit_cube_have_no_image_gradient(name):
     image = torch.tensor([-0.5, 0.0, 0.3, 1.0, 1.5]).expand(1, 3, 1, 5).contiguous()
     lut = torch.rand(1, 1, 3, 3, 3, 3) * 0.5 + 0.25
@@ -300,7 +319,7 @@ def test_pixels_outside_the_unit_cube_have_no_image_gradient(name):
     assert ((found != 0) == torch.tensor([False, True, True, True, False])).all()
 
 
-@every_set
+@every_kernel
 def test_results_do_not_depend_on_the_number_of_threads(name):
     for shape, size in (((2, 2, 120, 300), 17), ((1, 1, 301, 299), 33)):
         problem = smooth_problem(*shape, size, True)
@@ -325,7 +344,7 @@ def _composite_in_child(image, lut, expected, pipe):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_the_kernel_works_in_a_child_forked_after_a_threaded_call():
     image, lut = torch.rand(1, 3, 300, 300), torch.rand(1, 1, 3, 17, 17, 17)
-    with using(FAST[0], threads=4):
+    with using(None, threads=4):
         expected = native.composite(image, None, lut)
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()

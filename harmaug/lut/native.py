@@ -2,7 +2,7 @@
 
 The kernel (csrc/) is plain C without torch or Python headers: it is handed addresses and strides,
 picks AVX-512, AVX2, NEON or portable C at run time, and uses as many threads as torch does.
-HARMAUG_SIMD names another instruction set than the fastest; "none" leaves all to plain torch.
+HARMAUG_SIMD in the environment names another than the fastest; "none" leaves all to plain torch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DTYPES = {
     torch.uint8: 3,
     torch.bool: 4,
 }
-_MAX_SIZE = 256  # grid nodes an axis: node numbers stay exact in a float
+_MAX_SIZE = 160  # grid nodes an axis: offsets into the table stay exact in a float
 _HUGE = 1 << 22  # bytes
 
 
@@ -69,8 +69,11 @@ def _loaded() -> ctypes.CDLL:
 
 
 @functools.cache
-def instruction_sets() -> tuple[str, ...]:
-    """The instruction sets that the kernel was built for and this machine has, fastest first."""
+def kernels() -> tuple[str, ...]:
+    """The kernels that were built and that this machine can run, fastest first.
+
+    One for each instruction set, and "bytes" for large 8-bit images.
+    """
     library = _library()
     names: list[str] = []
     while library is not None and (name := library.harmaug_kernel(len(names))):
@@ -81,12 +84,17 @@ def instruction_sets() -> tuple[str, ...]:
 @functools.cache
 def instruction_set() -> str:
     """The instruction set in use: avx512, avx2, neon, portable, or none without a kernel."""
-    found = instruction_sets()
-    wanted = os.environ.get("HARMAUG_SIMD", found[0] if found else "none")
-    if wanted != "none" and wanted not in found:
+    return _wanted() or next((name for name in kernels() if name != "bytes"), "none")
+
+
+@functools.cache
+def _wanted() -> str | None:
+    """What HARMAUG_SIMD names; None leaves the choice to the kernel."""
+    wanted, known = os.environ.get("HARMAUG_SIMD"), (*kernels(), "none")
+    if wanted is not None and wanted not in known:
         raise RuntimeError(
             f"HARMAUG_SIMD={wanted} is not available here; set it to one of "
-            f"{', '.join((*found, 'none'))}, or unset it."
+            f"{', '.join(known)}, or unset it."
         )
     return wanted
 
@@ -162,7 +170,8 @@ def _run(
     if grads:
         job.grad_image, job.grad_mask, job.grad_lut = (_view(tensor) for tensor in grads)
     run = _loaded().harmaug_backward if grads else _loaded().harmaug_forward
-    status = run(ctypes.byref(job), instruction_set().encode())
+    wanted = _wanted()
+    status = run(ctypes.byref(job), wanted.encode() if wanted else None)
     if status != 0:
         raise MemoryError(
             f"the LUT kernel found no memory for {tuple(lut.shape)} LUTs; pass fewer at a time."

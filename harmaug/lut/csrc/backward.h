@@ -146,7 +146,7 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
         finish_image(pixels.floats, alpha, job->size, padded(count), &flow);
         for (int c = 0; c < 3 && to->dtype != FLOAT32; c++)
             narrow(to->dtype, flow.direct[c].floats, padded(count), &elements[c]);
-        write_pixels(to, target, count, to->dtype == FLOAT32 ? flow.direct : elements);
+        write_elements(to, target, count, to->dtype == FLOAT32 ? flow.direct : elements);
     }
     if (job->grad_mask.data) {
         const View *to = &job->grad_mask;

@@ -19,7 +19,7 @@ TARGET INLINE float from_bfloat16(uint16_t half)
 }
 
 /* Floats of `count` elements: the elements themselves where they are floats. */
-TARGET static const float *widen(int64_t type, const void *elements, int64_t count, float *to)
+TARGET static inline const float *widen(int64_t type, const void *elements, int64_t count, float *to)
 {
     const uint16_t *halves = elements;
     const uint8_t *bytes = elements;
@@ -46,7 +46,7 @@ TARGET static const float *widen(int64_t type, const void *elements, int64_t cou
 }
 
 /* Floats to elements of another type; [0, 1] to UINT8 rounding half up, and NaN to 0. */
-TARGET static void narrow(int64_t type, const float *from, int64_t count, Row *to)
+TARGET static inline void narrow(int64_t type, const float *from, int64_t count, Row *to)
 {
     switch (type) {
     case FLOAT16:

@@ -39,21 +39,21 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
 
 /* Writes floats that could not be written in place. */
 TARGET static void write_result(const View *view, int64_t offset, int64_t count, const Row *rows,
-                                const Pixels *original, const float *alpha)
+                                const Elements *original, const float *alpha)
 {
     Row elements[3];
     if (view->dtype == FLOAT32) {
-        write_pixels(view, offset, count, rows);
+        write_elements(view, offset, count, rows);
         return;
     }
     for (int c = 0; c < 3; c++) {
         narrow(view->dtype, rows[c].floats, padded(count), &elements[c]);
         /* Signalling NaNs do not survive conversion in hardware; the background does. */
-        const uint16_t *halves = original->elements[c];
+        const uint16_t *halves = original->at[c];
         for (int64_t i = 0; i < count && alpha && view->dtype == FLOAT16; i++)
             elements[c].halves[i] = alpha[i] > 0.0f ? elements[c].halves[i] : halves[i];
     }
-    write_pixels(view, offset, count, elements);
+    write_elements(view, offset, count, elements);
 }
 
 TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
@@ -79,7 +79,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
         composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
                   padded(count), result);
         if (result[0] == rows[0].floats)
-            write_result(to, offset, count, rows, &pixels, alpha);
+            write_result(to, offset, count, rows, &pixels.elements, alpha);
     }
 }
 

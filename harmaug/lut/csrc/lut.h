@@ -47,12 +47,11 @@ enum { NODE = 4 };
    overlap, so that pixels following each other never wait for half-forwarded stores. */
 enum { INTERVAL = 8 };
 
-typedef struct Kernel Kernel;
-struct Kernel {
+typedef struct {
     const char *name;
-    int (*supported)(void);
-    int64_t largest;        /* grid size that this kernel is good for */
-    const Kernel *fallback; /* what serves above it, and where a function below is NULL */
+    int (*supported)(void);                       /* by this machine */
+    int (*serves)(const Job *job, int backward);  /* NULL: every job */
+    int (*pays)(const Job *job);                  /* faster than those after it; NULL: always */
     int64_t (*table_floats)(int64_t size);
     /* Lays the LUT [c][b][g][r] out as a table, aligned to 64 bytes. */
     void (*build)(const float *lut, int64_t size, float *table);
@@ -61,11 +60,12 @@ struct Kernel {
     /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals. */
     void (*backward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end,
                      float *sums);
-};
+} Kernel;
 
 extern const Kernel harmaug_portable;
 extern const Kernel harmaug_avx2;
 extern const Kernel harmaug_avx512;
+extern const Kernel harmaug_bytes;
 extern const Kernel harmaug_neon;
 
 /* Calls run(context, item) for every item in [0, items) on up to `threads` threads. */

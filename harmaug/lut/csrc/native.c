@@ -16,11 +16,12 @@ enum {
     LINE = 64             /* bytes of a cache line */
 };
 
-static const Kernel *const kernels[] = {&harmaug_avx512, &harmaug_avx2, &harmaug_neon,
-                                        &harmaug_portable};
+/* In order of preference; the last serves every job. */
+static const Kernel *const kernels[] = {&harmaug_bytes, &harmaug_avx512, &harmaug_avx2,
+                                        &harmaug_neon, &harmaug_portable};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
-/* The instruction set at `position`, fastest first, among those this machine has; NULL past them. */
+/* The name of the kernel at `position` among those that this machine has; NULL past the last. */
 EXPORT const char *harmaug_kernel(int position)
 {
     for (int i = 0; i < KERNELS; i++)
@@ -29,11 +30,19 @@ EXPORT const char *harmaug_kernel(int position)
     return NULL;
 }
 
-static const Kernel *find(const char *name)
+/* The kernel of that name, or the next that serves the job; without a name, the one that pays. */
+static const Kernel *choose(const char *name, const Job *job, int backward)
 {
-    for (int i = 0; i < KERNELS; i++)
-        if (strcmp(kernels[i]->name, name) == 0 && kernels[i]->supported())
-            return kernels[i];
+    int named = !name;
+    for (int i = 0; i < KERNELS; i++) {
+        const Kernel *kernel = kernels[i];
+        if (!kernel->supported())
+            continue;
+        named = named || strcmp(kernel->name, name) == 0;
+        if (named && (!kernel->serves || kernel->serves(job, backward)) &&
+            (name || !kernel->pays || kernel->pays(job)))
+            return kernel;
+    }
     return NULL;
 }
 
@@ -119,19 +128,16 @@ static void join_rows(Job *job)
     job->height = 1;
 }
 
-/* Runs a forward or backward job; 0, or -1 where there is no memory, -2 for an unknown kernel.
-   Chunks depend on shapes alone and sums are added in a fixed order, so that gradients are the same
-   for any number of threads. */
+/* Runs a job by the named kernel, or for NULL by the best; 0, or -1 where there is no memory, or -2
+   for an unknown kernel. Chunks depend on shapes alone and sums are added in a fixed order, so that
+   gradients are the same for any number of threads. */
 static int run(const Job *given, const char *kernel, int backward)
 {
     Job job = *given;
-    Pass pass = {.job = &job, .kernel = find(kernel), .backward = backward,
+    Pass pass = {.job = &job, .kernel = choose(kernel, given, backward), .backward = backward,
                  .pixels = job.height * job.width, .chunk = CHUNK};
     if (!pass.kernel)
         return -2;
-    if (pass.kernel->fallback &&
-        (job.size > pass.kernel->largest || (backward && !pass.kernel->backward)))
-        pass.kernel = pass.kernel->fallback;
     if (job.batch == 0 || job.luts == 0 || pass.pixels == 0)
         return 0;
     join_rows(&job);

@@ -8,9 +8,9 @@
 
 #define TARGET
 #define WIDTH 4
-#define CELL NODE
-#define CELL_ROW(size) (size)
-#define CELL_PLANE(size) ((size) * (size))
+#define STEP_RED(size) NODE
+#define STEP_GREEN(size) (NODE * (size))
+#define STEP_BLUE(size) (NODE * (size) * (size))
 typedef float32x4_t vec;
 typedef uint32x4_t mask;
 
@@ -32,7 +32,7 @@ INLINE vec v_select(mask which, vec a, vec b) { return vbslq_f32(which, a, b); }
 INLINE int v_any(mask which) { return vmaxvq_u32(which) != 0; }
 INLINE void v_store_offset(int32_t *to, vec numbers)
 {
-    vst1q_s32(to, vshlq_n_s32(vcvtq_s32_f32(numbers), 2));
+    vst1q_s32(to, vcvtq_s32_f32(numbers));
 }
 INLINE vec v_from_bytes(const uint8_t *from)
 {
@@ -161,7 +161,7 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_neon = {"neon", supported, 256, 0, table_floats, build, forward, backward};
+const Kernel harmaug_neon = {"neon", supported, 0, 0, table_floats, build, forward, backward};
 
 #else
 

@@ -5,9 +5,9 @@
 
 #define TARGET
 #define WIDTH 1
-#define CELL NODE
-#define CELL_ROW(size) (size)
-#define CELL_PLANE(size) ((size) * (size))
+#define STEP_RED(size) NODE
+#define STEP_GREEN(size) (NODE * (size))
+#define STEP_BLUE(size) (NODE * (size) * (size))
 typedef float vec;
 typedef int mask;
 
@@ -25,7 +25,7 @@ INLINE int v_above(float a, float b) { return a > b; }
 INLINE int v_within(float value) { return value >= 0.0f && value <= 1.0f; }
 INLINE float v_select(int which, float a, float b) { return which ? a : b; }
 INLINE int v_any(int which) { return which; }
-INLINE void v_store_offset(int32_t *to, float number) { *to = (int32_t)number * CELL; }
+INLINE void v_store_offset(int32_t *to, float number) { *to = (int32_t)number; }
 INLINE float v_from_bytes(const uint8_t *from) { return *from; }
 INLINE void v_to_bytes(uint8_t *to, float value) { *to = (uint8_t)(value > 0.0f ? value : 0.0f); }
 
@@ -146,4 +146,4 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_portable = {"portable", supported, 256, 0, table_floats, build, forward, backward};
+const Kernel harmaug_portable = {"portable", supported, 0, 0, table_floats, build, forward, backward};

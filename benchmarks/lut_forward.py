@@ -1,0 +1,106 @@
+"""How fast harmaug applies a 3D LUT to a picture, beside other programs and a copy of it.
+
+    python benchmarks/lut_forward.py [--rounds 15] [--out benchmarks/results/lut_forward.json]
+
+1920x1080, one LUT of 17 nodes an axis, one thread, whole frame. float32 results are planar in
+[0, 1]; "copy" writes the image to memory that is already there, "clone" to new memory, as harmaug
+and the others do. grid_sample's grid is made beforehand. FFmpeg is timed as a program, with the
+filter less without it, processor time a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import measure
+import peers
+import torch
+
+from harmaug import apply_lut
+
+HEIGHT, WIDTH, SIZE = 1080, 1920, 17
+
+
+def main() -> None:
+    options = measure.options(__doc__, rounds=15)
+    torch.set_num_threads(1)
+    image, lut = measure.photo(HEIGHT, WIDTH), measure.luts(SIZE)
+    bytes_ = image.mul(255).round().byte()
+    packed = bytes_.contiguous(memory_format=torch.channels_last)
+    target, count = torch.empty_like(image), 8
+    many = measure.luts(SIZE, 1, count)
+
+    missing: list[str] = []
+
+    def present(candidates: dict[str, Callable[[], peers.Peer]]) -> dict[str, peers.Peer]:
+        found = {}
+        for name, prepare in candidates.items():
+            try:
+                found[name] = prepare()
+            except (ImportError, FileNotFoundError):
+                missing.append(name)
+        return found
+
+    floats = measure.in_turn(
+        {
+            "harmaug": lambda: apply_lut(image, lut),
+            "copy": lambda: target.copy_(image),
+            "clone": lambda: image.clone(),
+            f"harmaug, {count} LUTs": lambda: apply_lut(image, many),
+            **present(
+                {
+                    "grid_sample": lambda: peers.grid_sample(image, lut),
+                    "torch.compile of the reference": lambda: peers.compiled_reference(image, lut),
+                    "OpenColorIO trilinear": lambda: peers.open_color_io(image, lut, "linear"),
+                    "OpenColorIO tetrahedral": lambda: peers.open_color_io(
+                        image, lut, "tetrahedral"
+                    ),
+                }
+            ),
+        },
+        options.rounds,
+    )
+    eights = measure.in_turn(
+        {
+            "harmaug, planar": lambda: apply_lut(bytes_, lut),
+            "harmaug, packed": lambda: apply_lut(packed, lut),
+            **present(
+                {
+                    "Pillow Color3DLUT": lambda: peers.pillow(image, lut),
+                    "pillow_lut": lambda: peers.pillow_lut(image, lut),
+                }
+            ),
+        },
+        options.rounds,
+    )
+    for interpolation in ("trilinear", "tetrahedral"):
+        name = f"FFmpeg lut3d {interpolation}"
+        try:
+            rounds = max(3, options.rounds // 3)
+            seconds = [peers.ffmpeg_seconds(image, lut, interpolation, 30) for _ in range(rounds)]
+        except FileNotFoundError:
+            missing.append(name)
+        else:
+            floats[name] = measure.Series([1000 * value for value in seconds])
+
+    per_lut = [value / count for value in floats[f"harmaug, {count} LUTs"].milliseconds]
+    floats[f"harmaug, {count} LUTs"].milliseconds[:] = per_lut
+    figures = {}
+    for title, series, base in (
+        ("float32, planar", floats, "harmaug"),
+        ("8 bit", eights, "harmaug, packed"),
+    ):
+        rows = []
+        for name, one in series.items():
+            paired = len(one.milliseconds) == len(series[base].milliseconds)
+            times = one.against(series[base]) if paired else one.median / series[base].median
+            figures[f"{title}: {name}"] = one.summary() | {"times": times}
+            rows.append((name, one.median, min(one.milliseconds), times))
+        measure.table(title, ("", "ms", "least ms", f"times {base}"), rows)
+    print("\nnot installed:", ", ".join(missing) or "none")
+    print("no 3D LUT to compare: OpenCV, kornia")
+    measure.record(options.out, __doc__, {"figures": figures, "not installed": missing})
+
+
+if __name__ == "__main__":
+    main()

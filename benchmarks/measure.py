@@ -1,0 +1,154 @@
+"""How the benchmarks time, print and record: candidates in turn, medians, one JSON file each.
+
+All candidates of a table are run one after the other, round after round, so that a machine that
+slows down does so for all of them, and "times" is the median over the rounds of the ratio within
+a round. The first round warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import harmaug
+
+PACKAGES = ("torch", "numpy", "pillow", "pillow_lut", "opencolorio", "opencv-python-headless")
+
+
+@dataclass
+class Series:
+    """Milliseconds of one candidate, a figure a round."""
+
+    milliseconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.milliseconds)
+
+    def against(self, other: Series) -> float:
+        """How many times as long as ``other`` it takes."""
+        pairs = zip(self.milliseconds, other.milliseconds, strict=True)
+        return statistics.median(mine / theirs for mine, theirs in pairs)
+
+    def summary(self) -> dict[str, float]:
+        """Median, tenth and ninetieth percentile and minimum, for the JSON file."""
+        ordered = sorted(self.milliseconds)
+        last = len(ordered) - 1
+        return {
+            "median": self.median,
+            "p10": ordered[round(0.1 * last)],
+            "p90": ordered[round(0.9 * last)],
+            "min": ordered[0],
+        }
+
+
+def in_turn(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, Series]:
+    """Time every candidate once a round, in milliseconds."""
+    series = {name: Series() for name in candidates}
+    for count in range(rounds + 1):
+        for name, run in candidates.items():
+            begin = time.perf_counter()
+            kept = run()
+            elapsed = time.perf_counter() - begin
+            del kept  # giving memory back is not part of the time
+            if count > 0:
+                series[name].milliseconds.append(1000 * elapsed)
+    return series
+
+
+def photo(height: int, width: int, batch: int = 1) -> Tensor:
+    """Smooth noise with grain, (B, 3, H, W): neighbours share grid cells as in a real photo."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(batch, 3, 12, 16, generator=generator)
+    smooth = F.interpolate(coarse, (height, width), mode="bicubic")
+    return (smooth + 0.01 * torch.randn(smooth.shape, generator=generator)).clamp(0, 1)
+
+
+def luts(size: int, *lead: int) -> Tensor:
+    """LUTs near the identity, (..., 3, D, D, D), as a colour transfer's are."""
+    generator = torch.Generator().manual_seed(1)
+    identity = harmaug.identity_lut(size)
+    return identity + 0.1 * torch.randn(*lead, *identity.shape, generator=generator)
+
+
+def disc(height: int, width: int, share: float) -> Tensor:
+    """A round foreground that covers ``share`` of the frame, (1, 1, H, W)."""
+    rows = torch.arange(height)[:, None] - height / 2
+    columns = torch.arange(width) - width / 2
+    return (rows**2 + columns**2 < share * height * width / torch.pi).float()[None, None]
+
+
+def machine() -> dict[str, Any]:
+    """The machine and the versions that a result belongs to."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "kernel": harmaug.backends()["cpu"],
+        "versions": versions,
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def options(description: str | None, rounds: int) -> argparse.Namespace:
+    """The options that all benchmarks share."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    return parser.parse_args()
+
+
+def table(title: str, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    """Print rows with aligned columns; numbers to three significant digits."""
+    cells = [header, *(tuple(_cell(value) for value in row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    print(f"\n{title}")
+    for row in cells:
+        first, *others = (cell for cell in row)
+        print(
+            first.ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
+            sep="  ",
+        )
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) and value < 1000 else str(value)
+
+
+def record(out: Path | None, method: str | None, figures: dict[str, Any]) -> None:
+    """Write figures with machine and method to a JSON file, if one was asked for."""
+    if out is not None:
+        content = {"machine": machine(), "method": method, **figures}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(content, indent=1) + "\n")

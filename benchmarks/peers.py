@@ -1,0 +1,113 @@
+"""Other programs that apply a 3D LUT to a picture, each as one call to time.
+
+A peer that is not installed raises ImportError or FileNotFoundError; the benchmark shows it as
+"not installed". OpenCV (5.0) and kornia (0.9) have no 3D LUT and cannot be compared.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import harmaug
+from harmaug.lut import reference
+
+Peer = Callable[[], object]
+
+
+def grid_sample(image: Tensor, lut: Tensor) -> Peer:
+    """5-D grid_sample with its grid made beforehand: the lookup alone."""
+    grid = image.mul(2).sub(1).permute(0, 2, 3, 1).unsqueeze(1).contiguous()
+    volume = lut.expand(image.shape[0], *lut.shape)
+    return lambda: F.grid_sample(volume, grid, align_corners=True, padding_mode="border")
+
+
+def compiled_reference(image: Tensor, lut: Tensor) -> Peer:
+    """torch.compile of the plain-torch definition."""
+    if shutil.which("c++") is None:
+        raise FileNotFoundError("torch.compile needs a C++ compiler")
+    compiled = torch.compile(reference.composite)
+    many = lut.expand(image.shape[0], 1, *lut.shape)
+    with torch.no_grad():
+        compiled(image, None, many)
+    return torch.no_grad()(lambda: compiled(image, None, many))
+
+
+def pillow(image: Tensor, lut: Tensor) -> Peer:
+    """Pillow's Color3DLUT filter, 8 bit."""
+    from PIL import Image, ImageFilter
+
+    picture = Image.fromarray(_bytes(image))
+    table = ImageFilter.Color3DLUT(lut.shape[-1], lut.permute(1, 2, 3, 0).flatten().tolist())
+    return lambda: picture.filter(table)
+
+
+def pillow_lut(image: Tensor, lut: Tensor) -> Peer:
+    """A table that pillow_lut resampled, through Pillow's filter, 8 bit."""
+    from PIL import Image, ImageFilter
+    from pillow_lut import operations
+
+    picture = Image.fromarray(_bytes(image))
+    table = ImageFilter.Color3DLUT(lut.shape[-1], lut.permute(1, 2, 3, 0).flatten().tolist())
+    resampled = operations.resize_lut(table, lut.shape[-1])
+    return lambda: picture.filter(resampled)
+
+
+def open_color_io(image: Tensor, lut: Tensor, interpolation: str) -> Peer:
+    """OpenColorIO's CPU processor on packed float32; "linear" or "tetrahedral"."""
+    import PyOpenColorIO as ocio
+
+    transform = ocio.Lut3DTransform(gridSize=lut.shape[-1])
+    transform.setInterpolation(getattr(ocio, f"INTERP_{interpolation.upper()}"))
+    transform.setData(lut.permute(3, 2, 1, 0).contiguous().numpy().ravel())  # blue fastest
+    config = ocio.Config.CreateRaw()
+    processor = config.getProcessor(transform).getDefaultCPUProcessor()
+    pixels = image[0].permute(1, 2, 0).contiguous().numpy()
+    height, width = pixels.shape[:2]
+    target = np.empty_like(pixels)
+    source = ocio.PackedImageDesc(pixels, width, height, 3)
+    result = ocio.PackedImageDesc(target, width, height, 3)
+
+    def run() -> object:
+        processor.apply(source, result)
+        return target
+
+    return run
+
+
+def ffmpeg_seconds(image: Tensor, lut: Tensor, interpolation: str, frames: int) -> float:
+    """Seconds a frame that FFmpeg's lut3d takes on planar float32: with the filter less without."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise FileNotFoundError("ffmpeg")
+    height, width = image.shape[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        raw, cube = Path(folder) / "frame.raw", Path(folder) / "lut.cube"
+        raw.write_bytes(image[0, [1, 2, 0]].contiguous().numpy().tobytes())  # planes g, b, r
+        harmaug.write_cube(cube, lut)
+        lut3d = f"lut3d=file={cube}:interp={interpolation}"
+
+        def seconds(graph: str) -> float:
+            command = [program, "-hide_banner", "-benchmark", "-threads", "1"]
+            command += ["-stream_loop", str(frames - 1), "-f", "rawvideo", "-pix_fmt", "gbrpf32le"]
+            command += ["-s", f"{width}x{height}", "-i", str(raw), "-filter_threads", "1"]
+            command += ["-vf", graph, "-f", "null", "-"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            times = re.search(r"bench: utime=([\d.]+)s stime=([\d.]+)s", done.stderr)
+            assert times is not None, done.stderr
+            return float(times[1]) + float(times[2])
+
+        return (seconds(lut3d) - seconds("null")) / frames
+
+
+def _bytes(image: Tensor) -> np.ndarray:
+    return image[0].mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()

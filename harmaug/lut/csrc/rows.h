@@ -1,0 +1,153 @@
+/* Rows of elements out of and into strided tensors, as much as a block at a time.
+
+   Included by block.h, once per instruction set with TARGET its function attributes. Plain loops
+   that compilers vectorize. */
+#include <string.h>
+
+enum {
+    BLOCK = 256, /* pixels a step: a few dozen rows of them fit the first-level cache */
+    LANES = 16   /* rows of floats are padded to a multiple of this, the widest vector */
+};
+
+/* A contiguous row of elements of any type. */
+typedef union {
+    _Alignas(64) float floats[BLOCK];
+    uint16_t halves[BLOCK];
+    uint8_t bytes[BLOCK];
+} Row;
+
+static inline int64_t padded(int64_t count) { return (count + LANES - 1) / LANES * LANES; }
+
+/* Three channels of a block as elements, padded with zeros to LANES. */
+typedef struct {
+    Row copied[3];
+    const void *at[3]; /* the tensor itself, or `copied` */
+} Elements;
+
+static inline int64_t element_bytes(int64_t type)
+{
+    return type == FLOAT32 ? 4 : type == FLOAT16 || type == BFLOAT16 ? 2 : 1;
+}
+
+static inline int interleaved(const View *view) { return view->channel == 1 && view->column == 3; }
+
+static inline void clear_short(Row *row, int64_t count)
+{
+    if (count < LANES)
+        memset(row, 0, LANES * sizeof(float));
+}
+
+/* Interleaved pixels to rows and back; copies of a constant step, which compilers vectorize. */
+#define INTERLEAVING(type, rows)                                                                \
+    TARGET static void split_##rows(const type *restrict from, Row *restrict to, int64_t count) \
+    {                                                                                           \
+        for (int64_t i = 0; i < count; i++) {                                                   \
+            to[0].rows[i] = from[3 * i];                                                        \
+            to[1].rows[i] = from[3 * i + 1];                                                    \
+            to[2].rows[i] = from[3 * i + 2];                                                    \
+        }                                                                                       \
+    }                                                                                           \
+    TARGET static void join_##rows(const Row *restrict from, type *restrict to, int64_t count)  \
+    {                                                                                           \
+        for (int64_t i = 0; i < count; i++) {                                                   \
+            to[3 * i] = from[0].rows[i];                                                        \
+            to[3 * i + 1] = from[1].rows[i];                                                    \
+            to[3 * i + 2] = from[2].rows[i];                                                    \
+        }                                                                                       \
+    }
+INTERLEAVING(float, floats)
+INTERLEAVING(uint16_t, halves)
+INTERLEAVING(uint8_t, bytes)
+
+/* The elements of a row next to each other and padded: where they lie, or copied to `row`. */
+TARGET static const void *gather(const View *view, int64_t offset, int64_t count, Row *row)
+{
+    const int64_t step = view->column;
+    const char *from = view->data + offset * element_bytes(view->dtype);
+    if (step == 1 && count % LANES == 0)
+        return from;
+    clear_short(row, count);
+    switch (element_bytes(view->dtype)) {
+    case 4:
+        for (int64_t i = 0; i < count; i++)
+            row->floats[i] = ((const float *)from)[i * step];
+        break;
+    case 2:
+        for (int64_t i = 0; i < count; i++)
+            row->halves[i] = ((const uint16_t *)from)[i * step];
+        break;
+    default:
+        for (int64_t i = 0; i < count; i++)
+            row->bytes[i] = ((const uint8_t *)from)[i * step];
+    }
+    return row;
+}
+
+TARGET static void spread(const Row *row, const View *view, int64_t offset, int64_t count)
+{
+    const int64_t step = view->column, bytes = element_bytes(view->dtype);
+    char *to = view->data + offset * bytes;
+    if (step == 1) {
+        memcpy(to, row, (size_t)(count * bytes));
+        return;
+    }
+    switch (bytes) {
+    case 4:
+        for (int64_t i = 0; i < count; i++)
+            ((float *)to)[i * step] = row->floats[i];
+        break;
+    case 2:
+        for (int64_t i = 0; i < count; i++)
+            ((uint16_t *)to)[i * step] = row->halves[i];
+        break;
+    default:
+        for (int64_t i = 0; i < count; i++)
+            ((uint8_t *)to)[i * step] = row->bytes[i];
+    }
+}
+
+TARGET static void read_elements(const View *view, int64_t offset, int64_t count, Elements *to)
+{
+    const int bytes = element_bytes(view->dtype);
+    const void *from = view->data + offset * bytes;
+    for (int channel = 0; channel < 3; channel++) {
+        to->at[channel] = &to->copied[channel];
+        if (interleaved(view))
+            clear_short(&to->copied[channel], count);
+        else
+            to->at[channel] =
+                gather(view, offset + channel * view->channel, count, &to->copied[channel]);
+    }
+    if (!interleaved(view))
+        return;
+    if (bytes == 4)
+        split_floats(from, to->copied, count);
+    else if (bytes == 2)
+        split_halves(from, to->copied, count);
+    else
+        split_bytes(from, to->copied, count);
+}
+
+TARGET static void write_elements(const View *view, int64_t offset, int64_t count, const Row *rows)
+{
+    const int bytes = element_bytes(view->dtype);
+    void *to = view->data + offset * bytes;
+    if (!interleaved(view))
+        for (int channel = 0; channel < 3; channel++)
+            spread(&rows[channel], view, offset + channel * view->channel, count);
+    else if (bytes == 4)
+        join_floats(rows, to, count);
+    else if (bytes == 2)
+        join_halves(rows, to, count);
+    else
+        join_bytes(rows, to, count);
+}
+
+/* The next pixels of [begin, end) to take as one block: in one row, and a whole number of LANES or
+   fewer than LANES. */
+static inline int64_t block_length(const Job *job, int64_t begin, int64_t end)
+{
+    const int64_t left = job->width - begin % job->width;
+    const int64_t count = left < end - begin ? left : end - begin;
+    return count >= BLOCK ? BLOCK : count >= LANES ? count / LANES * LANES : count;
+}
