@@ -111,4 +111,6 @@ def test_amounts_fill_their_published_ranges():
 
 def pixels(*images):
     """The colours at the same places of pictures."""
-    return zip(*(image.permute(0, 2, 3, 1).reshape(-1, 3).tolist() for image in images), strict=True)
+    return zip(
+        *(image.permute(0, 2, 3, 1).reshape(-1, 3).tolist() for image in images), strict=True
+    )

@@ -67,5 +67,5 @@ def look_like_cameras(items: Sequence[HarmonyItem]) -> bool:
 
 def pair_generator(item: HarmonyItem, seed: int) -> torch.Generator:
     """Random numbers of this pair: the same ones whatever other pairs there are, in any order."""
-    key = zlib.crc32(f"{item.subset}/{item.name}".encode())
-    return torch.Generator().manual_seed((seed << 32 | key) % 2**63)
+    # Hashed together, for the CPU's generator looks at the lowest 32 bits of a seed alone.
+    return torch.Generator().manual_seed(zlib.crc32(f"{seed}/{item.subset}/{item.name}".encode()))

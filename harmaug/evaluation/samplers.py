@@ -25,6 +25,7 @@ from harmaug.nets.latents import draw_latents
 
 _CHUNK = 8  # draws at once
 _MATCHING_PIXELS = 1024  # of a foreground, enough to tell its strength
+_MATCHING_DRAWS = 1024  # over all pairs, or more
 
 
 class Draws(NamedTuple):
@@ -64,7 +65,7 @@ class CheckpointSampler:
     net: Generator
 
     def __str__(self) -> str:
-        return "checkpoint, latents drawn from N(0, I)"
+        return "checkpoint, latents of N(0, I) spread as SycoNetAugment draws them"
 
     def __call__(
         self, photo: Pair, view: Pair, n: int, generator: torch.Generator
@@ -153,21 +154,20 @@ class FilterSampler:
             yield Draws(_filtered(view, small, amounts), None)
 
 
-def match_filters(
-    pairs: Iterable[Pair], seed: int, draws: int = 8, largest: float = 1.6
-) -> FilterSampler:
+def match_filters(pairs: Iterable[Pair], seed: int, largest: float = 1.6) -> FilterSampler:
     """The filters whose median strength is that of a domain's composites, found by bisection.
 
     Args:
         pairs: of the domain.
         seed: draws the same filters at every strength.
-        draws: draws a photo.
         largest: the strength tried at most; beyond 1.6 filters reach the poles of their formulas.
     """
     kept = [(pair.foreground(_MATCHING_PIXELS), _small(pair.real)) for pair in pairs]
     if not kept:
         return FilterSampler()
     wanted = torch.cat([fmse(view.composite, view.real, view.mask) for view, _ in kept]).median()
+
+    draws = max(_MATCHING_DRAWS // len(kept), _CHUNK)
 
     def strength_of(scale: float) -> Tensor:
         amounts = draw_filters(len(kept) * draws, scale, torch.Generator().manual_seed(seed))
@@ -191,7 +191,7 @@ def foreground_error(composites: Tensor, wanted: Tensor, mask: Tensor) -> Tensor
 
 
 def _small(photo: Tensor) -> Tensor:
-    return F.adaptive_avg_pool2d(photo, 64)
+    return F.adaptive_avg_pool2d(photo, 32)
 
 
 def _filtered(view: Pair, photo: Tensor, amounts: Tensor) -> Tensor:
