@@ -220,6 +220,25 @@ def test_halves_round_as_torch_rounds(name, dtype):
 
 
 @every_kernel
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+def test_overlapping_and_expanded_views_are_read_right(name, dtype):
+    memory = torch.randint(0, 2, (4000,)).to(dtype)
+    views = [
+        memory.as_strided((2, 3, 9, 40), (5, 3, 7, 2)),
+        memory.as_strided((2, 3, 9, 40), (1, 1, 1, 1)),
+        memory[:1].expand(2, 3, 9, 40),
+        memory[:40].expand(2, 3, 9, 40),
+    ]
+    lut = torch.rand(2, 1, 3, 5, 5, 5)
+    for view in views:
+        mask = view[:, :1].float()
+        with using(name):
+            result = native.composite(view, mask, lut)
+            whole = native.composite(view.contiguous(), mask.contiguous(), lut)
+        assert torch.equal(result, whole)
+
+
+@every_kernel
 def test_misaligned_memory_is_read_right(name):
     raw = np.random.default_rng(0).random(3 * 8 * 9, dtype=np.float32).tobytes()
     shifted = np.frombuffer(bytearray(b"?" + raw), dtype=np.float32, offset=1).reshape(1, 3, 8, 9)

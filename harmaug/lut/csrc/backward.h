@@ -12,7 +12,7 @@ TARGET static void scatter(float *sums, int64_t size, const Place *place, const 
 /* What a block needs beside its pixels, and what is summed over its LUTs. */
 typedef struct {
     float weight[BLOCK];      /* of the lookup in the blend; 0 too where the pixel is NaN */
-    float gradient[3][BLOCK]; /* of the composite, then of the looked-up values */
+    float gradient[3][BLOCK]; /* of the looked-up values of one LUT */
     Row direct[3];            /* sum: of the colour beside the lookup */
     float through[3][BLOCK];  /* sum: through the lookup, per grid step */
     Row alpha;                /* sum: of the mask */
@@ -39,37 +39,42 @@ TARGET static void start_flow(const float *const colour[3], const float *alpha, 
 TARGET INLINE void add_to(float *sum, vec value) { v_store(sum, v_load(sum) + value); }
 
 /* The way back through blend, clamp and lookup of one LUT. */
-TARGET static void flow_back(const float *table, int64_t size, const Place *place,
-                             const float *const colour[3], int64_t count, int need_slopes,
-                             Flow *flow)
+TARGET static void flow_back(const Job *job, const float *table, const Place *place,
+                             const float *const colour[3], const float *const incoming[3],
+                             int64_t count, Flow *flow)
 {
+    const int need_image = job->grad_image.data != 0, need_alpha = job->grad_mask.data != 0;
     const vec zero = v_splat(0.0f), one = v_splat(1.0f);
     for (int64_t i = 0; i < count; i += WIDTH) {
         const vec weight = v_load(flow->weight + i);
         const mask foreground = v_above(weight, zero);
         vec value[3], slope[3][3], alpha = zero, back[3];
         if (!v_any(foreground)) {
-            for (int c = 0; c < 3; c++)
-                add_to(flow->direct[c].floats + i, v_load(flow->gradient[c] + i));
+            for (int c = 0; c < 3 && need_image; c++)
+                add_to(flow->direct[c].floats + i, v_load(incoming[c] + i));
             continue;
         }
-        if (need_slopes)
-            lookup_slopes(table, size, place, i, value, slope);
+        if (need_image)
+            lookup_slopes(table, job->size, place, i, value, slope);
         else
-            lookup(table, size, place, i, value);
+            lookup(table, job->size, place, i, value);
         for (int c = 0; c < 3; c++) {
-            const vec incoming = v_load(flow->gradient[c] + i);
+            const vec gradient = v_load(incoming[c] + i);
             const vec original = v_unit(v_load(colour[c] + i));
             const vec mixed = (one - weight) * original + weight * value[c];
             /* The clamp lets nothing back from outside [0, 1]. */
-            const vec open = v_select(v_within(mixed), incoming, zero);
-            add_to(flow->direct[c].floats + i, v_select(foreground, (one - weight) * open, incoming));
-            alpha = alpha + open * (value[c] - original);
+            const vec open = v_select(v_within(mixed), gradient, zero);
             back[c] = weight * open;
             v_store(flow->gradient[c] + i, back[c]);
+            if (need_alpha)
+                alpha = alpha + open * (value[c] - original);
+            if (need_image)
+                add_to(flow->direct[c].floats + i,
+                       v_select(foreground, (one - weight) * open, gradient));
         }
-        add_to(flow->alpha.floats + i, v_select(foreground, alpha, zero));
-        for (int axis = 0; axis < 3 && need_slopes; axis++) {
+        if (need_alpha)
+            add_to(flow->alpha.floats + i, v_select(foreground, alpha, zero));
+        for (int axis = 0; axis < 3 && need_image; axis++) {
             const vec sum = back[0] * slope[axis][0] + back[1] * slope[axis][1] +
                             back[2] * slope[axis][2];
             add_to(flow->through[axis] + i, v_select(foreground, sum, zero));
@@ -111,7 +116,6 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
 {
     const View *from = &job->image, *incoming = &job->result;
     const int64_t source = image * from->batch + row * from->row + column * from->column;
-    const int need_slopes = job->grad_image.data != 0;
     Pixels pixels, arriving;
     Place place;
     Row raw_mask, elements[3];
@@ -129,10 +133,8 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
         read_pixels(incoming, image * incoming->batch + lut * incoming->lut +
                                   row * incoming->row + column * incoming->column,
                     count, &arriving);
-        for (int c = 0; c < 3; c++)
-            memcpy(flow.gradient[c], arriving.floats[c], (size_t)padded(count) * sizeof(float));
-        flow_back(tables + lut * table_floats(job->size), job->size, &place, pixels.floats,
-                  padded(count), need_slopes, &flow);
+        flow_back(job, tables + lut * table_floats(job->size), &place, pixels.floats,
+                  arriving.floats, padded(count), &flow);
         if (sums && any) {
             interleave(flow.gradient, flow.nodes, count);
             scatter(sums + lut * sums_floats(job->size), job->size, &place, flow.weight,
