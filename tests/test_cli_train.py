@@ -37,7 +37,8 @@ def trained(files):
     output = files / "trained"
     basis = str(files / "basis.safetensors")
     command = ["train", "--data", str(files / "photos"), "-o", str(output), "--basis", basis]
-    assert main([*command, *QUICK, "--latent-dim", "4", "--note", "For tests."]) == 0
+    command += [*QUICK, "--latent-dim", "4", "--kl-weight", "0.0007", "--note", "For tests."]
+    assert main(command) == 0
     return output
 
 
@@ -85,6 +86,7 @@ def test_true_pairs_alone_need_no_recipe_and_a_finetune_is_gentle(trained, files
     settings = config(output)
     assert settings.recipes == {}
     assert settings.patience is not None
+    assert settings.kl_weight == 0.0007
     assert settings.learning_rate < TrainConfig(data=("x",)).learning_rate
     card = json.loads((output / "model.json").read_text())
     assert card["training"]["config"]["init"] == "trained"

@@ -106,7 +106,11 @@ def _add_settings(group: Any) -> None:
         ("--passes", count, "passes over the pairs of a round (default: 20)"),
         ("--batch", count, "pairs a step, over all devices (default: 64)"),
         ("--learning-rate", number, "of Adam at its peak (default: 2e-3; finetuning 5e-4)"),
-        ("--kl-weight", number, "weight of the divergence from the prior (default: 0.002)"),
+        (
+            "--kl-weight",
+            number,
+            "weight of the divergence from the prior (default: 0.002; finetuning as before)",
+        ),
         ("--validate-every", count, "rounds between figures (default: 5; finetuning 2)"),
     ):
         group.add_argument(name, type=kind, help=text, metavar="N" if kind is count else "X")
@@ -177,7 +181,7 @@ def _run(options: argparse.Namespace) -> None:
 def _config(options: argparse.Namespace) -> TrainConfig:
     from harmaug.training.config import TrainConfig
 
-    settings: dict[str, Any] = dict(_FINETUNE if options.init else {})
+    settings: dict[str, Any] = _finetune(options.init) if options.init else {}
     for name in (
         "init",
         "basis",
@@ -211,6 +215,15 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         skip_missing=options.skip_missing,
         **settings,
     )
+
+
+def _finetune(init: str) -> dict[str, Any]:
+    """Gentle settings, with the weight of the divergence that the checkpoint is used to."""
+    from harmaug.checkpoints import find_checkpoint
+    from harmaug.checkpoints.files import read_card
+
+    before = read_card(find_checkpoint(init)).get("training", {}).get("config", {})
+    return _FINETUNE | {name: before[name] for name in ("kl_weight",) if name in before}
 
 
 def _recipes(options: argparse.Namespace) -> dict[str, float]:
