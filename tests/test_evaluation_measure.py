@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from evaluation_doubles import FixedDraws, generator, random_pair, small_net
+from photo_folders import write_folder
 from PIL import Image
 from skimage.color import rgb2lab
 
@@ -11,7 +12,6 @@ from harmaug.evaluation.measure import best_mixture, measure, reconstruct, selec
 from harmaug.evaluation.metrics import fmse, psnr
 from harmaug.evaluation.pairs import look_like_cameras, pair_generator, read_pair, scene_of
 from harmaug.evaluation.samplers import CheckpointSampler
-from photo_folders import write_folder
 
 NET = small_net()
 
@@ -156,7 +156,7 @@ def test_empty_foregrounds_are_left_out(folder):
     assert len(found.truth.strength) == 6
     for item in folder.items:
         blank.save(item.mask)
-    with pytest.raises(ValueError, match="no mask of .* has a foreground"):
+    with pytest.raises(ValueError, match=r"no mask of .* has a foreground"):
         measured(folder)
 
 

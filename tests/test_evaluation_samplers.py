@@ -1,6 +1,7 @@
 import pytest
 import torch
 from evaluation_doubles import generator, random_pair, small_net
+from photo_folders import write_folder
 
 from harmaug.data.folder import HarmonyFolder
 from harmaug.evaluation.baselines import build_samplers, describe_samplers
@@ -15,7 +16,6 @@ from harmaug.evaluation.samplers import (
 )
 from harmaug.lut import composite_lut, identity_lut, lut_roughness, mix_luts
 from harmaug.nets.latents import draw_latents
-from photo_folders import write_folder
 
 NET = small_net()
 LOOKS = torch.stack([identity_lut(5) ** power for power in (0.5, 0.8, 1.3, 2.0)])

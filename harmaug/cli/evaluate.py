@@ -156,10 +156,9 @@ def _run_augmenter(options: argparse.Namespace) -> None:
     from harmaug.evaluation.summary import summarize
 
     paths = _output_paths(options, _FILES)
-    augmenters = {
-        str(name): load_augmenter(name) for name in (options.checkpoint, *options.against)
-    }
-    augmenter = augmenters[options.checkpoint]
+    names = (options.checkpoint, *options.against)
+    augmenters = dict(zip(_labels(names), map(load_augmenter, names), strict=True))
+    augmenter = next(iter(augmenters.values()))
     folder = _pairs(options)
     _check_scenes(options, folder.items)
     looks = read_transforms(options.transforms).looks if options.transforms else None
@@ -171,7 +170,7 @@ def _run_augmenter(options: argparse.Namespace) -> None:
         nets, folder, baselines=options.baselines, looks=looks, seed=options.seed
     )
     measured = measure(augmenter.net, folder, samplers, options.draws, options.seed)
-    figures = summarize(measured, augmenter.net, options.scenes, options.seed)
+    figures = summarize(measured, options.scenes, options.seed)
     few = measured.items[:: max(len(measured.items) // _RESPONSE_PAIRS, 1)]
     pairs = [read_pair(folder, folder.items.index(item)) for item in few]
     response = responses(augmenter, pairs, options.seed)
@@ -205,6 +204,12 @@ def _run_augmenter(options: argparse.Namespace) -> None:
             "mask is empty."
         )
     print(f"Wrote {', '.join(_FILES)} to {options.output}.")
+
+
+def _labels(checkpoints: Sequence[str]) -> list[str]:
+    """Short names of checkpoints that may be paths, or the paths where short ones are alike."""
+    short = [Path(name).name.removesuffix(".safetensors") for name in checkpoints]
+    return short if len(set(short)) == len(set(checkpoints)) else list(checkpoints)
 
 
 def _pairs(options: argparse.Namespace) -> HarmonyFolder:

@@ -48,7 +48,7 @@ TERMS = [
         "active",
         "latent dimensions whose posterior mean varies between pairs, variance above 0.01",
     ),
-    ("KL", "divergence of the posteriors from the prior that draws come from, mean over pairs"),
+    ("KL", "divergence of the posteriors from N(0, I), which training weighs; mean over pairs"),
     (
         "[low, high]",
         "95 % of 1000 bootstrap draws of whole scenes; with few scenes that of the Frechet "
