@@ -8,6 +8,8 @@ typedef __m256 mask;
 
 TARGET INLINE vec v_load(const float *from) { return _mm256_loadu_ps(from); }
 TARGET INLINE void v_store(float *to, vec value) { _mm256_storeu_ps(to, value); }
+TARGET INLINE void v_stream(float *to, vec value) { _mm256_stream_ps(to, value); }
+TARGET INLINE void v_fence(void) { _mm_sfence(); }
 TARGET INLINE vec v_splat(float value) { return _mm256_set1_ps(value); }
 TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for NaN */
 {

@@ -1,8 +1,8 @@
 /* The forward kernel for x86 with AVX-512: a cell's four nodes of one blue level are one load.
 
-   The table holds every node four times, 272 KiB for 17 nodes an axis; that pays while it stays in
-   the second-level cache and the image has many more pixels. AVX2 serves larger grids, smaller
-   images and the backward pass, whose time goes into adding to memory. */
+   The table holds every node four times, 272 KiB for 17 nodes an axis; that pays while the tables
+   stay in the second-level cache and the image has many more pixels. AVX2 serves larger grids, more
+   LUTs, smaller images and the backward pass, whose time goes into adding to memory. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -17,10 +17,12 @@
 typedef __m512 vec;
 typedef __mmask16 mask;
 
-enum { CELL = 16, LARGEST = 36 };
+enum { CELL = 16, LARGEST = 25 };
 
 TARGET INLINE vec v_load(const float *from) { return _mm512_loadu_ps(from); }
 TARGET INLINE void v_store(float *to, vec value) { _mm512_storeu_ps(to, value); }
+TARGET INLINE void v_stream(float *to, vec value) { _mm512_stream_ps(to, value); }
+TARGET INLINE void v_fence(void) { _mm_sfence(); }
 TARGET INLINE vec v_splat(float value) { return _mm512_set1_ps(value); }
 TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for NaN */
 {
@@ -141,7 +143,8 @@ static int serves(const Job *job, int backward) { return !backward && job->size 
 
 static int pays(const Job *job)
 {
-    return job->height * job->width >= 4 * job->size * job->size * job->size;
+    const int64_t nodes = job->size * job->size * job->size;
+    return job->luts * nodes <= 1 << 14 && job->height * job->width >= 4 * nodes;
 }
 
 const Kernel harmaug_avx512 = {"avx512", supported, serves, pays, table_floats, build, forward, 0};

@@ -5,6 +5,7 @@
      WIDTH                 floats in a vector
      vec, mask             a vector of floats, a vector of truth values
      v_load, v_store       unaligned
+     v_stream, v_fence     store past the caches, aligned to a vector; wait for such stores
      v_splat               one float in all lanes
      v_unit                clamped to [0, 1]; NaN stays NaN
      v_atmost              the smaller of value and limit; the limit where the value is NaN

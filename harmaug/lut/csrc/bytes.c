@@ -152,7 +152,8 @@ static int serves(const Job *job, int backward)
 
 static int pays(const Job *job)
 {
-    return job->height * job->width >= 4 * LEVELS * job->size * job->size;
+    const int64_t lines = job->size * job->size;
+    return job->luts * lines <= LARGEST * LARGEST && job->height * job->width >= 4 * LEVELS * lines;
 }
 
 const Kernel harmaug_bytes = {"bytes", supported, serves, pays, table_floats, build, forward, 0};

@@ -5,10 +5,20 @@
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                                  vec value[3]);
 
+enum { STREAM = 1 << 24 }; /* bytes of results too many to be found in a cache again */
+
+TARGET INLINE void put(float *to, vec value, int stream)
+{
+    if (stream)
+        v_stream(to, value);
+    else
+        v_store(to, value);
+}
+
 /* Looks a block up in one LUT and blends it under the mask. */
 TARGET static void composite(const float *table, int64_t size, const Place *place,
                              const float *const colour[3], const float *alpha, int64_t count,
-                             float *const result[3])
+                             float *const result[3], int stream)
 {
     const vec zero = v_splat(0.0f), one = v_splat(1.0f);
     vec value[3];
@@ -16,7 +26,7 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
         for (int64_t i = 0; i < count; i += WIDTH) {
             lookup(table, size, place, i, value);
             for (int c = 0; c < 3; c++)
-                v_store(result[c] + i, v_unit(value[c]));
+                put(result[c] + i, v_unit(value[c]), stream);
         }
         return;
     }
@@ -25,14 +35,14 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
         const mask foreground = v_above(weight, zero);
         if (!v_any(foreground)) {
             for (int c = 0; c < 3; c++)
-                v_store(result[c] + i, v_load(colour[c] + i));
+                put(result[c] + i, v_load(colour[c] + i), stream);
             continue;
         }
         lookup(table, size, place, i, value);
         for (int c = 0; c < 3; c++) {
             const vec original = v_load(colour[c] + i);
             const vec mixed = (one - weight) * v_unit(original) + weight * value[c];
-            v_store(result[c] + i, v_select(foreground, v_unit(mixed), original));
+            put(result[c] + i, v_select(foreground, v_unit(mixed), original), stream);
         }
     }
 }
@@ -57,7 +67,7 @@ TARGET static void write_result(const View *view, int64_t offset, int64_t count,
 }
 
 TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
-                                 int64_t column, int64_t count)
+                                 int64_t column, int64_t count, int large)
 {
     const View *from = &job->image, *to = &job->result;
     const int64_t source = image * from->batch + row * from->row + column * from->column;
@@ -74,11 +84,15 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     for (int64_t lut = 0; lut < job->luts; lut++) {
         const int64_t offset = target + lut * to->lut;
         float *result[3];
-        for (int c = 0; c < 3; c++)
+        int in_place = 1, aligned = 1;
+        for (int c = 0; c < 3; c++) {
             result[c] = floats_for(to, offset + c * to->channel, count, &rows[c]);
+            in_place &= result[c] != rows[c].floats;
+            aligned &= (uintptr_t)result[c] % sizeof(vec) == 0;
+        }
         composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
-                  padded(count), result);
-        if (result[0] == rows[0].floats)
+                  padded(count), result, large && in_place && aligned);
+        if (!in_place)
             write_result(to, offset, count, rows, &pixels.elements, alpha);
     }
 }
@@ -86,8 +100,11 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
 TARGET static void forward(const Job *job, const float *tables, int64_t image, int64_t begin,
                            int64_t end)
 {
+    const int64_t results = job->batch * job->luts * 3 * job->height * job->width;
+    const int large = results * (int64_t)sizeof(float) >= STREAM;
     for (int64_t count; begin < end; begin += count) {
         count = block_length(job, begin, end);
-        forward_block(job, tables, image, begin / job->width, begin % job->width, count);
+        forward_block(job, tables, image, begin / job->width, begin % job->width, count, large);
     }
+    v_fence();
 }

@@ -16,6 +16,8 @@ typedef uint32x4_t mask;
 
 INLINE vec v_load(const float *from) { return vld1q_f32(from); }
 INLINE void v_store(float *to, vec value) { vst1q_f32(to, value); }
+INLINE void v_stream(float *to, vec value) { vst1q_f32(to, value); }
+INLINE void v_fence(void) {}
 INLINE vec v_splat(float value) { return vdupq_n_f32(value); }
 INLINE vec v_unit(vec value) /* NaN stays NaN */
 {

@@ -13,6 +13,8 @@ typedef int mask;
 
 INLINE float v_load(const float *from) { return *from; }
 INLINE void v_store(float *to, float value) { *to = value; }
+INLINE void v_stream(float *to, float value) { *to = value; }
+INLINE void v_fence(void) {}
 INLINE float v_splat(float value) { return value; }
 INLINE float v_unit(float value)
 {
