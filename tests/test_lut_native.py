@@ -165,6 +165,24 @@ def test_every_grid_size_and_its_last_node(name, size):
         assert_agree(native.composite(problem.image, None, problem.lut), problem)
 
 
+@every_kernel
+@pytest.mark.parametrize("left", [0, 1])
+def test_large_results_are_those_of_their_parts(name, left):
+    """Results of 16 MiB and more are written past the caches, where they are aligned."""
+    image, mask = torch.rand(1, 3, 1210, 1208), torch.rand(1, 1, 1210, 1208)
+    mask[..., 300:700, :] = 0
+    image, mask = image[..., left:], mask[..., left:]
+    lut = torch.rand(1, 1, 3, 5, 5, 5)
+    with using(name, threads=2):
+        for alpha in (None, mask):
+            whole = native.composite(image, alpha, lut)
+            for begin in range(0, 1210, 605):
+                rows = slice(begin, begin + 605)
+                part = alpha if alpha is None else alpha[..., rows, :]
+                expected = native.composite(image[..., rows, :], part, lut)
+                assert torch.equal(whole[..., rows, :], expected)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("size", [2, 17, 22, 23])
 def test_large_eight_bit_images_are_those_of_the_reference(size, layout):

@@ -16,8 +16,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "harmaug" / "lut" / "csrc"
-# As setup.py builds it, but for the optimization level, and with chunks small enough for threads.
-FLAGS = ["-std=gnu11", "-O1", "-g", "-fno-trapping-math", "-DCHUNK=64", "-DSERIAL=64"]
+# As setup.py builds it but for the optimization level; small jobs count as large ones, so that they
+# use threads and are written past the caches.
+FLAGS = ["-std=gnu11", "-O1", "-g", "-fno-trapping-math"]
+LIMITS = ["-DCHUNK=64", "-DSERIAL=64", "-DSTREAM=4096"]
 
 
 def build(sanitizers: str, program: Path) -> None:
@@ -27,6 +29,7 @@ def build(sanitizers: str, program: Path) -> None:
         [
             *compiler,
             *FLAGS,
+            *LIMITS,
             f"-fsanitize={sanitizers}",
             "-fno-sanitize-recover=all",
             f"-I{CSRC}",

@@ -21,36 +21,71 @@ enum { LEVELS = 256, LARGEST = 22 };
 
 static int64_t table_floats(int64_t size) { return LEVELS * STEP_RED(size); }
 
+/* The nodes of one red index, [blue][green], in levels. */
+TARGET static void pack_plane(const float *lut, int64_t size, int64_t red, float *nodes)
+{
+    for (int64_t line = 0; line < size * size; line++)
+        for (int c = 0; c < NODE; c++) {
+            const float value = c < 3 ? lut[(c * size * size + line) * size + red] : 0.0f;
+            /* What converts to an integer saturates rightly, and NaN comes out as 0. */
+            nodes[NODE * line + c] = (value > 1e6f ? 1e6f : value) * 255.0f + 0.5f;
+        }
+}
+
 TARGET static void build(const float *lut, int64_t size, float *table)
 {
-    float nodes[LARGEST * NODE];
-    for (int64_t line = 0; line < size * size; line++) {
-        float *at = table + line / size * STEP_BLUE(size) + line % size * STEP_GREEN(size);
-        pack_nodes(lut + line * size, size * size * size, size, nodes);
-        /* What converts to an integer saturates rightly, and NaN comes out as 0. */
-        for (int64_t i = 0; i < size * NODE; i++)
-            nodes[i] = (nodes[i] > 1e6f ? 1e6f : nodes[i]) * 255.0f + 0.5f;
-        for (int level = 0; level < LEVELS; level++, at += STEP_RED(size)) {
-            const float position = (float)level * (1.0f / 255.0f) * (float)(size - 1);
-            const int64_t cell = position < (float)(size - 2) ? (int64_t)position : size - 2;
-            const __m128 low = _mm_loadu_ps(nodes + NODE * cell);
-            const __m128 high = _mm_loadu_ps(nodes + NODE * (cell + 1));
-            const __m128 fraction = _mm_set1_ps(position - (float)cell);
-            _mm_storeu_ps(at, _mm_fmadd_ps(fraction, _mm_sub_ps(high, low), low));
-        }
+    float planes[2][NODE * LARGEST * LARGEST]; /* in turn below and above a level */
+    int64_t packed = 0;
+    for (int level = 0; level < LEVELS; level++) {
+        const float position = (float)level * (1.0f / 255.0f) * (float)(size - 1);
+        const int64_t cell = position < (float)(size - 2) ? (int64_t)position : size - 2;
+        const float *low = planes[cell % 2], *high = planes[1 - cell % 2];
+        for (; packed < cell + 2; packed++)
+            pack_plane(lut, size, packed, planes[packed % 2]);
+        for (int64_t i = 0; i < STEP_RED(size); i++)
+            *table++ = low[i] + (position - (float)cell) * (high[i] - low[i]);
     }
 }
 
-TARGET static void locate_bytes(const uint8_t *const channel[3], int64_t size, int64_t count,
+/* Where a block's bytes lie: packed as pixels, or in three rows. */
+typedef struct {
+    uint8_t packed[3 * BLOCK + 4];
+    Elements rows;
+} Bytes;
+
+/* Red, green and blue of eight pixels. */
+TARGET INLINE void load_levels(const Bytes *from, int packed, int64_t i, vec level[3])
+{
+    if (!packed) {
+        for (int c = 0; c < 3; c++)
+            level[c] = v_from_bytes((const uint8_t *)from->rows.at[c] + i);
+        return;
+    }
+    const uint8_t *at = from->packed + 3 * i;
+    const __m256i pixels =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)at)),
+                                _mm_loadu_si128((const __m128i *)(at + 12)), 1);
+    const __m128i red = _mm_setr_epi8(0, -1, -1, -1, 3, -1, -1, -1, 6, -1, -1, -1, 9, -1, -1, -1);
+    const __m128i green = _mm_setr_epi8(1, -1, -1, -1, 4, -1, -1, -1, 7, -1, -1, -1, 10, -1, -1, -1);
+    const __m128i blue = _mm_setr_epi8(2, -1, -1, -1, 5, -1, -1, -1, 8, -1, -1, -1, 11, -1, -1, -1);
+    const __m128i pick[3] = {red, green, blue};
+    for (int c = 0; c < 3; c++)
+        level[c] = _mm256_cvtepi32_ps(
+            _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(pick[c])));
+}
+
+TARGET static void locate_bytes(const Bytes *from, int packed, int64_t size, int64_t count,
                                 Place *place)
 {
     const vec step[3] = {v_splat((float)STEP_RED(size)), v_splat((float)STEP_GREEN(size)),
                          v_splat((float)STEP_BLUE(size))};
     const vec scale = v_splat((float)(size - 1) / 255.0f), last = v_splat((float)(size - 2));
     for (int64_t i = 0; i < count; i += WIDTH) {
-        vec offset = v_from_bytes(channel[0] + i) * step[0];
+        vec level[3];
+        load_levels(from, packed, i, level);
+        vec offset = level[0] * step[0];
         for (int axis = 1; axis < 3; axis++) {
-            const vec position = v_from_bytes(channel[axis] + i) * scale;
+            const vec position = level[axis] * scale;
             const vec cell = v_floor(v_atmost(position, last));
             v_store(place->fraction[axis] + i, position - cell);
             offset = offset + cell * step[axis];
@@ -112,13 +147,15 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     const int64_t source = image * from->batch + row * from->row + column * from->column;
     const int64_t target = image * to->batch + row * to->row + column * to->column;
     uint8_t packed[3 * BLOCK + 4];
-    Elements elements;
+    Bytes bytes;
     Place place;
     Row rows[3];
 
-    read_elements(from, source, count, &elements);
-    const uint8_t *const channel[3] = {elements.at[0], elements.at[1], elements.at[2]};
-    locate_bytes(channel, job->size, padded(count), &place);
+    if (interleaved(from))
+        memcpy(bytes.packed, from->data + source, (size_t)(3 * count));
+    else
+        read_elements(from, source, count, &bytes.rows);
+    locate_bytes(&bytes, interleaved(from), job->size, padded(count), &place);
     for (int64_t lut = 0; lut < job->luts; lut++) {
         const float *table = tables + lut * table_floats(job->size);
         const int64_t offset = target + lut * to->lut;
@@ -153,7 +190,7 @@ static int serves(const Job *job, int backward)
 static int pays(const Job *job)
 {
     const int64_t lines = job->size * job->size;
-    return job->luts * lines <= LARGEST * LARGEST && job->height * job->width >= 4 * LEVELS * lines;
+    return job->luts * lines <= LARGEST * LARGEST && job->height * job->width >= LEVELS * lines;
 }
 
 const Kernel harmaug_bytes = {"bytes", supported, serves, pays, table_floats, build, forward, 0};

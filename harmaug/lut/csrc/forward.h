@@ -5,7 +5,9 @@
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                                  vec value[3]);
 
-enum { STREAM = 1 << 24 }; /* bytes of results too many to be found in a cache again */
+#ifndef STREAM
+#define STREAM (1 << 24) /* bytes of results, too many to be found in a cache again */
+#endif
 
 TARGET INLINE void put(float *to, vec value, int stream)
 {
