@@ -32,7 +32,7 @@ def net():
 
 def test_calibrated_latents_have_the_moments_of_the_codes(net):
     condition, change = torch.randn(2000, 73), torch.randn(2000, net.change_mean.numel())
-    calibrate(net, condition, change)
+    calibrate(net, condition, change, generator())
     assert not net.training
     with torch.no_grad():
         mean, log_variance = net.posterior(condition, change)

@@ -309,7 +309,8 @@ def test_the_published_net_trains_and_a_finetune_starts_where_it_ended(files, tm
     )
     second = train(finetune, tmp_path / "second", accelerator="cpu")
     for name, value in first.named_parameters():
-        assert value.equal(second.get_parameter(name)), name
+        if not name.startswith("prior."):  # which follows the pairs it is finetuned on
+            assert value.equal(second.get_parameter(name)), name
     before, after = log(tmp_path / "second")
     assert (before["round"], after["round"]) == (0, 1)
     assert before["kinds"]["pairs"]["coverage"] > 0

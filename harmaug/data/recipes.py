@@ -100,11 +100,11 @@ class Retouch:
         moved, s = real, self.strength
         if self.white_balance is not None:
             maps = self.white_balance[_pick(self.white_balance, real, generator)].to(real)
-            amount = _uniform(0.3, 1.0, real, generator) * _coin(0.5, real, generator) * s
+            amount = _uniform(0.4, 1.0, real, generator) * _coin(0.5, real, generator) * s
             moved = torch.lerp(moved, colour.map_white_balance(moved, maps), amount)
         if self.looks is not None:
             looks = self.looks[_pick(self.looks, real, generator)].to(real)
-            amount = _uniform(0.3, 1.0, real, generator) * _coin(0.5, real, generator) * s
+            amount = _uniform(0.4, 1.0, real, generator) * _coin(0.5, real, generator) * s
             moved = torch.lerp(moved, apply_lut(moved.clamp(0, 1), looks), amount)
         moved = _tone(moved, mask, s, generator)
         return paste(real, mask, moved)
@@ -280,7 +280,7 @@ def _tone(image: Tensor, mask: Tensor, strength: float, generator: Generator | N
         return _normal(deviation * strength, image, generator)
 
     moved = image.clamp(0, 1).clamp_min(1e-4)
-    moved = moved.pow(draw(0.45).exp())
+    moved = moved.pow(draw(0.52).exp())
     moved = moved * draw(0.16).exp()
     middle = colour.foreground_moments(moved, mask)[0].mean(1).view(-1, 1, 1, 1)
     moved = middle + (moved - middle) * draw(0.2).exp()

@@ -1,7 +1,8 @@
 """Networks that predict mixing weights over a LUT basis."""
 
-from harmaug.nets.generator import Generator, Prior
+from harmaug.nets.generator import Generator
 from harmaug.nets.lite import LiteSycoNet
+from harmaug.nets.prior import Prior
 from harmaug.nets.syconet import SycoNet
 
 # What a checkpoint's card calls them.

@@ -8,46 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.lut.tensors import identity_lut
-
-
-class Prior(nn.Module):
-    """Affine map from z ~ N(0, I) to the codes that training pairs really have.
-
-    The codes of a conditional VAE's training pairs spread wider than N(0, I), so a decoder fed with
-    N(0, I) changes colours too little. `fit` measures mean and covariance of those codes; from then
-    on standard normal latents land where the training pairs are.
-    """
-
-    mean: Tensor  # (Z,)
-    scale: Tensor  # (Z, Z), lower triangular
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.eye(latent_dim))
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latents (..., Z), standard normal -> codes (..., Z)."""
-        return self.mean + latent @ self.scale.mT
-
-    def inverse(self, code: Tensor) -> Tensor:
-        """Codes (..., Z) -> latents (..., Z)."""
-        centred = (code - self.mean).unsqueeze(-1)
-        return torch.linalg.solve_triangular(self.scale, centred, upper=False).squeeze(-1)
-
-    @torch.no_grad()
-    def fit(self, mean: Tensor, variance: Tensor) -> None:
-        """Take the moments of the aggregated posterior of N pairs.
-
-        Args:
-            mean: (N, Z), posterior means.
-            variance: (N, Z), posterior variances.
-        """
-        centre = mean.double().mean(0)
-        spread = (mean.double() - centre).mT @ (mean.double() - centre) / len(mean)
-        scale = torch.linalg.cholesky(spread + variance.double().mean(0).diag())
-        self.mean.copy_(centre)
-        self.scale.copy_(scale)
+from harmaug.nets.prior import Prior
 
 
 class Generator(nn.Module):

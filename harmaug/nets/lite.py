@@ -33,7 +33,7 @@ class LiteSycoNet(Generator):
 
     def __init__(
         self,
-        latent_dim: int = 16,
+        latent_dim: int = 20,
         basis_size: int = 32,
         lut_size: int = 17,
         width: int = 256,
@@ -73,7 +73,8 @@ class LiteSycoNet(Generator):
     def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
         joined = torch.cat((condition, change.clamp(-8, 8)), 1)
         mean, log_variance = self.encoder(joined).chunk(2, 1)
-        return mean, log_variance - 4  # near a plain autoencoder at the start
+        # Near a plain autoencoder at the start, and never so wide or narrow that it overflows.
+        return mean, (log_variance - 4).clamp(-12, 4)
 
     @torch.no_grad()
     def standardize(self, real: Tensor, mask: Tensor, composite: Tensor) -> None:

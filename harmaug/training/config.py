@@ -72,9 +72,9 @@ class TrainConfig:
     passes: int = 20
     batch: int = 64
     pixels: int = 256
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     basis_learning_rate: float = 1e-4
-    kl_weight: float = 0.002
+    kl_weight: float = 5e-4
     warmup: float = 0.1
     heldout_pairs: int = 128
     validate_every: int = 5

@@ -49,13 +49,16 @@ class HeldOut:
 
 
 @torch.no_grad()
-def calibrate(net: Generator, condition: Tensor, change: Tensor) -> None:
+def calibrate(
+    net: Generator, condition: Tensor, change: Tensor, generator: torch.Generator
+) -> None:
     """Fit the prior to the codes of training pairs; see `nets.Prior`.
 
     Args:
         net: the net, put in eval.
         condition: (N, ...), of `Generator.condition`.
         change: (N, ...), of `Generator.change`.
+        generator: on the CPU; draws codes to fit to.
     """
     net.eval()
     device = net.basis.device
@@ -64,7 +67,7 @@ def calibrate(net: Generator, condition: Tensor, change: Tensor) -> None:
         for seen, changed in zip(condition.split(_CHUNK), change.split(_CHUNK), strict=True)
     ]
     means, log_variances = (torch.cat(values) for values in zip(*moments, strict=True))
-    net.prior.fit(means, log_variances.exp())
+    net.prior.fit(means, log_variances.exp(), generator=generator)
 
 
 @torch.no_grad()

@@ -73,7 +73,7 @@ def train(
     net = build_net(config, source)
     optimizer = torch.optim.Adam(
         [
-            {"params": [p for name, p in net.named_parameters() if name != "basis"]},
+            {"params": [p for p in net.parameters() if p is not net.basis and p.requires_grad]},
             {"params": [net.basis]},
         ]
     )
@@ -109,7 +109,7 @@ def train(
         if log is not None:
             last = progress["round"] == config.rounds
             if last or progress["round"] % config.validate_every == 0:
-                calibrate(net, *seen[:2])
+                calibrate(net, *seen[:2], stream(config, 0))
                 figures |= _validate(config, net, heldout, progress, output, subsets, about)
             log.write(progress | figures)
             save_state(state_path, net, optimizer, progress)
