@@ -9,6 +9,8 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
 #define STREAM (1 << 24) /* bytes of results, too many to be found in a cache again */
 #endif
 
+static inline int aligned(const void *memory) { return (uintptr_t)memory % sizeof(vec) == 0; }
+
 TARGET INLINE void put(float *to, vec value, int stream)
 {
     if (stream)
@@ -49,13 +51,26 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
     }
 }
 
+/* Interleaves floats in the cache and writes them past it. */
+TARGET static void stream_interleaved(const Row *rows, int64_t count, float *to)
+{
+    _Alignas(64) float packed[3 * BLOCK];
+    join_floats(rows, packed, count);
+    for (int64_t i = 0; i < 3 * count; i += WIDTH)
+        v_stream(to + i, v_load(packed + i));
+}
+
 /* Writes floats that could not be written in place. */
 TARGET static void write_result(const View *view, int64_t offset, int64_t count, const Row *rows,
-                                const Elements *original, const float *alpha)
+                                const Elements *original, const float *alpha, int stream)
 {
     Row elements[3];
+    float *to = (float *)view->data + offset;
     if (view->dtype == FLOAT32) {
-        write_elements(view, offset, count, rows);
+        if (stream && interleaved(view) && count % LANES == 0 && aligned(to))
+            stream_interleaved(rows, count, to);
+        else
+            write_elements(view, offset, count, rows);
         return;
     }
     for (int c = 0; c < 3; c++) {
@@ -69,7 +84,7 @@ TARGET static void write_result(const View *view, int64_t offset, int64_t count,
 }
 
 TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
-                                 int64_t column, int64_t count, int large)
+                                 int64_t column, int64_t count, int stream)
 {
     const View *from = &job->image, *to = &job->result;
     const int64_t source = image * from->batch + row * from->row + column * from->column;
@@ -86,16 +101,16 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     for (int64_t lut = 0; lut < job->luts; lut++) {
         const int64_t offset = target + lut * to->lut;
         float *result[3];
-        int in_place = 1, aligned = 1;
+        int in_place = 1, past = stream;
         for (int c = 0; c < 3; c++) {
             result[c] = floats_for(to, offset + c * to->channel, count, &rows[c]);
             in_place &= result[c] != rows[c].floats;
-            aligned &= (uintptr_t)result[c] % sizeof(vec) == 0;
+            past &= in_place && aligned(result[c]);
         }
         composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
-                  padded(count), result, large && in_place && aligned);
+                  padded(count), result, past);
         if (!in_place)
-            write_result(to, offset, count, rows, &pixels.elements, alpha);
+            write_result(to, offset, count, rows, &pixels.elements, alpha, stream);
     }
 }
 
@@ -103,10 +118,10 @@ TARGET static void forward(const Job *job, const float *tables, int64_t image, i
                            int64_t end)
 {
     const int64_t results = job->batch * job->luts * 3 * job->height * job->width;
-    const int large = results * (int64_t)sizeof(float) >= STREAM;
+    const int stream = results * (int64_t)sizeof(float) >= STREAM;
     for (int64_t count; begin < end; begin += count) {
         count = block_length(job, begin, end);
-        forward_block(job, tables, image, begin / job->width, begin % job->width, count, large);
+        forward_block(job, tables, image, begin / job->width, begin % job->width, count, stream);
     }
     v_fence();
 }
