@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from harmaug.lut.tensors import identity_lut
 from harmaug.nets.prior import Prior
+from harmaug.nets.refine import refine_latent
 
 
 class Generator(nn.Module):
@@ -23,7 +24,11 @@ class Generator(nn.Module):
         latent_dim: Z.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
         prior: maps z ~ N(0, I) to the net's own codes.
+        refinement_steps: steps by which `encode` improves on the posterior's mean; for nets whose
+            decoder costs next to nothing.
     """
+
+    refinement_steps = 0
 
     def __init__(self, latent_dim: int, basis_size: int, lut_size: int) -> None:
         super().__init__()
@@ -56,6 +61,21 @@ class Generator(nn.Module):
         return self.decode(condition, self.prior(latent))
 
     def encode(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-        """The mean latent (B, Z) of known composites."""
-        mean, _ = self.posterior(self.condition(real, mask), self.change(real, mask, composite))
-        return self.prior.inverse(mean)
+        """The latent (B, Z) of known composites: the posterior's mean, refined on each pair."""
+        with torch.no_grad():
+            condition = self.condition(real, mask)
+            mean, _ = self.posterior(condition, self.change(real, mask, composite))
+            latent = self.prior.inverse(mean)
+        if not self.refinement_steps:
+            return latent
+        with torch.inference_mode(False):
+            seen = condition.clone()  # no inference tensor, through which nothing is descended
+        return refine_latent(
+            lambda z: self.mixing_weights(seen, z),
+            self.basis,
+            latent,
+            real,
+            mask,
+            composite,
+            self.refinement_steps,
+        )

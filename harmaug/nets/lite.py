@@ -26,6 +26,8 @@ class LiteSycoNet(Generator):
         thumbnail: longest side of the picture that statistics are taken from.
     """
 
+    refinement_steps = 30
+
     photo_mean: Tensor
     photo_std: Tensor
     change_mean: Tensor
