@@ -153,6 +153,15 @@ def test_every_kernel_gives_what_portable_c_gives(name, problem):
     torch.testing.assert_close(result, expected, atol=1e-6, rtol=0, equal_nan=True)
 
 
+@pytest.mark.skipif("avx512" not in KERNELS, reason="this machine has no AVX-512")
+def test_which_of_avx2_and_avx512_serves_changes_no_bit():
+    image, lut = torch.rand(1, 3, 90, 91), torch.rand(1, 1, 3, 17, 17, 17)
+    with using("avx512"):
+        expected = native.composite(image, None, lut)
+    with using("avx2"):
+        assert torch.equal(native.composite(image, None, lut), expected)
+
+
 @every_kernel
 @pytest.mark.parametrize("size", [2, 3, 4, 17, 33, 36, 37, 64, 65])
 def test_every_grid_size_and_its_last_node(name, size):
@@ -433,7 +442,7 @@ def test_an_environment_variable_names_the_kernel(monkeypatch):
 
 def test_an_unknown_kernel_is_refused_with_the_known_ones(monkeypatch):
     monkeypatch.setenv("HARMAUG_SIMD", "mmx")
-    with pytest.raises(RuntimeError, match="HARMAUG_SIMD=mmx is not available.* portable, none"):
+    with pytest.raises(RuntimeError, match=r"HARMAUG_SIMD=mmx is not available.* portable, none"):
         native._wanted.__wrapped__()
 
 

@@ -26,7 +26,10 @@ static int64_t below(int64_t limit) { return (int64_t)(draw() % (uint64_t)limit)
 
 static float uniform(void) { return (float)(draw() >> 40) * 0x1p-24f; }
 
-static int64_t bytes_of(int64_t type) { return type == FLOAT32 ? 4 : type == UINT8 || type == BOOL ? 1 : 2; }
+static int64_t bytes_of(int64_t type)
+{
+    return type == FLOAT32 ? 4 : type == UINT8 || type == BOOL ? 1 : 2;
+}
 
 /* What a view addresses. */
 typedef struct {
@@ -102,7 +105,8 @@ static float value_at(const View *v, int64_t offset)
 /* Any bits, or plain colours with a few special values. */
 static void fill(const View *v, Shape s, int wild)
 {
-    static const float special[] = {0, -0.0f, 1, 1e-42f, -1e-42f, 1.5f, -7, INFINITY, -INFINITY, NAN};
+    static const float special[] = {0,    -0.0f, 1,        1e-42f,    -1e-42f,
+                                    1.5f, -7,    INFINITY, -INFINITY, NAN};
     if (!v->data)
         return;
     for (int64_t i = 0, length = reach(v, s) * bytes_of(v->dtype); i < length; i++)
@@ -124,7 +128,8 @@ static void fail(uint64_t number, const char *kernel, const char *what)
     exit(1);
 }
 
-static void same_gaps(const View *v, Shape s, const char *before, uint64_t number, const char *kernel)
+static void same_gaps(const View *v, Shape s, const char *before, uint64_t number,
+                      const char *kernel)
 {
     const int64_t length = reach(v, s), bytes = bytes_of(v->dtype);
     char *written = calloc((size_t)length, 1);
@@ -136,7 +141,8 @@ static void same_gaps(const View *v, Shape s, const char *before, uint64_t numbe
     free(written);
 }
 
-static void compare(const View *v, const View *expected, Shape s, uint64_t number, const char *kernel)
+static void compare(const View *v, const View *expected, Shape s, uint64_t number,
+                    const char *kernel)
 {
     static const float close[] = {1e-5f, 2e-3f, 1e-2f, 1.01f / 255};
     for (int64_t i = 0; i < elements(s); i++) {
@@ -149,7 +155,8 @@ static void compare(const View *v, const View *expected, Shape s, uint64_t numbe
 
 static void forward_case(Job job, Shape out, int wild, uint64_t number)
 {
-    const size_t length = job.result.data ? (size_t)(reach(&job.result, out) * bytes_of(job.result.dtype)) : 0;
+    const size_t length =
+        job.result.data ? (size_t)(reach(&job.result, out) * bytes_of(job.result.dtype)) : 0;
     View expected = job.result;
     char *before = malloc(length + 1);
     memcpy(before, job.result.data ? job.result.data : "", length);
@@ -172,7 +179,8 @@ static void forward_case(Job job, Shape out, int wild, uint64_t number)
 
 static void backward_case(Job job, uint64_t number)
 {
-    const Shape image = {job.batch, 1, 3, job.height, job.width}, mask = {job.batch, 1, 1, job.height, job.width};
+    const Shape image = {job.batch, 1, 3, job.height, job.width},
+                mask = {job.batch, 1, 1, job.height, job.width};
     const Shape lut = {job.batch, job.luts, 1, 1, 3 * job.size * job.size * job.size};
     const Shape shapes[3] = {image, mask, lut};
     View views[3] = {lay_out(image, job.image.dtype, (int)below(4)), lay_out(mask, FLOAT32, 0),
@@ -191,12 +199,16 @@ static void backward_case(Job job, uint64_t number)
                 if (wanted >> i & 1 && (i != 1 || job.mask.data))
                     allocate(grads[i], shapes[i]);
                 if (grads[i]->data)
-                    memset(grads[i]->data, 7, (size_t)(reach(grads[i], shapes[i]) * bytes_of(grads[i]->dtype)));
+                    memset(grads[i]->data, 7,
+                           (size_t)(reach(grads[i], shapes[i]) * bytes_of(grads[i]->dtype)));
             }
             if (harmaug_backward(&job, kernel) != 0)
                 fail(number, kernel, "backward failed");
             for (int i = 0; i < 3; i++) {
-                const size_t length = grads[i]->data ? (size_t)(reach(grads[i], shapes[i]) * bytes_of(grads[i]->dtype)) : 0;
+                const size_t length =
+                    grads[i]->data
+                        ? (size_t)(reach(grads[i], shapes[i]) * bytes_of(grads[i]->dtype))
+                        : 0;
                 if (first[i] && memcmp(first[i], grads[i]->data, length) != 0)
                     fail(number, kernel, "threads change a gradient");
                 free(first[i]);
@@ -212,10 +224,14 @@ static void run_case(uint64_t number)
 {
     static const int64_t sizes[] = {2, 3, 4, 5, 9, 17, 36, 37};
     state = number * 0x2545f4914f6cdd1du;
-    Job job = {.batch = below(8) ? 1 + below(2) : 0, .luts = below(8) ? 1 + below(3) : 0,
-               .height = below(6), .width = below(8) ? below(40) : below(600),
-               .size = sizes[below(below(4) ? 6 : 8)], .threads = 1 + below(4)};
-    const Shape image = {job.batch, 1, 3, job.height, job.width}, mask = {job.batch, 1, 1, job.height, job.width};
+    Job job = {.batch = below(8) ? 1 + below(2) : 0,
+               .luts = below(8) ? 1 + below(3) : 0,
+               .height = below(6),
+               .width = below(8) ? below(40) : below(600),
+               .size = sizes[below(below(4) ? 6 : 8)],
+               .threads = 1 + below(4)};
+    const Shape image = {job.batch, 1, 3, job.height, job.width},
+                mask = {job.batch, 1, 1, job.height, job.width};
     const Shape out = {job.batch, job.luts, 3, job.height, job.width};
     const Shape lut = {job.batch, job.luts, 1, 1, 3 * job.size * job.size * job.size};
     const int wild = below(4) == 0;
@@ -230,9 +246,13 @@ static void run_case(uint64_t number)
         allocate(&job.mask, mask);
         fill(&job.mask, mask, wild);
         for (int64_t i = 0; job.mask.data && below(2) && i < elements(mask); i++)
-            memset(job.mask.data + at(&job.mask, mask, i) * bytes_of(job.mask.dtype), 0, (size_t)bytes_of(job.mask.dtype));
+            memset(job.mask.data + at(&job.mask, mask, i) * bytes_of(job.mask.dtype), 0,
+                   (size_t)bytes_of(job.mask.dtype));
     }
-    job.lut = (View){.dtype = FLOAT32, .lut = lut.width, .batch = below(2) ? lut.width * job.luts : 0, .column = 1};
+    job.lut = (View){.dtype = FLOAT32,
+                     .lut = lut.width,
+                     .batch = below(2) ? lut.width * job.luts : 0,
+                     .column = 1};
     allocate(&job.lut, lut);
     fill_lut(&job.lut, lut, wild);
     job.result = lay_out(out, job.image.dtype, (int)below(4));

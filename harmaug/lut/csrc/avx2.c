@@ -22,8 +22,7 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 #include "backward.h"
 
 /* [low red | high red] of one pixel, green and blue done. */
-TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float green,
-                                  float blue)
+TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float green, float blue)
 {
     const vec b = _mm256_set1_ps(blue);
     const vec near = lerp(v_load(node), v_load(node + plane), b);
@@ -32,18 +31,18 @@ TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float 
 }
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                                 vec value[3])
+                          vec value[3])
 {
     const int64_t row = size * NODE, plane = size * row;
     const int32_t *offset = place->offset + i;
     const vec red = _mm256_load_ps(place->fraction[0] + i);
     const float *green = place->fraction[1] + i, *blue = place->fraction[2] + i;
     vec pairs[4];
-#define PAIR(j)                                                                                 \
-    do {                                                                                        \
-        const vec a = bilinear(table + offset[j], row, plane, green[j], blue[j]);               \
-        const vec b = bilinear(table + offset[j + 4], row, plane, green[j + 4], blue[j + 4]);   \
-        pairs[j] = lerp(LOWS(a, b), HIGHS(a, b), _mm256_permute_ps(red, (j) * 0x55));           \
+#define PAIR(j)                                                                                    \
+    do {                                                                                           \
+        const vec a = bilinear(table + offset[j], row, plane, green[j], blue[j]);                  \
+        const vec b = bilinear(table + offset[j + 4], row, plane, green[j + 4], blue[j + 4]);      \
+        pairs[j] = lerp(LOWS(a, b), HIGHS(a, b), _mm256_permute_ps(red, (j) * 0x55));              \
     } while (0)
     PAIR(0);
     PAIR(1);
@@ -53,8 +52,8 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
     to_planes(pairs, value);
 }
 
-TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place,
-                                        int64_t i, vec value[3], vec slope[3][3])
+TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
+                                 vec value[3], vec slope[3][3])
 {
     const int64_t row = size * NODE, plane = size * row;
     const vec red = _mm256_load_ps(place->fraction[0] + i);
@@ -70,15 +69,15 @@ TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *
         blue_slope[j] = lerp(near_slope, far_slope, g);
         cell[j] = _mm256_fmadd_ps(g, green_slope[j], near);
     }
-#define PAIR(j)                                                                                 \
-    do {                                                                                        \
-        const vec r = _mm256_permute_ps(red, (j) * 0x55), low = LOWS(cell[j], cell[j + 4]);     \
-        pairs[1][j] = _mm256_sub_ps(HIGHS(cell[j], cell[j + 4]), low);                          \
-        pairs[0][j] = _mm256_fmadd_ps(r, pairs[1][j], low);                                     \
-        pairs[2][j] = lerp(LOWS(green_slope[j], green_slope[j + 4]),                            \
-                           HIGHS(green_slope[j], green_slope[j + 4]), r);                       \
-        pairs[3][j] = lerp(LOWS(blue_slope[j], blue_slope[j + 4]),                              \
-                           HIGHS(blue_slope[j], blue_slope[j + 4]), r);                         \
+#define PAIR(j)                                                                                    \
+    do {                                                                                           \
+        const vec r = _mm256_permute_ps(red, (j) * 0x55), low = LOWS(cell[j], cell[j + 4]);        \
+        pairs[1][j] = _mm256_sub_ps(HIGHS(cell[j], cell[j + 4]), low);                             \
+        pairs[0][j] = _mm256_fmadd_ps(r, pairs[1][j], low);                                        \
+        pairs[2][j] = lerp(LOWS(green_slope[j], green_slope[j + 4]),                               \
+                           HIGHS(green_slope[j], green_slope[j + 4]), r);                          \
+        pairs[3][j] = lerp(LOWS(blue_slope[j], blue_slope[j + 4]),                                 \
+                           HIGHS(blue_slope[j], blue_slope[j + 4]), r);                            \
     } while (0)
     PAIR(0);
     PAIR(1);

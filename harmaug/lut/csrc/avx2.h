@@ -37,8 +37,8 @@ TARGET INLINE vec v_from_bytes(const uint8_t *from)
 TARGET INLINE void v_to_bytes(uint8_t *to, vec value)
 {
     const __m256i whole = _mm256_cvttps_epi32(value);
-    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole),
-                                           _mm256_extracti128_si256(whole, 1));
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
     _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(words, words));
 }
 TARGET INLINE vec v_from_halves(const uint16_t *from)

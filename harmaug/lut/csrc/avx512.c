@@ -34,10 +34,7 @@ TARGET INLINE vec v_floor(vec value)
     return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
 TARGET INLINE mask v_above(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-TARGET INLINE vec v_select(mask which, vec a, vec b)
-{
-    return _mm512_mask_blend_ps(which, b, a);
-}
+TARGET INLINE vec v_select(mask which, vec a, vec b) { return _mm512_mask_blend_ps(which, b, a); }
 TARGET INLINE int v_any(mask which) { return which; }
 TARGET INLINE void v_store_offset(int32_t *to, vec numbers)
 {
@@ -77,10 +74,9 @@ TARGET static void build(const float *lut, int64_t size, float *table)
             const float *low = nodes[green % 2], *high = nodes[1 - green % 2];
             pack_nodes(line + (green + 1) * size, size * size * size, size, nodes[1 - green % 2]);
             for (int64_t red = 0; red < size - 1; red++, table += CELL)
-                _mm512_storeu_ps(table,
-                                 _mm512_insertf32x8(
-                                     _mm512_castps256_ps512(_mm256_loadu_ps(low + NODE * red)),
-                                     _mm256_loadu_ps(high + NODE * red), 1));
+                _mm512_storeu_ps(table, _mm512_insertf32x8(_mm512_castps256_ps512(
+                                                               _mm256_loadu_ps(low + NODE * red)),
+                                                           _mm256_loadu_ps(high + NODE * red), 1));
         }
     }
 }
@@ -93,7 +89,7 @@ TARGET INLINE vec lerp(vec low, vec high, vec fraction)
 }
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                                 vec value[3])
+                          vec value[3])
 {
     const int64_t plane = STEP_BLUE(size);
     const int32_t *offset = place->offset + i;
@@ -102,19 +98,19 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
     const vec green = _mm512_load_ps(place->fraction[1] + i);
     vec row[4]; /* pixels j, j + 4, j + 8, j + 12 as (r, g, b, 0) */
 /* One pixel, blue done. */
-#define CELL_OF(j) \
+#define CELL_OF(j)                                                                                 \
     lerp(v_load(table + offset[j]), v_load(table + offset[j] + plane), v_splat(blue[j]))
 /* Pixels j and k, green done. */
 #define LANES_OF(j, k) _mm512_set_epi32(k, k, k, k, k, k, k, k, j, j, j, j, j, j, j, j)
-#define PAIR(a, b, j, k)                                                                    \
-    lerp(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee),                \
+#define PAIR(a, b, j, k)                                                                           \
+    lerp(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee),                       \
          _mm512_permutexvar_ps(LANES_OF(j, k), green))
-#define QUAD(j)                                                                             \
-    do {                                                                                    \
-        const vec a = CELL_OF(j), b = CELL_OF(j + 4), c = CELL_OF(j + 8), d = CELL_OF(j + 12); \
-        const vec ab = PAIR(a, b, j, j + 4), cd = PAIR(c, d, j + 8, j + 12);                \
-        row[j] = lerp(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd), \
-                      _mm512_permute_ps(red, (j) * 0x55));                                  \
+#define QUAD(j)                                                                                    \
+    do {                                                                                           \
+        const vec a = CELL_OF(j), b = CELL_OF(j + 4), c = CELL_OF(j + 8), d = CELL_OF(j + 12);     \
+        const vec ab = PAIR(a, b, j, j + 4), cd = PAIR(c, d, j + 8, j + 12);                       \
+        row[j] = lerp(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd),      \
+                      _mm512_permute_ps(red, (j) * 0x55));                                         \
     } while (0)
     QUAD(0);
     QUAD(1);

@@ -4,8 +4,8 @@
    per grid step; `scatter`: adds pixels' gradients (r, g, b, 0) to the sums of their nodes where
    the weight is above 0; and v_within: 0 <= value <= 1. */
 
-TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place,
-                                        int64_t i, vec value[3], vec slope[3][3]);
+TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
+                                 vec value[3], vec slope[3][3]);
 TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
                            const float *gradient, int64_t count);
 
@@ -75,8 +75,8 @@ TARGET static void flow_back(const Job *job, const float *table, const Place *pl
         if (need_alpha)
             add_to(flow->alpha.floats + i, v_select(foreground, alpha, zero));
         for (int axis = 0; axis < 3 && need_image; axis++) {
-            const vec sum = back[0] * slope[axis][0] + back[1] * slope[axis][1] +
-                            back[2] * slope[axis][2];
+            const vec sum =
+                back[0] * slope[axis][0] + back[1] * slope[axis][1] + back[2] * slope[axis][2];
             add_to(flow->through[axis] + i, v_select(foreground, sum, zero));
         }
     }
@@ -95,8 +95,8 @@ TARGET static void finish_image(const float *const colour[3], const float *alpha
             const vec direct = v_load(flow->direct[c].floats + i);
             const vec sum = direct + scale * v_load(flow->through[c] + i);
             const vec clamped = v_select(v_within(v_load(colour[c] + i)), sum, zero);
-            v_store(flow->direct[c].floats + i, v_select(foreground, clamped,
-                                                  v_select(masked, zero, direct)));
+            v_store(flow->direct[c].floats + i,
+                    v_select(foreground, clamped, v_select(masked, zero, direct)));
         }
     }
 }
@@ -130,15 +130,16 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
         locate(pixels.floats, job->size, padded(count), &place);
 
     for (int64_t lut = 0; lut < job->luts; lut++) {
-        read_pixels(incoming, image * incoming->batch + lut * incoming->lut +
-                                  row * incoming->row + column * incoming->column,
+        read_pixels(incoming,
+                    image * incoming->batch + lut * incoming->lut + row * incoming->row +
+                        column * incoming->column,
                     count, &arriving);
         flow_back(job, tables + lut * table_floats(job->size), &place, pixels.floats,
                   arriving.floats, padded(count), &flow);
         if (sums && any) {
             interleave(flow.gradient, flow.nodes, count);
-            scatter(sums + lut * sums_floats(job->size), job->size, &place, flow.weight,
-                    flow.nodes, count);
+            scatter(sums + lut * sums_floats(job->size), job->size, &place, flow.weight, flow.nodes,
+                    count);
         }
     }
 

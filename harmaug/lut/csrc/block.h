@@ -24,7 +24,7 @@
 
 /* `count` nodes from three planes of a LUT, each `plane` floats long. */
 TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t count,
-                                     float *restrict nodes)
+                              float *restrict nodes)
 {
     for (int64_t i = 0; i < count; i++) {
         nodes[NODE * i + 0] = lut[i];
@@ -55,8 +55,8 @@ TARGET static inline void read_pixels(const View *view, int64_t offset, int64_t 
             widen(view->dtype, to->elements.at[channel], padded(count), to->wide[channel]);
 }
 
-TARGET static inline const float *read_mask(const View *view, int64_t image, int64_t row, int64_t column,
-                                     int64_t count, Row *raw, float *wide)
+TARGET static inline const float *read_mask(const View *view, int64_t image, int64_t row,
+                                            int64_t column, int64_t count, Row *raw, float *wide)
 {
     if (!view->data)
         return 0;
@@ -72,7 +72,8 @@ static inline float *floats_for(const View *view, int64_t offset, int64_t count,
     return row->floats;
 }
 
-TARGET static inline void locate(const float *const colour[3], int64_t size, int64_t count, Place *place)
+TARGET static inline void locate(const float *const colour[3], int64_t size, int64_t count,
+                                 Place *place)
 {
     /* Up to 160 nodes an axis, offsets are exact in a float. */
     const vec step[3] = {v_splat((float)STEP_RED(size)), v_splat((float)STEP_GREEN(size)),

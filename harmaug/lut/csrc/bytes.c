@@ -66,12 +66,13 @@ TARGET INLINE void load_levels(const Bytes *from, int packed, int64_t i, vec lev
         _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)at)),
                                 _mm_loadu_si128((const __m128i *)(at + 12)), 1);
     const __m128i red = _mm_setr_epi8(0, -1, -1, -1, 3, -1, -1, -1, 6, -1, -1, -1, 9, -1, -1, -1);
-    const __m128i green = _mm_setr_epi8(1, -1, -1, -1, 4, -1, -1, -1, 7, -1, -1, -1, 10, -1, -1, -1);
+    const __m128i green =
+        _mm_setr_epi8(1, -1, -1, -1, 4, -1, -1, -1, 7, -1, -1, -1, 10, -1, -1, -1);
     const __m128i blue = _mm_setr_epi8(2, -1, -1, -1, 5, -1, -1, -1, 8, -1, -1, -1, 11, -1, -1, -1);
     const __m128i pick[3] = {red, green, blue};
     for (int c = 0; c < 3; c++)
-        level[c] = _mm256_cvtepi32_ps(
-            _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(pick[c])));
+        level[c] =
+            _mm256_cvtepi32_ps(_mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(pick[c])));
 }
 
 TARGET static void locate_bytes(const Bytes *from, int packed, int64_t size, int64_t count,
@@ -102,13 +103,13 @@ TARGET INLINE __m256i lookup_bytes(const float *table, int64_t size, const Place
     const vec green = v_load(place->fraction[1] + i);
     __m256i pairs[4];
 /* [low green | high green] of one pixel, blue done. */
-#define LINE(j)                                                                                 \
+#define LINE(j)                                                                                    \
     lerp(v_load(table + offset[j]), v_load(table + offset[j] + STEP_BLUE(size)), v_splat(blue[j]))
-#define PAIR(j)                                                                                 \
-    do {                                                                                        \
-        const vec a = LINE(j), b = LINE(j + 4);                                                 \
-        pairs[j] = _mm256_cvttps_epi32(                                                         \
-            lerp(LOWS(a, b), HIGHS(a, b), _mm256_permute_ps(green, (j) * 0x55)));               \
+#define PAIR(j)                                                                                    \
+    do {                                                                                           \
+        const vec a = LINE(j), b = LINE(j + 4);                                                    \
+        pairs[j] = _mm256_cvttps_epi32(                                                            \
+            lerp(LOWS(a, b), HIGHS(a, b), _mm256_permute_ps(green, (j) * 0x55)));                  \
     } while (0)
     PAIR(0);
     PAIR(1);
@@ -120,7 +121,8 @@ TARGET INLINE __m256i lookup_bytes(const float *table, int64_t size, const Place
                                _mm256_packs_epi32(pairs[2], pairs[3]));
 }
 
-TARGET static void write_interleaved(uint8_t *to, __m256i pixels) /* 28 bytes, the last 4 too many */
+TARGET static void write_interleaved(uint8_t *to,
+                                     __m256i pixels) /* 28 bytes, the last 4 too many */
 {
     const __m128i drop = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
     const __m256i packed = _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(drop));
@@ -132,8 +134,8 @@ TARGET static void write_planar(Row rows[3], int64_t i, __m256i pixels)
 {
     const __m128i sort = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m256i fours = _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(sort));
-    const __m256i planes = _mm256_permutevar8x32_epi32(
-        fours, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const __m256i planes =
+        _mm256_permutevar8x32_epi32(fours, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     const __m128i red_green = _mm256_castsi256_si128(planes);
     _mm_storel_epi64((__m128i *)(rows[0].bytes + i), red_green);
     _mm_storel_epi64((__m128i *)(rows[1].bytes + i), _mm_unpackhi_epi64(red_green, red_green));

@@ -19,13 +19,13 @@ TARGET INLINE float from_bfloat16(uint16_t half)
 }
 
 /* Floats of `count` elements: the elements themselves where they are floats. */
-TARGET static inline const float *widen(int64_t type, const void *elements, int64_t count, float *to)
+TARGET static inline const float *widen(int64_t type, const void *elements, int64_t count,
+                                        float *to)
 {
     const uint16_t *halves = elements;
     const uint8_t *bytes = elements;
     switch (type) {
-    case FLOAT32:
-        return elements;
+    case FLOAT32: return elements;
     case FLOAT16:
         for (int64_t i = 0; i < count; i += WIDTH)
             v_store(to + i, v_from_halves(halves + i));

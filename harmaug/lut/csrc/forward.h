@@ -3,7 +3,7 @@
    The including file brings `lookup`: the trilinear values of WIDTH pixels. */
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                                 vec value[3]);
+                          vec value[3]);
 
 #ifndef STREAM
 #define STREAM (1 << 24) /* bytes of results, too many to be found in a cache again */

@@ -49,15 +49,16 @@ enum { INTERVAL = 8 };
 
 typedef struct {
     const char *name;
-    int (*supported)(void);                       /* by this machine */
-    int (*serves)(const Job *job, int backward);  /* NULL: every job */
-    int (*pays)(const Job *job);                  /* faster than those after it; NULL: always */
+    int (*supported)(void);                      /* by this machine */
+    int (*serves)(const Job *job, int backward); /* NULL: every job */
+    int (*pays)(const Job *job);                 /* faster than those after it; NULL: always */
     int64_t (*table_floats)(int64_t size);
     /* Lays the LUT [c][b][g][r] out as a table, aligned to 64 bytes. */
     void (*build)(const float *lut, int64_t size, float *table);
     /* Pixels [begin, end) of one image, counted row by row. `tables` holds the image's LUTs. */
     void (*forward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end);
-    /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals. */
+    /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals.
+     */
     void (*backward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end,
                      float *sums);
 } Kernel;

@@ -6,7 +6,7 @@
 
 /* Pixels; tests/sanitize makes them small, for more threads to meet. */
 #ifndef CHUNK
-#define CHUNK (1 << 14) /* what a thread takes at a time, or gives gradient sums of its own */
+#define CHUNK (1 << 14)  /* what a thread takes at a time, or gives gradient sums of its own */
 #define SERIAL (1 << 15) /* lookups too few to pay for a thread */
 #endif
 
@@ -134,20 +134,25 @@ static void join_rows(Job *job)
 static int run(const Job *given, const char *kernel, int backward)
 {
     Job job = *given;
-    Pass pass = {.job = &job, .kernel = choose(kernel, given, backward), .backward = backward,
-                 .pixels = job.height * job.width, .chunk = CHUNK};
+    Pass pass = {.job = &job,
+                 .kernel = choose(kernel, given, backward),
+                 .backward = backward,
+                 .pixels = job.height * job.width,
+                 .chunk = CHUNK};
     if (!pass.kernel)
         return -2;
     if (job.batch == 0 || job.luts == 0 || pass.pixels == 0)
         return 0;
     join_rows(&job);
 
-    const int64_t table_bytes = job.luts * pass.kernel->table_floats(job.size) * (int64_t)sizeof(float);
+    const int64_t table_bytes =
+        job.luts * pass.kernel->table_floats(job.size) * (int64_t)sizeof(float);
     const int64_t sums_bytes = job.luts * sums_floats(job.size) * (int64_t)sizeof(float);
     if (backward) {
         int64_t chunks = BACKWARD_CHUNKS, size = job.size;
         if (job.grad_lut.data) {
-            int64_t least = 2 * size * size * size; /* let reducing sums cost less than making them */
+            int64_t least =
+                2 * size * size * size; /* let reducing sums cost less than making them */
             least = least > CHUNK ? least : CHUNK;
             if (chunks > pass.pixels / least)
                 chunks = at_least_one(pass.pixels / least);
@@ -158,7 +163,8 @@ static int run(const Job *given, const char *kernel, int backward)
     }
     pass.chunks = (pass.pixels + pass.chunk - 1) / pass.chunk;
 
-    int64_t held = (job.lut.batch ? table_bytes : 0) + (job.grad_lut.data ? pass.chunks * sums_bytes : 0);
+    int64_t held =
+        (job.lut.batch ? table_bytes : 0) + (job.grad_lut.data ? pass.chunks * sums_bytes : 0);
     int64_t images = held ? at_least_one(SCRATCH / held) : job.batch;
     images = images < job.batch ? images : job.batch;
     const int64_t table_sets = job.lut.batch ? images : 1;

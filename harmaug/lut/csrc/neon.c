@@ -32,10 +32,7 @@ INLINE mask v_within(vec value)
 }
 INLINE vec v_select(mask which, vec a, vec b) { return vbslq_f32(which, a, b); }
 INLINE int v_any(mask which) { return vmaxvq_u32(which) != 0; }
-INLINE void v_store_offset(int32_t *to, vec numbers)
-{
-    vst1q_s32(to, vcvtq_s32_f32(numbers));
-}
+INLINE void v_store_offset(int32_t *to, vec numbers) { vst1q_s32(to, vcvtq_s32_f32(numbers)); }
 INLINE vec v_from_bytes(const uint8_t *from)
 {
     uint32_t four;
@@ -81,7 +78,7 @@ INLINE void to_planes(const vec pixel[4], vec plane[3])
 {
     const vec even = vtrn1q_f32(pixel[0], pixel[1]), odd = vtrn2q_f32(pixel[0], pixel[1]);
     const vec even2 = vtrn1q_f32(pixel[2], pixel[3]), odd2 = vtrn2q_f32(pixel[2], pixel[3]);
-#define JOIN(zip, a, b)                                                                         \
+#define JOIN(zip, a, b)                                                                            \
     vreinterpretq_f32_f64(zip(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)))
     plane[0] = JOIN(vzip1q_f64, even, even2);
     plane[1] = JOIN(vzip1q_f64, odd, odd2);
@@ -89,8 +86,7 @@ INLINE void to_planes(const vec pixel[4], vec plane[3])
 #undef JOIN
 }
 
-INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                          vec value[3])
+INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i, vec value[3])
 {
     const int64_t row = size * NODE, plane = size * row;
     vec pixel[4];
@@ -109,7 +105,7 @@ INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t
 }
 
 INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
-                                 vec value[3], vec slope[3][3])
+                          vec value[3], vec slope[3][3])
 {
     const int64_t row = size * NODE, plane = size * row;
     vec pixel[4], slopes[3][4];

@@ -62,7 +62,7 @@ INLINE void v_to_halves(uint16_t *to, float value)
     if (magnitude > 0x7f800000u)
         half = 0x7e00u; /* NaN */
     else if (magnitude >= 0x477ff000u)
-        half = 0x7c00u; /* 65520 and more round to infinity */
+        half = 0x7c00u;                /* 65520 and more round to infinity */
     else if (magnitude >= 0x38800000u) /* round to nearest even, exponent bias from 127 to 15 */
         half = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
     else /* denormal: adding 0.5 makes the adder round at 2^-24, the smallest half */
@@ -82,26 +82,22 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 #include "forward.h"
 #include "backward.h"
 
-INLINE float lerp(float low, float high, float fraction)
-{
-    return low + fraction * (high - low);
-}
+INLINE float lerp(float low, float high, float fraction) { return low + fraction * (high - low); }
 
-INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                          float value[3])
+INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i, float value[3])
 {
     const int64_t row = size * NODE, plane = size * row;
     const float r = place->fraction[0][i], g = place->fraction[1][i], b = place->fraction[2][i];
     for (int c = 0; c < 3; c++) {
         const float *low = table + place->offset[i] + c, *high = low + NODE;
-        value[c] = lerp(lerp(lerp(low[0], low[plane], b), lerp(low[row], low[row + plane], b), g),
-                        lerp(lerp(high[0], high[plane], b), lerp(high[row], high[row + plane], b), g),
-                        r);
+        value[c] =
+            lerp(lerp(lerp(low[0], low[plane], b), lerp(low[row], low[row + plane], b), g),
+                 lerp(lerp(high[0], high[plane], b), lerp(high[row], high[row + plane], b), g), r);
     }
 }
 
 INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
-                                 float value[3], float slope[3][3])
+                          float value[3], float slope[3][3])
 {
     const int64_t row = size * NODE, plane = size * row;
     const float r = place->fraction[0][i], g = place->fraction[1][i], b = place->fraction[2][i];
@@ -131,8 +127,7 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
         if (!(weight[i] > 0.0f))
             continue;
         float *at = sums + interval_offset(place->offset[i], size);
-        const float r = place->fraction[0][i], g = place->fraction[1][i],
-                    b = place->fraction[2][i];
+        const float r = place->fraction[0][i], g = place->fraction[1][i], b = place->fraction[2][i];
         const float share[2][2] = {{(1 - b) * (1 - g), (1 - b) * g}, {b * (1 - g), b * g}};
         for (int blue = 0; blue < 2; blue++)
             for (int green = 0; green < 2; green++) {
@@ -148,4 +143,5 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_portable = {"portable", supported, 0, 0, table_floats, build, forward, backward};
+const Kernel harmaug_portable = {"portable",   supported, 0,       0,
+                                 table_floats, build,     forward, backward};

@@ -38,22 +38,22 @@ static inline void clear_short(Row *row, int64_t count)
 }
 
 /* Interleaved pixels to rows and back; copies of a constant step, which compilers vectorize. */
-#define INTERLEAVING(type, rows)                                                                \
-    TARGET static void split_##rows(const type *restrict from, Row *restrict to, int64_t count) \
-    {                                                                                           \
-        for (int64_t i = 0; i < count; i++) {                                                   \
-            to[0].rows[i] = from[3 * i];                                                        \
-            to[1].rows[i] = from[3 * i + 1];                                                    \
-            to[2].rows[i] = from[3 * i + 2];                                                    \
-        }                                                                                       \
-    }                                                                                           \
-    TARGET static void join_##rows(const Row *restrict from, type *restrict to, int64_t count)  \
-    {                                                                                           \
-        for (int64_t i = 0; i < count; i++) {                                                   \
-            to[3 * i] = from[0].rows[i];                                                        \
-            to[3 * i + 1] = from[1].rows[i];                                                    \
-            to[3 * i + 2] = from[2].rows[i];                                                    \
-        }                                                                                       \
+#define INTERLEAVING(type, rows)                                                                   \
+    TARGET static void split_##rows(const type *restrict from, Row *restrict to, int64_t count)    \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                      \
+            to[0].rows[i] = from[3 * i];                                                           \
+            to[1].rows[i] = from[3 * i + 1];                                                       \
+            to[2].rows[i] = from[3 * i + 2];                                                       \
+        }                                                                                          \
+    }                                                                                              \
+    TARGET static void join_##rows(const Row *restrict from, type *restrict to, int64_t count)     \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                      \
+            to[3 * i] = from[0].rows[i];                                                           \
+            to[3 * i + 1] = from[1].rows[i];                                                       \
+            to[3 * i + 2] = from[2].rows[i];                                                       \
+        }                                                                                          \
     }
 INTERLEAVING(float, floats)
 INTERLEAVING(uint16_t, halves)
