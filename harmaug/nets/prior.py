@@ -16,11 +16,11 @@ _BATCH = 256
 class Prior(nn.Module):
     """Invertible map from standard normal latents to codes, fitted to those of training pairs.
 
-    The codes of a conditional VAE's training pairs spread wider than N(0, I) and have heavier tails:
-    many slight changes, some drastic. A decoder fed with N(0, I) changes colours too little, and one
-    fed with their mean and covariance alone too much too often. So after mean and covariance
-    a few affine couplings (RealNVP; Dinh et al., 2017) follow the rest of the distribution. New,
-    the map is the identity.
+    The codes of a conditional VAE's training pairs spread wider than N(0, I) and have heavier
+    tails: many slight changes, some drastic. A decoder fed with N(0, I) changes colours too little,
+    and one fed with their mean and covariance alone too much too often. So after mean and
+    covariance a few affine couplings (RealNVP; Dinh et al., 2017) follow the rest of
+    the distribution. New, the map is the identity.
     """
 
     mean: Tensor  # (Z,)

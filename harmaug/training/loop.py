@@ -109,7 +109,7 @@ def train(
         if log is not None:
             last = progress["round"] == config.rounds
             if last or progress["round"] % config.validate_every == 0:
-                calibrate(net, *seen[:2], stream(config, 0))
+                calibrate(net, seen[0], seen[1], stream(config, 0))
                 figures |= _validate(config, net, heldout, progress, output, subsets, about)
             log.write(progress | figures)
             save_state(state_path, net, optimizer, progress)
