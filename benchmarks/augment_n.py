@@ -1,0 +1,88 @@
+"""What n composites of a photo cost: the packaged net beside the large net once per latent.
+
+    python benchmarks/augment_n.py [--threads 2] [--repeats 15] [--out FILE.json]
+
+augment(real, mask, n=8) of one photo at 256x256, a quarter of it foreground. "once per latent" is
+the published net (random weights, which cost what trained ones do) called as its inference code
+calls it: one latent a call, the trunk as it is written down, and then the LUT, by the same kernel
+as everywhere here. "all latents at once" is the same net inside `SycoNetAugment`, in its sampling
+form; before anything is timed, both must give the same composites. The packaged net is called when
+other work has had the caches, as in a training loop, and once more right after. "lookups alone"
+applies LUTs that were decided before. "times faster" is than once per latent.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import measure
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harmaug import SycoNetAugment, composite_lut, mix_luts
+from harmaug.nets import SycoNet
+
+COUNT, SIZE, FOREGROUND = 8, 256, 0.25
+ONCE, AT_ONCE = "large net, once per latent", "large net, all latents at once"
+PACKAGED = "packaged net"
+AT_LEAST = {AT_ONCE: 1.85, PACKAGED: 200.0}  # times faster than once per latent
+TOLERANCE = 1e-4
+
+
+def once_per_latent(net: SycoNet, real: Tensor, mask: Tensor, latent: Tensor) -> Tensor:
+    """Composites (1, n, 3, H, W) of one photo, one after the other, in the net's plain form."""
+    composites = []
+    for code in net.prior(latent).unbind(1):
+        features = net.generation(net.condition(real, mask), code)
+        weights = F.linear(features, net.mixing.weight.flatten(1), net.mixing.bias).softmax(1)
+        composites.append(composite_lut(real, mask, mix_luts(weights, net.basis)))
+    return torch.stack(composites, 1)
+
+
+def main() -> None:
+    measure.recycle_memory()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    parser.add_argument("--repeats", type=int, default=15, help="rounds (default: 15)")
+    parser.add_argument("--checkpoint", default="unified", help="default: unified")
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+
+    real, mask = measure.photo(SIZE, SIZE), measure.disc(SIZE, SIZE, FOREGROUND)
+    packaged = SycoNetAugment.from_pretrained(options.checkpoint)
+    net = SycoNet(reconstruction=False)
+    large = SycoNetAugment(net)  # frozen and in eval from here on
+    latent = torch.randn(1, COUNT, net.latent_dim)
+    error = once_per_latent(net, real, mask, latent) - large.augment(real, mask, latent=latent)
+    if not error.abs().max() <= TOLERANCE:
+        raise SystemExit(f"the two forms of the large net are {error.abs().max():.2g} apart.")
+    luts = packaged.sample(real, mask, COUNT)
+
+    series = measure.in_turn(
+        {
+            ONCE: lambda: once_per_latent(net, real, mask, latent),
+            AT_ONCE: lambda: large.augment(real, mask, COUNT),
+            PACKAGED: lambda: packaged.augment(real, mask, COUNT),
+            "packaged net, called again": lambda: packaged.augment(real, mask, COUNT),
+            "packaged net, n=1": lambda: packaged.augment(real, mask),
+            "lookups alone": lambda: packaged.apply(luts, real, mask),
+        },
+        options.repeats,
+    )
+    rows, figures = [], {}
+    for name, one in series.items():
+        faster, wanted = series[ONCE].against(one), AT_LEAST.get(name)
+        figures[name] = one.summary() | {"times faster": faster, "at least": wanted}
+        rows.append((name, one.median, min(one.milliseconds), faster, wanted or ""))
+    title = f"{COUNT} composites at {SIZE}x{SIZE}, {options.threads} threads"
+    measure.table(title, ("", "ms", "least ms", "times faster", "at least"), rows)
+    about = {"checkpoint": options.checkpoint, PACKAGED: packaged.card.get("architecture")}
+    measure.record(options.out, __doc__, {**about, "figures": figures})
+
+
+if __name__ == "__main__":
+    main()
