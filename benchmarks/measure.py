@@ -153,7 +153,9 @@ def table(title: str, header: tuple[str, ...], rows: list[tuple[object, ...]]) -
 
 
 def _cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) and value < 1000 else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def record(out: Path | None, method: str | None, figures: dict[str, Any]) -> None:
