@@ -108,7 +108,7 @@ def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
     """Whether the native kernel handles these tensors."""
     return (
         available()
-        and image.dtype in _DTYPES
+        and image.dtype in _DTYPES.keys() - {torch.bool}
         and lut.dtype == torch.float32
         and 2 <= lut.shape[-1] <= _MAX_SIZE
         and (mask is None or mask.dtype in (torch.float32, torch.bool))
