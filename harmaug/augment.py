@@ -206,7 +206,7 @@ class SycoNetAugment(nn.Module):
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, space: SpaceLike = "unit"
     ) -> Tensor:
-        """The mean latent of known composites, (B, Z).
+        """The latent of known composites, (B, Z): the posterior's mean, refined on each pair.
 
         Args:
             real: see the class.

@@ -18,11 +18,21 @@ _CHUNK = 64  # photos at once, to bound memory
 
 
 @torch.no_grad()
-def reconstruction_error(net: Generator, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-    """FMSE (N,) between true composites and what their mean latent gives back."""
+def reconstruction_error(
+    net: Generator, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
+) -> Tensor:
+    """FMSE (N,) between true composites and what their latent gives back.
+
+    Args:
+        net: the generator.
+        real: see the module.
+        mask: see the module.
+        composite: see the module.
+        refine: as in `Generator.encode`.
+    """
     errors = []
     for photo, alpha, known in _chunks(real, mask, composite):
-        latent = net.encode(photo, alpha, known)
+        latent = net.encode(photo, alpha, known, refine=refine)
         rebuilt = _draw(net, photo, alpha, latent.unsqueeze(1))[:, 0]
         errors.append(fmse(rebuilt.clamp(0, 1), known, alpha))
     return torch.cat(errors)

@@ -60,13 +60,23 @@ class Generator(nn.Module):
         """Mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
         return self.decode(condition, self.prior(latent))
 
-    def encode(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-        """The latent (B, Z) of known composites: the posterior's mean, refined on each pair."""
+    def encode(
+        self, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
+    ) -> Tensor:
+        """The latent (B, Z) of known composites.
+
+        Args:
+            real: (B, 3, H, W) in [0, 1].
+            mask: (B, 1, H, W) in [0, 1].
+            composite: (B, 3, H, W) in [0, 1].
+            refine: improve on the posterior's mean for each pair (`nets.refine`), where the net
+                is cheap enough; else the mean itself.
+        """
         with torch.no_grad():
             condition = self.condition(real, mask)
             mean, _ = self.posterior(condition, self.change(real, mask, composite))
             latent = self.prior.inverse(mean)
-        if not self.refinement_steps:
+        if not refine or not self.refinement_steps:
             return latent
         with torch.inference_mode(False):
             seen = condition.clone()  # no inference tensor, through which nothing is descended

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from harmaug.lut import apply_lut, mix_luts
-from harmaug.nets.statistics import thumbnail
+from harmaug.lut import composite_lut, mix_luts
 
-_RATE = 0.1  # of Adam at the start, in standard deviations of the prior
-_THUMBNAIL = 64
+_RATE = 0.06  # of Adam at the start, in standard deviations of the prior
+_SIDE = 128  # pixels of the longest side that are looked at, at least half as many
 _LENGTH_WEIGHT = 1.0  # fMSE on 0..255 that a unit of squared length must be worth
 
 
@@ -28,7 +27,7 @@ def refine_latent(
 
     An encoder that must serve all pairs is seldom exact for one; a few steps on the pair itself
     close most of that gap, as in semi-amortised variational autoencoders (Kim et al., 2018). What
-    is minimised is fMSE on a thumbnail plus the squared length of the latent.
+    is minimised is fMSE on a regular sample of the pixels plus the squared length of the latent.
 
     Args:
         mixing_weights: latents (B, 1, Z) to mixing weights (B, 1, K).
@@ -44,17 +43,19 @@ def refine_latent(
     """
     # Leaving inference mode, under which nothing can be descended.
     with torch.inference_mode(False), torch.enable_grad():
-        colours, share = thumbnail(real.clone(), mask.clone(), _THUMBNAIL)
-        wanted, _ = thumbnail(composite.clone(), mask.clone(), _THUMBNAIL)
-        share = share / share.sum(2, keepdim=True).clamp_min(1e-6) / 3 * 255**2
+        step = -(-max(real.shape[2:]) // _SIDE)
+        photo, alpha, wanted = (
+            image[:, :, ::step, ::step].detach().clone() for image in (real, mask, composite)
+        )
+        share = alpha / alpha.sum((2, 3), keepdim=True).clamp_min(1e-6) / 3 * 255**2
         basis = basis.detach().clone()
         refined = latent.detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([refined], lr=_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
             luts = mix_luts(mixing_weights(refined.unsqueeze(1)), basis).squeeze(1)
-            rebuilt = apply_lut(colours.detach().unsqueeze(2), luts).squeeze(2)
-            error = ((rebuilt - wanted.detach()).square() * share.detach()).sum((1, 2))
+            rebuilt = composite_lut(photo, alpha, luts)
+            error = ((rebuilt - wanted).square() * share).sum((1, 2, 3))
             loss = (error + _LENGTH_WEIGHT * refined.square().sum(1)).sum()
             refined.grad = torch.autograd.grad(loss, refined)[0]
             optimizer.step()

@@ -93,7 +93,9 @@ def measure(net: Generator, heldout: HeldOut, generator: torch.Generator) -> dic
         kinds[name] = {
             "pairs": len(untouched),
             "composite": untouched.median().item(),
-            "reconstruction": reconstruction_error(net, real, mask, composite).median().item(),
+            "reconstruction": reconstruction_error(net, real, mask, composite, refine=False)
+            .median()
+            .item(),
             "coverage": to_composite.min(1).values.median().item(),
             "strength": strength if math.isfinite(strength) else None,
         }
