@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
-from harmaug.lut import apply_lut, composite_lut, identity_lut, mix_luts
+from harmaug.draws import hardest, spoilt
+from harmaug.lut import composite_lut, identity_lut, mix_luts
 from harmaug.lut.ops import check_image, check_mask
 from harmaug.lut.tensors import check_lut
 from harmaug.nets import Generator
 from harmaug.nets.latents import draw_latents
-from harmaug.nets.statistics import thumbnail
 from harmaug.spaces import Space, SpaceLike
+
+_PULLS = 3  # a drawn latent that spoils its photo is halved this often at most
 
 
 class SycoNetAugment(nn.Module):
@@ -98,7 +100,9 @@ class SycoNetAugment(nn.Module):
         """n composites a photo, each with another latent: (B, n, 3, H, W).
 
         Latents come from N(0, I); those of one photo are spread evenly among each other
-        (`nets.latents`), so that n composites differ more than n separate draws would.
+        (`nets.latents`), so that n composites differ more than n separate draws would. A drawn
+        latent that would clip more than 15 % of the foreground, or flatten it, is halved until it
+        does not, three times at most; a given one is taken as it is.
 
         Args:
             real: see the class.
@@ -142,6 +146,7 @@ class SycoNetAugment(nn.Module):
         photo, alpha = self._unit(real, mask, Space.of(space))
         if not 0 <= strength < math.inf:
             raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
+        drawn = latent is None
         if latent is None:
             latent = self._draw(len(photo), n, candidates, generator)
         elif candidates is not None:
@@ -153,13 +158,13 @@ class SycoNetAugment(nn.Module):
         seen = alpha.flatten(1).any(1)  # an empty mask recolours nothing: spare it the encoder
         with torch.autocast(photo.device.type, enabled=False):
             if seen.all():
-                luts = self._decide(photo, alpha, latent)
+                luts = self._decide(photo, alpha, latent, drawn)
             else:
                 luts = neutral.repeat(*latent.shape[:2], 1, 1, 1, 1)
                 if seen.any():
-                    luts[seen] = self._decide(photo[seen], alpha[seen], latent[seen])
+                    luts[seen] = self._decide(photo[seen], alpha[seen], latent[seen], drawn)
             if candidates is not None:
-                luts = _hardest(luts, photo, alpha, n)
+                luts = hardest(luts, photo, alpha, n)
         if strength != 1:
             luts = neutral + float(strength) * (luts - neutral)
         return luts if real.ndim == 4 else luts[0]
@@ -302,9 +307,17 @@ class SycoNetAugment(nn.Module):
             raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
         return given
 
-    def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor) -> Tensor:
+    def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Tensor:
         condition = self.net.condition(photo, alpha)
-        return mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
+        luts = mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
+        for _ in range(_PULLS if drawn else 0):
+            bad = spoilt(luts, photo, alpha)
+            if not bad.any():
+                break
+            latent = torch.where(bad.unsqueeze(2), latent / 2, latent)
+            again = mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
+            luts = torch.where(bad.view(*bad.shape, 1, 1, 1, 1), again, luts)
+        return luts
 
     def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
         photo, alpha = check_image(real), check_mask(mask, check_image(real))
@@ -326,22 +339,3 @@ class SycoNetAugment(nn.Module):
             inside, source = (t.unsqueeze(1) if many else t for t in (alpha > 0, photo))
             result = torch.where(inside, result, source)
         return result if real.ndim == 4 else result[0]
-
-
-def _hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
-    """The n of m LUTs (B, m, 3, D, D, D) whose foreground differs most from the background.
-
-    The difference is the distance in Lab between the mean colours of the two.
-    """
-    from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
-
-    colours, weights = thumbnail(photo, alpha, 64)
-    moved = apply_lut(colours.unsqueeze(2), luts)  # (B, m, 3, 1, P)
-    share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).view(len(luts), 1, 1, 1, -1)
-    around, outside = thumbnail(photo, 1 - alpha, 64)
-    outside = outside / outside.sum(2, keepdim=True).clamp_min(1e-6)
-    foreground = (rgb_to_lab(moved) * share).sum((3, 4))
-    background = (rgb_to_lab(around.unsqueeze(2)).squeeze(2) * outside).sum(2)
-    mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
-    order = mismatch.topk(n, dim=1).indices
-    return luts[torch.arange(len(luts), device=luts.device).unsqueeze(1), order]

@@ -1,0 +1,76 @@
+"""Judging drawn LUTs: spoilt foregrounds are found, and pulled back where they were drawn."""
+
+import torch
+
+from harmaug import SycoNetAugment, apply_lut, identity_lut
+from harmaug.data.demo import demo_photos
+from harmaug.draws import hardest, spoilt
+
+
+def photo(size=96):
+    real = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)) * 0.6 + 0.2
+    mask = torch.zeros(1, 1, size, size)
+    mask[..., size // 4 : size // 2, size // 4 :] = 1
+    return real, mask
+
+
+def luts(*maps):
+    return torch.stack([function(identity_lut(9)) for function in maps]).unsqueeze(0)
+
+
+def test_clipping_and_flattening_spoil_and_honest_changes_do_not():
+    changes = luts(
+        lambda lut: lut,
+        lambda lut: lut * 0.7,
+        lambda lut: lut.flip(0),
+        lambda lut: lut * 3,  # white
+        lambda lut: lut - 0.7,  # black
+        lambda lut: lut * 0.1 + 0.5,  # flat
+    )
+    assert spoilt(changes, *photo()).tolist() == [[False, False, False, True, True, True]]
+
+
+def test_the_background_does_not_decide():
+    real, mask = photo()
+    real = torch.where(mask > 0, real * 0.3, real)  # dark, where doubling does not clip
+    assert spoilt(luts(lambda lut: lut * 2.2), real, mask).tolist() == [[False]]
+    assert spoilt(luts(lambda lut: lut * 2.2), real, 1 - mask).tolist() == [[True]]
+
+
+def test_what_was_clipped_before_does_not_count():
+    real, mask = photo()
+    assert not spoilt(luts(lambda lut: lut), (real * 4).clamp(0, 1), mask).any()
+
+
+def test_a_foreground_too_small_to_sample_passes():
+    real, mask = photo()
+    mask = torch.zeros_like(mask)
+    mask[..., 1, 1] = 1
+    assert not spoilt(luts(lambda lut: lut * 3), real, mask).any()
+
+
+def test_the_hardest_lut_is_the_one_farthest_from_the_background():
+    real, mask = photo()
+    order = luts(lambda lut: lut, lambda lut: lut * 0.2, lambda lut: lut * 0.6)
+    kept = hardest(order, real, mask, 2)
+    torch.testing.assert_close(kept, order[:, [1, 2]])
+
+
+def test_no_composite_of_the_packaged_photos_is_clipped_or_flat():
+    augment = SycoNetAugment.from_pretrained()
+    for _, picture, mask in demo_photos():
+        real, alpha = picture.tensor().unsqueeze(0), mask.unsqueeze(0).unsqueeze(0)
+        drawn = augment.sample(real, alpha, 48, generator=torch.Generator().manual_seed(1))
+        assert not spoilt(drawn, real, alpha).any()
+        moved = apply_lut(real, drawn)[0][:, :, mask > 0.5]  # (48, 3, P)
+        assert (moved.std(2).mean(1) > 0.3 * real[0][:, mask > 0.5].std(1).mean()).all()
+
+
+def test_a_given_latent_is_taken_as_it_is():
+    augment = SycoNetAugment.from_pretrained()
+    real, mask = photo()
+    latent = torch.full((1, 1, augment.latent_dim), 6.0)
+    condition = augment.net.condition(real, mask)
+    weights = augment.net.mixing_weights(condition, latent)
+    expected = (weights @ augment.basis.flatten(1)).view(1, 1, *augment.basis.shape[1:])
+    torch.testing.assert_close(augment.sample(real, mask, latent=latent), expected)
