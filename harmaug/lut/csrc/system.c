@@ -1,55 +1,98 @@
 /* What the kernel asks of the operating system: threads and pages. */
 #include "lut.h"
 
-/* Threads live for one call: nothing survives to be broken by fork(). */
-
 #if defined(__unix__) || defined(__APPLE__)
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 
 enum { MAX_HELPERS = 255 };
 
+/* Shared by the caller and its helpers; the last of them frees it. */
 typedef struct {
     void (*run)(void *, int64_t);
     void *context;
-    int64_t items;
-    int64_t next;
+    int64_t items, next, done;
+    int users;
+    pthread_mutex_t mutex;
+    pthread_cond_t finished;
 } Loop;
 
-/* Items are taken one at a time: where the mask is empty an item costs far less than elsewhere. */
-static void *work(void *argument)
+static void leave(Loop *loop)
 {
-    Loop *loop = argument;
-    for (;;) {
-        int64_t item = __atomic_fetch_add(&loop->next, 1, __ATOMIC_RELAXED);
-        if (item >= loop->items)
-            return NULL;
+    if (__atomic_sub_fetch(&loop->users, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    pthread_mutex_destroy(&loop->mutex);
+    pthread_cond_destroy(&loop->finished);
+    free(loop);
+}
+
+/* Items are taken one at a time: where the mask is empty an item costs far less than elsewhere. */
+static void take_items(Loop *loop)
+{
+    int64_t item;
+    while ((item = __atomic_fetch_add(&loop->next, 1, __ATOMIC_RELAXED)) < loop->items) {
         loop->run(loop->context, item);
+        if (__atomic_add_fetch(&loop->done, 1, __ATOMIC_ACQ_REL) == loop->items) {
+            pthread_mutex_lock(&loop->mutex);
+            pthread_cond_signal(&loop->finished);
+            pthread_mutex_unlock(&loop->mutex);
+        }
     }
 }
 
+static void *help(void *loop)
+{
+    take_items(loop);
+    leave(loop);
+    return NULL;
+}
+
+/* Starts up to `wanted` helpers. They mask all signals, which stay with the host's threads. */
+static void start_helpers(Loop *loop, int64_t wanted)
+{
+    sigset_t all, before;
+    pthread_attr_t detached;
+    pthread_t thread;
+    if (pthread_attr_init(&detached) != 0)
+        return;
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (int64_t i = 0; i < wanted && i < MAX_HELPERS; i++) {
+        __atomic_add_fetch(&loop->users, 1, __ATOMIC_RELAXED);
+        if (pthread_create(&thread, &detached, help, loop) != 0) {
+            __atomic_sub_fetch(&loop->users, 1, __ATOMIC_RELAXED);
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&detached);
+}
+
+/* Threads live for one loop: no pool survives to be broken by fork(). The caller waits for items,
+   not for threads: a helper that is scheduled late (OpenMP's idle workers spin for milliseconds)
+   finds nothing left to do and holds nobody up. */
 void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items, int64_t threads)
 {
-    Loop loop = {run, context, items, 0};
-    pthread_t helpers[MAX_HELPERS];
-    int64_t wanted = (threads < items ? threads : items) - 1;
-    int started = 0;
-
-    if (wanted > MAX_HELPERS)
-        wanted = MAX_HELPERS;
-    if (wanted > 0) {
-        /* Helpers inherit a full signal mask: signals stay with the host's threads. */
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        while (started < wanted && pthread_create(&helpers[started], NULL, work, &loop) == 0)
-            started++;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int64_t helpers = (threads < items ? threads : items) - 1;
+    Loop *loop = helpers > 0 ? malloc(sizeof *loop) : NULL;
+    if (!loop) {
+        for (int64_t item = 0; item < items; item++)
+            run(context, item);
+        return;
     }
-    work(&loop); /* whatever could not be given away is done here */
-    while (started > 0)
-        pthread_join(helpers[--started], NULL);
+    *loop = (Loop){.run = run, .context = context, .items = items, .users = 1};
+    pthread_mutex_init(&loop->mutex, NULL);
+    pthread_cond_init(&loop->finished, NULL);
+    start_helpers(loop, helpers);
+    take_items(loop);
+    pthread_mutex_lock(&loop->mutex);
+    while (__atomic_load_n(&loop->done, __ATOMIC_ACQUIRE) < items)
+        pthread_cond_wait(&loop->finished, &loop->mutex);
+    pthread_mutex_unlock(&loop->mutex);
+    leave(loop);
 }
 
 #else
