@@ -112,10 +112,11 @@ class Retouch:
 
 @dataclass(frozen=True)
 class Filters:
-    """Hand-made random filters, as harmonizers without learnt augmentation use them.
+    """The sliders of a photo editor, each drawn uniformly.
 
-    Temperature, brightness, contrast, saturation, highlights and shadows, each drawn uniformly
-    from ``[-range, range]``; ranges as in Harmonizer (Ke et al., 2022).
+    Temperature, brightness, contrast, saturation, highlights and shadows in linear form, at
+    Harmonizer's ranges (Ke et al., 2022). Gentler than the formulas published there, which are
+    `data.filters.RandomFilters`, the baseline of evaluations.
 
     Attributes:
         strength: scales every range.
