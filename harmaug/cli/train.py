@@ -105,11 +105,11 @@ def _add_settings(group: Any) -> None:
         ("--round-pairs", count, "pairs made a round (default: 2048)"),
         ("--passes", count, "passes over the pairs of a round (default: 20)"),
         ("--batch", count, "pairs a step, over all devices (default: 64)"),
-        ("--learning-rate", number, "of Adam at its peak (default: 2e-3; finetuning 5e-4)"),
+        ("--learning-rate", number, "of Adam at its peak (default: 1.5e-3; finetuning 5e-4)"),
         (
             "--kl-weight",
             number,
-            "weight of the divergence from the prior (default: 0.002; finetuning as before)",
+            "weight of the divergence from the prior (default: 5e-4; finetuning as before)",
         ),
         ("--validate-every", count, "rounds between figures (default: 5; finetuning 2)"),
     ):

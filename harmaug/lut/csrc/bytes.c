@@ -161,6 +161,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     for (int64_t lut = 0; lut < job->luts; lut++) {
         const float *table = tables + lut * table_floats(job->size);
         const int64_t offset = target + lut * to->lut;
+        expect_writes(to, offset, count);
         if (interleaved(to)) {
             for (int64_t i = 0; i < count; i += WIDTH)
                 write_interleaved(packed + 3 * i, lookup_bytes(table, job->size, &place, i));

@@ -107,6 +107,8 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
             in_place &= result[c] != rows[c].floats;
             past &= in_place && aligned(result[c]);
         }
+        if (!past)
+            expect_writes(to, offset, count);
         composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
                   padded(count), result, past);
         if (!in_place)
