@@ -29,7 +29,8 @@ def spoilt(luts: Tensor, photo: Tensor, alpha: Tensor) -> Tensor:
     share = (weights / weights.sum((2, 3), keepdim=True).clamp_min(1e-6)).flatten(1).unsqueeze(1)
     pixels = view.unsqueeze(1)
     moved = apply_lut(view, luts)
-    clipped = (_at_border(moved) & ~_at_border(pixels)).flatten(2)
+    # By channel: an orange whose red is at its limit already can still be blown out to white.
+    clipped = (_at_border(moved) & ~_at_border(pixels)).any(2).flatten(2)
     before, after = _contrast(pixels, share), _contrast(moved, share)
     return ((clipped * share).sum(2) > _CLIPPED) | (after < _CONTRAST * before)
 
@@ -60,8 +61,8 @@ def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
 
 
 def _at_border(images: Tensor) -> Tensor:
-    """Where (B, n, h, w) a channel of (B, n, 3, h, w) is clipped."""
-    return (images.amin(2) <= _BORDER) | (images.amax(2) >= 1 - _BORDER)
+    """Which values are clipped."""
+    return (images <= _BORDER) | (images >= 1 - _BORDER)
 
 
 def _contrast(images: Tensor, share: Tensor) -> Tensor:

@@ -42,6 +42,12 @@ def test_what_was_clipped_before_does_not_count():
     assert not spoilt(luts(lambda lut: lut), (real * 4).clamp(0, 1), mask).any()
 
 
+def test_blowing_out_colours_with_one_channel_at_its_limit_counts():
+    real, mask = photo()
+    real[:, 0] = 1
+    assert spoilt(luts(lambda lut: lut * 3), real, mask).all()
+
+
 def test_a_foreground_too_small_to_sample_passes():
     real, mask = photo()
     mask = torch.zeros_like(mask)

@@ -47,16 +47,32 @@ TARGET static void build(const float *lut, int64_t size, float *table)
     }
 }
 
-/* Where a block's bytes lie: packed as pixels, or in three rows. */
+/* Where a block's bytes lie: as packed pixels, or in three rows. */
 typedef struct {
-    uint8_t packed[3 * BLOCK + 4];
+    const uint8_t *packed; /* NULL: in rows */
+    uint8_t copied[3 * BLOCK + 4];
     Elements rows;
 } Bytes;
 
-/* Red, green and blue of eight pixels. */
-TARGET INLINE void load_levels(const Bytes *from, int packed, int64_t i, vec level[3])
+/* Eight packed pixels are read as 28 bytes. Unless two more pixels follow in the row, a copy makes
+   room for that. */
+TARGET static void read_bytes(const Job *job, int64_t offset, int64_t column, int64_t count,
+                              Bytes *to)
 {
-    if (!packed) {
+    to->packed = NULL;
+    if (!interleaved(&job->image)) {
+        read_elements(&job->image, offset, count, &to->rows);
+        return;
+    }
+    to->packed = (const uint8_t *)job->image.data + offset;
+    if (count % LANES != 0 || column + count + 2 > job->width)
+        to->packed = memcpy(to->copied, to->packed, (size_t)(3 * count));
+}
+
+/* Red, green and blue of eight pixels. */
+TARGET INLINE void load_levels(const Bytes *from, int64_t i, vec level[3])
+{
+    if (!from->packed) {
         for (int c = 0; c < 3; c++)
             level[c] = v_from_bytes((const uint8_t *)from->rows.at[c] + i);
         return;
@@ -75,15 +91,14 @@ TARGET INLINE void load_levels(const Bytes *from, int packed, int64_t i, vec lev
             _mm256_cvtepi32_ps(_mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(pick[c])));
 }
 
-TARGET static void locate_bytes(const Bytes *from, int packed, int64_t size, int64_t count,
-                                Place *place)
+TARGET static void locate_bytes(const Bytes *from, int64_t size, int64_t count, Place *place)
 {
     const vec step[3] = {v_splat((float)STEP_RED(size)), v_splat((float)STEP_GREEN(size)),
                          v_splat((float)STEP_BLUE(size))};
     const vec scale = v_splat((float)(size - 1) / 255.0f), last = v_splat((float)(size - 2));
     for (int64_t i = 0; i < count; i += WIDTH) {
         vec level[3];
-        load_levels(from, packed, i, level);
+        load_levels(from, i, level);
         vec offset = level[0] * step[0];
         for (int axis = 1; axis < 3; axis++) {
             const vec position = level[axis] * scale;
@@ -153,15 +168,13 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     Place place;
     Row rows[3];
 
-    if (interleaved(from))
-        memcpy(bytes.packed, from->data + source, (size_t)(3 * count));
-    else
-        read_elements(from, source, count, &bytes.rows);
-    locate_bytes(&bytes, interleaved(from), job->size, padded(count), &place);
+    read_bytes(job, source, column, count, &bytes);
+    expect(from, source, count, 0);
+    locate_bytes(&bytes, job->size, padded(count), &place);
     for (int64_t lut = 0; lut < job->luts; lut++) {
         const float *table = tables + lut * table_floats(job->size);
         const int64_t offset = target + lut * to->lut;
-        expect_writes(to, offset, count);
+        expect(to, offset, count, 1);
         if (interleaved(to)) {
             for (int64_t i = 0; i < count; i += WIDTH)
                 write_interleaved(packed + 3 * i, lookup_bytes(table, job->size, &place, i));

@@ -96,6 +96,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
 
     const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);
     read_pixels(from, source, count, &pixels);
+    expect(from, source, count, 0);
     if (!alpha || any_above_zero(alpha, padded(count)))
         locate(pixels.floats, job->size, padded(count), &place);
     for (int64_t lut = 0; lut < job->luts; lut++) {
@@ -108,7 +109,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
             past &= in_place && aligned(result[c]);
         }
         if (!past)
-            expect_writes(to, offset, count);
+            expect(to, offset, count, 1);
         composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
                   padded(count), result, past);
         if (!in_place)

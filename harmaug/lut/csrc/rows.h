@@ -143,20 +143,24 @@ TARGET static void write_elements(const View *view, int64_t offset, int64_t coun
         join_bytes(rows, to, count);
 }
 
-/* Asks for the memory that the block after the next will be written to: results come in bursts that
-   would wait for it. */
-TARGET static inline void expect_writes(const View *view, int64_t offset, int64_t count)
+/* Asks for the memory of the block after the next: blocks are read and written in bursts that would
+   wait for it. */
+TARGET static inline void expect(const View *view, int64_t offset, int64_t count, int write)
 {
 #if defined(__GNUC__)
     const int64_t bytes = element_bytes(view->dtype), length = count * view->column * bytes;
     const int rows = interleaved(view) ? 1 : 3;
     for (int row = 0; row < rows && view->column <= 3; row++) {
         const char *next = view->data + (offset + row * view->channel) * bytes + 2 * length;
-        for (int64_t i = 0; i < length; i += 64)
-            __builtin_prefetch(next + i, 1);
+        for (int64_t i = 0; i < length; i += 64) {
+            if (write)
+                __builtin_prefetch(next + i, 1);
+            else
+                __builtin_prefetch(next + i, 0);
+        }
     }
 #else
-    (void)view, (void)offset, (void)count;
+    (void)view, (void)offset, (void)count, (void)write;
 #endif
 }
 
