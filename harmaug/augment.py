@@ -101,8 +101,8 @@ class SycoNetAugment(nn.Module):
 
         Latents come from N(0, I); those of one photo are spread evenly among each other
         (`nets.latents`), so that n composites differ more than n separate draws would. A drawn
-        latent that would clip more than 15 % of the foreground, or flatten it, is halved until it
-        does not, three times at most; a given one is taken as it is.
+        latent that would clip more than a tenth of the foreground, or flatten it, is halved until
+        it does not, three times at most; a given one is taken as it is.
 
         Args:
             real: see the class.
