@@ -1,9 +1,9 @@
 /* The forward kernel for large 8-bit images without a mask, on x86 with AVX2.
 
    A byte has only 256 values. The table holds the LUT at each of them along red, so that a pixel
-   interpolates along green and blue alone: half the loads and arithmetic, for a table of 1.1 MiB
-   at 17 nodes an axis. Its nodes count in levels with the rounding 0.5 added, so that results are
-   truncated and saturated to bytes without ever lying in memory as floats. */
+   interpolates along green and blue alone, for a table of 1.1 MiB at 17 nodes an axis. Its nodes
+   count in levels with the rounding 0.5 added, so that results are truncated and saturated to bytes
+   without ever lying in memory as floats. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -12,38 +12,36 @@
 
 enum { LEVELS = 256, LARGEST = 22 };
 
-/* [red level][blue][green]: a pixel's two green neighbours are one load. */
-#define STEP_RED(size) (NODE * (size) * (size))
-#define STEP_GREEN(size) NODE
-#define STEP_BLUE(size) (NODE * (size))
+/* [blue][green][red level]: neighbouring pixels, of similar red, share cache lines. Four nodes of
+   nothing keep lines of the table from falling on the same lines of the cache. */
+#define STEP_RED(size) NODE
+#define STEP_GREEN(size) (NODE * (LEVELS + 4))
+#define STEP_BLUE(size) (STEP_GREEN(size) * (size))
 
 #include "block.h"
 
-static int64_t table_floats(int64_t size) { return LEVELS * STEP_RED(size); }
-
-/* The nodes of one red index, [blue][green], in levels. */
-TARGET static void pack_plane(const float *lut, int64_t size, int64_t red, float *nodes)
-{
-    for (int64_t line = 0; line < size * size; line++)
-        for (int c = 0; c < NODE; c++) {
-            const float value = c < 3 ? lut[(c * size * size + line) * size + red] : 0.0f;
-            /* What converts to an integer saturates rightly, and NaN comes out as 0. */
-            nodes[NODE * line + c] = (value > 1e6f ? 1e6f : value) * 255.0f + 0.5f;
-        }
-}
+static int64_t table_floats(int64_t size) { return STEP_BLUE(size) * size; }
 
 TARGET static void build(const float *lut, int64_t size, float *table)
 {
-    float planes[2][NODE * LARGEST * LARGEST]; /* in turn below and above a level */
-    int64_t packed = 0;
+    float nodes[LARGEST * NODE], fraction[LEVELS];
+    int cell[LEVELS];
     for (int level = 0; level < LEVELS; level++) {
         const float position = (float)level * (1.0f / 255.0f) * (float)(size - 1);
-        const int64_t cell = position < (float)(size - 2) ? (int64_t)position : size - 2;
-        const float *low = planes[cell % 2], *high = planes[1 - cell % 2];
-        for (; packed < cell + 2; packed++)
-            pack_plane(lut, size, packed, planes[packed % 2]);
-        for (int64_t i = 0; i < STEP_RED(size); i++)
-            *table++ = low[i] + (position - (float)cell) * (high[i] - low[i]);
+        cell[level] = position < (float)(size - 2) ? (int)position : (int)size - 2;
+        fraction[level] = position - (float)cell[level];
+    }
+    for (int64_t line = 0; line < size * size; line++, table += STEP_GREEN(size)) {
+        pack_nodes(lut + line * size, size * size * size, size, nodes);
+        /* What converts to an integer saturates rightly, and NaN comes out as 0. */
+        for (int64_t i = 0; i < size * NODE; i++)
+            nodes[i] = (nodes[i] > 1e6f ? 1e6f : nodes[i]) * 255.0f + 0.5f;
+        for (int level = 0; level < LEVELS; level++) {
+            const __m128 low = _mm_loadu_ps(nodes + NODE * cell[level]);
+            const __m128 high = _mm_loadu_ps(nodes + NODE * (cell[level] + 1));
+            _mm_store_ps(table + NODE * level,
+                         _mm_fmadd_ps(_mm_set1_ps(fraction[level]), _mm_sub_ps(high, low), low));
+        }
     }
 }
 
@@ -110,34 +108,38 @@ TARGET static void locate_bytes(const Bytes *from, int64_t size, int64_t count, 
     }
 }
 
+/* One node of pixels j and j + 4. */
+TARGET INLINE vec both(const float *node, const int32_t *offset, int j)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(node + offset[j])),
+                                _mm_load_ps(node + offset[j + 4]), 1);
+}
+
 /* Eight pixels of (r, g, b, 0) bytes: 0-3 in the low half, 4-7 in the high one. */
 TARGET INLINE __m256i lookup_bytes(const float *table, int64_t size, const Place *place, int64_t i)
 {
-    const int32_t *offset = place->offset + i;
-    const float *blue = place->fraction[2] + i;
-    const vec green = v_load(place->fraction[1] + i);
+    const int64_t row = STEP_GREEN(size), plane = STEP_BLUE(size);
+    const int32_t *at = place->offset + i;
+    const vec green = v_load(place->fraction[1] + i), blue = v_load(place->fraction[2] + i);
     __m256i pairs[4];
-/* [low green | high green] of one pixel, blue done. */
-#define LINE(j)                                                                                    \
-    lerp(v_load(table + offset[j]), v_load(table + offset[j] + STEP_BLUE(size)), v_splat(blue[j]))
 #define PAIR(j)                                                                                    \
     do {                                                                                           \
-        const vec a = LINE(j), b = LINE(j + 4);                                                    \
-        pairs[j] = _mm256_cvttps_epi32(                                                            \
-            lerp(LOWS(a, b), HIGHS(a, b), _mm256_permute_ps(green, (j) * 0x55)));                  \
+        const vec g = _mm256_permute_ps(green, (j) * 0x55);                                        \
+        const vec b = _mm256_permute_ps(blue, (j) * 0x55);                                         \
+        const vec near = lerp(both(table, at, j), both(table + plane, at, j), b);                  \
+        const vec far = lerp(both(table + row, at, j), both(table + row + plane, at, j), b);       \
+        pairs[j] = _mm256_cvttps_epi32(lerp(near, far, g));                                        \
     } while (0)
     PAIR(0);
     PAIR(1);
     PAIR(2);
     PAIR(3);
-#undef LINE
 #undef PAIR
     return _mm256_packus_epi16(_mm256_packs_epi32(pairs[0], pairs[1]),
                                _mm256_packs_epi32(pairs[2], pairs[3]));
 }
 
-TARGET static void write_interleaved(uint8_t *to,
-                                     __m256i pixels) /* 28 bytes, the last 4 too many */
+TARGET INLINE void store_packed(uint8_t *to, __m256i pixels) /* 28 bytes, the last 4 too many */
 {
     const __m128i drop = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
     const __m256i packed = _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(drop));
@@ -145,16 +147,45 @@ TARGET static void write_interleaved(uint8_t *to,
     _mm_storeu_si128((__m128i *)(to + 12), _mm256_extracti128_si256(packed, 1));
 }
 
-TARGET static void write_planar(Row rows[3], int64_t i, __m256i pixels)
+TARGET INLINE void store_planar(uint8_t *const to[3], int64_t i, __m256i pixels)
 {
     const __m128i sort = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m256i fours = _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(sort));
     const __m256i planes =
         _mm256_permutevar8x32_epi32(fours, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     const __m128i red_green = _mm256_castsi256_si128(planes);
-    _mm_storel_epi64((__m128i *)(rows[0].bytes + i), red_green);
-    _mm_storel_epi64((__m128i *)(rows[1].bytes + i), _mm_unpackhi_epi64(red_green, red_green));
-    _mm_storel_epi64((__m128i *)(rows[2].bytes + i), _mm256_extracti128_si256(planes, 1));
+    _mm_storel_epi64((__m128i *)(to[0] + i), red_green);
+    _mm_storel_epi64((__m128i *)(to[1] + i), _mm_unpackhi_epi64(red_green, red_green));
+    _mm_storel_epi64((__m128i *)(to[2] + i), _mm256_extracti128_si256(planes, 1));
+}
+
+/* Results of a block as packed pixels: in place as long as more of them follow. */
+TARGET static void write_packed(const float *table, int64_t size, const Place *place, int64_t count,
+                                uint8_t *to)
+{
+    int64_t i = 0;
+    for (; i + 2 * WIDTH <= count; i += WIDTH)
+        store_packed(to + 3 * i, lookup_bytes(table, size, place, i));
+    for (; i < count; i += WIDTH) {
+        const int64_t left = count - i < WIDTH ? count - i : WIDTH;
+        uint8_t last[3 * WIDTH + 4];
+        store_packed(last, lookup_bytes(table, size, place, i));
+        memcpy(to + 3 * i, last, (size_t)(3 * left));
+    }
+}
+
+TARGET static void write_planar(const float *table, int64_t size, const Place *place, int64_t count,
+                                const View *view, int64_t offset)
+{
+    const int in_place = view->column == 1 && count % LANES == 0;
+    uint8_t *plane[3];
+    Row rows[3];
+    for (int c = 0; c < 3; c++)
+        plane[c] = in_place ? (uint8_t *)view->data + offset + c * view->channel : rows[c].bytes;
+    for (int64_t i = 0; i < count; i += WIDTH)
+        store_planar(plane, i, lookup_bytes(table, size, place, i));
+    if (!in_place)
+        write_elements(view, offset, count, rows);
 }
 
 TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
@@ -163,27 +194,18 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     const View *from = &job->image, *to = &job->result;
     const int64_t source = image * from->batch + row * from->row + column * from->column;
     const int64_t target = image * to->batch + row * to->row + column * to->column;
-    uint8_t packed[3 * BLOCK + 4];
     Bytes bytes;
     Place place;
-    Row rows[3];
 
     read_bytes(job, source, column, count, &bytes);
-    expect(from, source, count, 0);
     locate_bytes(&bytes, job->size, padded(count), &place);
     for (int64_t lut = 0; lut < job->luts; lut++) {
         const float *table = tables + lut * table_floats(job->size);
         const int64_t offset = target + lut * to->lut;
-        expect(to, offset, count, 1);
-        if (interleaved(to)) {
-            for (int64_t i = 0; i < count; i += WIDTH)
-                write_interleaved(packed + 3 * i, lookup_bytes(table, job->size, &place, i));
-            memcpy(to->data + offset, packed, (size_t)(3 * count));
-        } else {
-            for (int64_t i = 0; i < count; i += WIDTH)
-                write_planar(rows, i, lookup_bytes(table, job->size, &place, i));
-            write_elements(to, offset, count, rows);
-        }
+        if (interleaved(to))
+            write_packed(table, job->size, &place, count, (uint8_t *)to->data + offset);
+        else
+            write_planar(table, job->size, &place, count, to, offset);
     }
 }
 
