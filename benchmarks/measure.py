@@ -2,7 +2,8 @@
 
 All candidates of a table are run one after the other, round after round, so that a machine that
 slows down does so for all of them, and "times" is the median over the rounds of the ratio within
-a round. The first round warms up and is not counted. glibc's malloc is told to keep the memory that
+a round. Each is called twice in a row and the second call timed, so that none pays for the caches
+that another left; the first round is not counted. glibc's malloc is told to keep the memory that
 it is given back: the page faults of fresh memory would be counted as whoever's turn it is.
 """
 
@@ -62,6 +63,7 @@ def in_turn(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[st
     series = {name: Series() for name in candidates}
     for count in range(rounds + 1):
         for name, run in candidates.items():
+            run()
             begin = time.perf_counter()
             kept = run()
             elapsed = time.perf_counter() - begin
