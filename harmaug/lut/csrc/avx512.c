@@ -1,8 +1,8 @@
 /* The forward kernel for x86 with AVX-512: a cell's four nodes of one blue level are one load.
 
-   The table holds every node four times, 272 KiB for 17 nodes an axis; that pays while the tables
-   stay in the second-level cache and the image has many more pixels. AVX2 serves larger grids, more
-   LUTs, smaller images and the backward pass, whose time goes into adding to memory. */
+   The table holds every node four times, 272 KiB for 17 nodes an axis; that pays while all tables
+   take a few MiB and the image has many more pixels than they have nodes. AVX2 serves larger grids,
+   more LUTs, smaller images and the backward pass, whose time goes into adding to memory. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -140,7 +140,7 @@ static int serves(const Job *job, int backward) { return !backward && job->size 
 static int pays(const Job *job)
 {
     const int64_t nodes = job->size * job->size * job->size;
-    return job->luts * nodes <= 1 << 14 && job->height * job->width >= 4 * nodes;
+    return job->luts * nodes <= 1 << 16 && job->height * job->width >= 4 * nodes;
 }
 
 const Kernel harmaug_avx512 = {"avx512", supported, serves, pays, table_floats, build, forward, 0};
