@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,20 @@ from harmaug.nets.latents import draw_latents
 from harmaug.spaces import Space, SpaceLike
 
 _PULLS = 3  # a drawn latent that spoils its photo is halved this often at most
+
+
+class Decision(NamedTuple):
+    """What was decided for B photos, n times each.
+
+    Attributes:
+        luts: (B, n, 3, D, D, D), as `SycoNetAugment.sample` gives them.
+        latent: (B, n, Z), which decides the same again.
+        weights: (B, n, K), the mixing weights of the LUTs; 0 where the mask is empty.
+    """
+
+    luts: Tensor
+    latent: Tensor
+    weights: Tensor
 
 
 class SycoNetAugment(nn.Module):
@@ -143,6 +157,33 @@ class SycoNetAugment(nn.Module):
 
         Arguments are those of `augment`.
         """
+        return self.decide(
+            real,
+            mask,
+            n,
+            space=space,
+            latent=latent,
+            generator=generator,
+            strength=strength,
+            candidates=candidates,
+        ).luts
+
+    def decide(
+        self,
+        real: Tensor,
+        mask: Tensor,
+        n: int = 1,
+        *,
+        space: SpaceLike = "unit",
+        latent: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+    ) -> Decision:
+        """The LUTs that `sample` gives, and the latents and mixing weights that they come from.
+
+        Arguments are those of `augment`.
+        """
         photo, alpha = self._unit(real, mask, Space.of(space))
         if not 0 <= strength < math.inf:
             raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
@@ -158,16 +199,25 @@ class SycoNetAugment(nn.Module):
         seen = alpha.flatten(1).any(1)  # an empty mask recolours nothing: spare it the encoder
         with torch.autocast(photo.device.type, enabled=False):
             if seen.all():
-                luts = self._decide(photo, alpha, latent, drawn)
+                decision = self._decide(photo, alpha, latent, drawn)
             else:
-                luts = neutral.repeat(*latent.shape[:2], 1, 1, 1, 1)
+                decision = Decision(
+                    neutral.repeat(*latent.shape[:2], 1, 1, 1, 1),
+                    latent.clone(),
+                    latent.new_zeros(*latent.shape[:2], len(self.basis)),
+                )
                 if seen.any():
-                    luts[seen] = self._decide(photo[seen], alpha[seen], latent[seen], drawn)
+                    some = self._decide(photo[seen], alpha[seen], latent[seen], drawn)
+                    for whole, part in zip(decision, some, strict=True):
+                        whole[seen] = part
             if candidates is not None:
-                luts = hardest(luts, photo, alpha, n)
+                order = hardest(decision.luts, photo, alpha, n)
+                rows = torch.arange(len(order), device=order.device).unsqueeze(1)
+                decision = Decision(*(values[rows, order] for values in decision))
         if strength != 1:
-            luts = neutral + float(strength) * (luts - neutral)
-        return luts if real.ndim == 4 else luts[0]
+            moved = neutral + float(strength) * (decision.luts - neutral)
+            decision = decision._replace(luts=moved)
+        return decision if real.ndim == 4 else Decision(*(values[0] for values in decision))
 
     @overload
     def apply(
@@ -307,17 +357,22 @@ class SycoNetAugment(nn.Module):
             raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
         return given
 
-    def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Tensor:
+    def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Decision:
         condition = self.net.condition(photo, alpha)
-        luts = mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
+
+        def mixed(latent: Tensor) -> Decision:
+            weights = self.net.mixing_weights(condition, latent)
+            return Decision(mix_luts(weights, self.net.basis), latent, weights)
+
+        decision = mixed(latent)
         for _ in range(_PULLS if drawn else 0):
-            bad = spoilt(luts, photo, alpha)
+            bad = spoilt(decision.luts, photo, alpha)
             if not bad.any():
                 break
-            latent = torch.where(bad.unsqueeze(2), latent / 2, latent)
-            again = mix_luts(self.net.mixing_weights(condition, latent), self.net.basis)
-            luts = torch.where(bad.view(*bad.shape, 1, 1, 1, 1), again, luts)
-        return luts
+            # The others' rows come out as before: the same numbers in the same places.
+            latent = torch.where(bad.unsqueeze(2), decision.latent / 2, decision.latent)
+            decision = mixed(latent)
+        return decision
 
     def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
         photo, alpha = check_image(real), check_mask(mask, check_image(real))

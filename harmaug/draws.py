@@ -36,7 +36,7 @@ def spoilt(luts: Tensor, photo: Tensor, alpha: Tensor) -> Tensor:
 
 
 def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
-    """The n of m LUTs (B, m, 3, D, D, D) whose foreground differs most from the background.
+    """Which n of m LUTs make the foreground differ most from the background: indices (B, n).
 
     The difference is the distance in Lab between the mean colours of the two.
 
@@ -44,7 +44,7 @@ def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
         luts: (B, m, 3, D, D, D).
         photo: (B, 3, H, W) in [0, 1].
         alpha: (B, 1, H, W) in [0, 1].
-        n: how many to keep, hardest first.
+        n: how many to name, hardest first.
     """
     from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
 
@@ -56,8 +56,7 @@ def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
     foreground = (rgb_to_lab(moved) * share).sum((3, 4))
     background = (rgb_to_lab(around.unsqueeze(2)).squeeze(2) * outside).sum(2)
     mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
-    order = mismatch.topk(n, dim=1).indices
-    return luts[torch.arange(len(luts), device=luts.device).unsqueeze(1), order]
+    return mismatch.topk(n, dim=1).indices
 
 
 def _at_border(images: Tensor) -> Tensor:

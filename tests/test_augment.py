@@ -635,6 +635,26 @@ def test_candidates_are_harder_than_average_for_large_photos_and_soft_masks(defa
         assert np.mean([mismatch(c, hard) for c in kept]) > average, name
 
 
+@pytest.mark.parametrize("options", [{}, {"candidates": 9}, {"strength": 0.5}])
+def test_a_decision_tells_the_latents_and_weights_its_luts_come_from(default, options):
+    real, mask = photos(3)
+    mask[1] = 0  # recolours nothing
+    decision = default.decide(
+        real, mask, n=4, generator=torch.Generator().manual_seed(4), **options
+    )
+    same = default.sample(real, mask, n=4, generator=torch.Generator().manual_seed(4), **options)
+    assert torch.equal(decision.luts, same)
+    strength = options.get("strength", 1.0)
+    again = default.sample(real, mask, latent=decision.latent, strength=strength)
+    torch.testing.assert_close(decision.luts, again, rtol=0, atol=1e-5)
+    mixed = harmaug.mix_luts(decision.weights[[0, 2]], default.basis)
+    neutral = harmaug.identity_lut(default.basis.shape[-1])
+    torch.testing.assert_close(
+        decision.luts[[0, 2]], neutral + strength * (mixed - neutral), rtol=0, atol=1e-5
+    )
+    assert not decision.weights[1].any()
+
+
 def test_as_many_candidates_as_composites_keep_all(aug):
     real, mask = photos()
     every = aug.sample(real, mask, n=4, generator=torch.Generator().manual_seed(4))
