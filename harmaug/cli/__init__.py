@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harmaug.cli import augment, convert, demo, evaluate, fit_luts, info, luts, train
+from harmaug.cli import augment, convert, demo, evaluate, fit_luts, generate, info, luts, train
 from harmaug.cli.arguments import typed_command
 
-_COMMANDS = (demo, augment, luts, info, fit_luts, train, evaluate, convert)
+_COMMANDS = (demo, augment, generate, luts, info, fit_luts, train, evaluate, convert)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the program's name; None takes them from the command line.
 
     Returns:
-        The exit code: 0 done, 2 wrong arguments or input, 130 interrupted. Errors of the program
-        itself are not caught.
+        The exit code: 0 done, 1 done but for some of the input, 2 wrong arguments or input, 130
+        interrupted. Errors of the program itself are not caught.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(arguments)
@@ -42,14 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _note
-            options.run(options)
+            return options.run(options) or 0
     except KeyboardInterrupt:
         print("harmaug: interrupted.", file=sys.stderr)
         return 130
     except (ImportError, OSError, ValueError) as error:
         print(f"harmaug: error: {_sentence(error)}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,211 @@
+"""All files of one photo as a pure function: source and settings in, bytes and a record out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from harmaug.augment import Decision, SycoNetAugment
+from harmaug.data.generate.pictures import encode_jpeg, encode_png, open_mask, open_photo
+from harmaug.data.generate.sources import Source, printable
+from harmaug.lut import composite_lut, identity_lut
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the bytes of a set.
+
+    Attributes:
+        n: composites a photo and mask.
+        checkpoints: names or paths; composites are spread over them evenly.
+        strength: 0 leaves photos as they are, 1 takes the sampled colours.
+        candidates: latents sampled a photo, of which the n hardest are kept; None takes n.
+        format: of composites, "jpg" or "png".
+        quality: of JPEG composites, 1 to 100.
+        seed: another seed, other composites.
+        max_megapixels: larger photos are skipped.
+    """
+
+    n: int = 10
+    checkpoints: tuple[str, ...] = ("unified",)
+    strength: float = 1.0
+    candidates: int | None = None
+    format: str = "jpg"
+    quality: int = 95
+    seed: int = 0
+    max_megapixels: float = 100.0
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n must be at least 1, got {self.n}.")
+        if self.candidates is not None and self.candidates < self.n:
+            raise ValueError(f"candidates must be at least n = {self.n}, got {self.candidates}.")
+        if self.format not in ("jpg", "png"):
+            raise ValueError(f"format must be jpg or png, got {self.format!r}.")
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"quality must be from 1 to 100, got {self.quality}.")
+        if not self.checkpoints:
+            raise ValueError("name at least one checkpoint.")
+
+
+class Composed(NamedTuple):
+    """What came of a source.
+
+    Attributes:
+        files: name in the output -> bytes; the composites come last.
+        originals: of files that are a file of the source as it is, the path of that.
+        record: what the journal keeps of it.
+    """
+
+    files: dict[str, bytes]
+    originals: dict[str, str]
+    record: dict[str, Any]
+
+
+class Composer:
+    """Makes the files of a source; the same bytes in whatever order, process or company.
+
+    Args:
+        settings: see there.
+        root: of the sources.
+        device: where the nets are; the LUTs are applied on the CPU.
+    """
+
+    def __init__(self, settings: Settings, root: Path, device: str = "cpu") -> None:
+        self.settings = settings
+        self.root = root
+        self.augmenters = [
+            SycoNetAugment.from_pretrained(name, device) for name in settings.checkpoints
+        ]
+        self._device = device
+        # A picture that large shows the nets all that they would make of a larger one.
+        self._side = max(2 * _resolution(augmenter) for augmenter in self.augmenters)
+
+    def read(self, source: Source) -> tuple[bytes, bytes]:
+        """The files of photo and mask."""
+        return (self.root / source.photo).read_bytes(), (self.root / source.mask).read_bytes()
+
+    @torch.inference_mode()
+    def compose(self, source: Source, photo: bytes, mask: bytes) -> Composed:
+        """Composites of a source whose files were read before."""
+        limit = self.settings.max_megapixels
+        photo_path, mask_path = str(self.root / source.photo), str(self.root / source.mask)
+        picture = open_photo(photo_path, photo, limit)
+        region = open_mask(mask_path, mask, limit)
+        _check_mask(source, region.pixels, picture.pixels)
+        subset, name = source.subset, source.name
+        real_file = f"{subset}/real_images/{name.rpartition('_')[0]}.jpg"
+        mask_file = f"{subset}/masks/{name}.png"
+        files = {real_file: picture.file, mask_file: region.file}
+        originals = {}
+        if picture.kept:
+            originals[real_file] = photo_path
+        if region.kept:
+            originals[mask_file] = mask_path
+
+        decisions = self._decide(source, *self._view(picture.pixels, region.pixels))
+        neutral = identity_lut(decisions[0][1].luts.shape[-1])
+        canvas = picture.pixels.copy()
+        box = _bounding_box(region.pixels)
+        crop = torch.from_numpy(picture.pixels[box]).permute(2, 0, 1).unsqueeze(0)
+        alpha = torch.from_numpy(region.pixels[box]).unsqueeze(0).float() / 255
+        composites = []
+        for k, (checkpoint, decision) in enumerate(decisions, start=1):
+            moved = composite_lut(crop, alpha, decision.luts)
+            canvas[box] = moved[0].permute(1, 2, 0).numpy()
+            composite = f"{subset}/composite_images/{name}_{k}.{self.settings.format}"
+            files[composite] = self._encode(canvas, picture.icc_profile)
+            composites.append(
+                {
+                    "checkpoint": checkpoint,
+                    "latent": _exact(decision.latent),
+                    "weights": _exact(decision.weights),
+                    "lut_shift": _exact((decision.luts - neutral).mean((1, 2, 3))),
+                }
+            )
+        record = {
+            "subset": subset,
+            "name": name,
+            "photo": printable(source.photo),
+            "mask": printable(source.mask),
+            "files": {file: len(data) for file, data in files.items()},
+            "composites": composites,
+            "notes": picture.notes,
+        }
+        return Composed(files, originals, record)
+
+    def _view(self, photo: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Tensor]:
+        """A photo (3, h, w) and mask (h, w) of about the size that the nets look at."""
+        factor = max(max(mask.shape) // self._side, 1)
+        small, region = (np.asarray(Image.fromarray(a).reduce(factor)) for a in (photo, mask))
+        if not region.any():  # a foreground of few pixels, lost in the reduction
+            small, region = photo, mask
+        real = torch.from_numpy(small.copy()).to(self._device).permute(2, 0, 1) / 255
+        return real, torch.from_numpy(region.copy()).to(self._device) / 255
+
+    def _decide(self, source: Source, real: Tensor, mask: Tensor) -> list[tuple[int, Decision]]:
+        """For each composite, the number of its checkpoint and what that decides."""
+        settings, count = self.settings, len(self.augmenters)
+        first = int(_digest(settings.seed, source.key)[:8], 16)
+        turns = [(first + k) % count for k in range(settings.n)]
+        decided = {}
+        for which in set(turns):
+            share = turns.count(which)
+            candidates = settings.candidates and settings.candidates * share // settings.n
+            digest = _digest(settings.seed, source.key, which)
+            decision = self.augmenters[which].decide(
+                real,
+                mask,
+                share,
+                generator=torch.Generator().manual_seed(int(digest[:16], 16) >> 1),
+                strength=settings.strength,
+                candidates=candidates,
+            )
+            decided[which] = zip(*(values.cpu() for values in decision), strict=True)
+        return [(which, Decision(*next(decided[which]))) for which in turns]
+
+    def _encode(self, pixels: np.ndarray, icc_profile: bytes | None) -> bytes:
+        if self.settings.format == "png":
+            return encode_png(pixels, icc_profile)
+        return encode_jpeg(pixels, self.settings.quality, icc_profile)
+
+
+def _resolution(augmenter: SycoNetAugment) -> int:
+    """The longest side of what a net takes a photo down to."""
+    config = augmenter.net.config()
+    return config.get("thumbnail") or config["size"]
+
+
+def _digest(*parts: object) -> str:
+    """Digits that depend on the parts and on nothing else."""
+    joined = "\0".join(map(str, parts))
+    return hashlib.sha256(joined.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _exact(values: Tensor) -> list[float]:
+    """Numbers that JSON keeps short and that are the very float32 again."""
+    return [float(f"{value:.9g}") for value in values.tolist()]
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _check_mask(source: Source, mask: np.ndarray, photo: np.ndarray) -> None:
+    if mask.shape != photo.shape[:2]:
+        raise ValueError(
+            f"{source.mask} is {mask.shape[1]} x {mask.shape[0]} pixels but its photo "
+            f"{source.photo} is {photo.shape[1]} x {photo.shape[0]}; they must have one size."
+        )
+    if not mask.any():
+        raise ValueError(f"{source.mask} is empty: it is 0 everywhere and marks no foreground.")
+    if mask.all() and mask.min() == 255:
+        raise ValueError(f"{source.mask} is full: it is 1 everywhere and leaves no background.")
