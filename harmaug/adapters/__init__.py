@@ -1,8 +1,16 @@
 """Ways to bring synthetic composites into a host codebase's training."""
 
+from harmaug.adapters.amount import default_amount
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.loader import AugmentCollate, AugmentedLoader
 from harmaug.adapters.sample import SampleTransform
 
-__all__ = ["AugmentBatch", "AugmentCollate", "AugmentedLoader", "Fields", "SampleTransform"]
+__all__ = [
+    "AugmentBatch",
+    "AugmentCollate",
+    "AugmentedLoader",
+    "Fields",
+    "SampleTransform",
+    "default_amount",
+]

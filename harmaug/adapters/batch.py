@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harmaug.adapters import append
+from harmaug.adapters.amount import check_probability, probability
 from harmaug.adapters.containers import Path, describe, is_sequence, map_tensors, rebuild
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.recolour import (
@@ -41,6 +42,7 @@ class AugmentBatch:
         fields: how the batch is laid out.
         p: probability, for each sample, that it gets a synthetic composite. Keep some original
             ones (p < 1): their edges carry JPEG and anti-aliasing that synthetic ones lack.
+            "auto" takes `default_amount` of the dataset's length, in DataLoader workers.
         mode: "replace" the composites in place, or "append" the samples with synthetic
             composites to the batch, which so grows by p on average.
         route: with several augmenters, a callable that takes the batch and returns the
@@ -55,7 +57,7 @@ class AugmentBatch:
         self,
         augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
-        p: float = 0.5,
+        p: float | str = 0.5,
         mode: str = "replace",
         *,
         route: Callable[[Any], Any] | None = None,
@@ -107,7 +109,8 @@ class AugmentBatch:
             target = torch.device(self.device)
             batch = map_tensors(batch, lambda tensor: move(tensor, target))
         size = self._size(batch)
-        drawn = (torch.rand(size, generator=generator) < self.p).tolist()
+        p = probability(self.p)
+        drawn = (torch.rand(size, generator=generator) < p).tolist()
         groups = self._groups(batch, [True] * size if everything else drawn, size)
         if self.mode == "replace" or everything:
             return self._replace(batch, groups, size, generator)
@@ -184,12 +187,6 @@ class AugmentBatch:
         for path, old, function in derived:
             batch = path.put(batch, _follow(old, changed, function(batch), path))
         return batch
-
-
-def check_probability(p: float) -> None:
-    """Raise unless p is a probability."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must lie in [0, 1], got {p!r}.")
 
 
 def check_augmenters(augment: Any, route: Any) -> None:

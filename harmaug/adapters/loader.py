@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import default_collate
 
+from harmaug.adapters.amount import AUTO, check_probability, probability
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.streams import fold, rank
@@ -26,7 +27,7 @@ class AugmentedLoader:
         augment: the augmenter, or several by name, one a domain.
         fields: how a batch is laid out: ``Fields(...)`` or ``Fields.preset(host)``.
         p: share of synthetic composites; in the mode "replace" and "append", the probability for
-            each sample.
+            each sample. "auto" takes `default_amount` of the length of the loader's dataset.
         mode: "replace": each composite becomes synthetic with probability p. "append": each
             sample comes once more, with a synthetic composite, with probability p. "interleave":
             a share p of the batches, evenly spread, is followed by its synthetic twin; ``len``
@@ -41,7 +42,7 @@ class AugmentedLoader:
         loader: Iterable[Any],
         augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
-        p: float = 0.5,
+        p: float | str = 0.5,
         mode: str = "replace",
         *,
         route: Callable[[Any], Any] | None = None,
@@ -54,6 +55,9 @@ class AugmentedLoader:
             raise TypeError(f"loader must be an iterable of batches, got {type(loader).__name__}.")
         if mode not in ("replace", "interleave", "append"):
             raise ValueError(f"mode must be 'replace', 'interleave' or 'append', got {mode!r}.")
+        check_probability(p)
+        if p == AUTO:
+            p = probability(p, getattr(loader, "dataset", None))
         # Names of its own begin with an underscore: all others belong to the wrapped loader.
         self._loader = loader
         self._interleaved = mode == "interleave"
@@ -90,7 +94,8 @@ class AugmentedLoader:
 
     def _twins(self, batches: int) -> int:
         """How many of so many batches are followed by a synthetic twin."""
-        return int(batches * self._batch.p + 1e-9)  # 3 * (1 / 3) is one, whatever rounding says
+        p = probability(self._batch.p)
+        return int(batches * p + 1e-9)  # 3 * (1 / 3) is one, whatever rounding says
 
     def __len__(self) -> int:
         length = len(self._loader)  # type: ignore[arg-type]
@@ -132,7 +137,7 @@ class AugmentCollate:
         self,
         augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
-        p: float = 0.5,
+        p: float | str = 0.5,
         mode: str = "replace",
         *,
         collate_fn: Callable[[list[Any]], Any] = default_collate,

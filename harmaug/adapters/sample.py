@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from harmaug.adapters.batch import check_augmenters, check_probability, pick_augmenter
+from harmaug.adapters.amount import check_probability, probability
+from harmaug.adapters.batch import check_augmenters, pick_augmenter
 from harmaug.adapters.containers import Path, PathLike, is_sequence, rebuild
 from harmaug.adapters.fields import Fields, MaskField
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
@@ -31,7 +32,8 @@ class SampleTransform:
         fields: the layout of a sample; or name composite, real and mask here:
         composite, real, mask: fields of the sample, see `Fields`.
         space: how floating-point images are scaled.
-        p: probability that the composite is replaced by a synthetic one.
+        p: probability that the composite is replaced by a synthetic one; "auto" takes
+            `default_amount` of the dataset's length, in DataLoader workers.
         route: with several augmenters, a callable that takes the sample and returns the name of
             one; None leaves the sample alone.
         seed: draw from a stream of its own, one for each rank, worker and epoch; None draws from
@@ -48,7 +50,7 @@ class SampleTransform:
         real: PathLike | None = None,
         mask: MaskField | None = None,
         space: SpaceLike = "unit",
-        p: float = 1.0,
+        p: float | str = 1.0,
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
         strength: float = 1.0,
@@ -72,9 +74,10 @@ class SampleTransform:
     def __call__(self, sample: Any) -> Any:
         """The sample with a synthetic composite, or the very sample given."""
         generator = self.stream.generator()
-        drawn = torch.rand((), generator=generator).item() < self.p
+        p = probability(self.p)
+        drawn = torch.rand((), generator=generator).item() < p
         main, *further = self.fields.all_views()
-        if self.p < 1:
+        if p < 1:
             main.composite.get(sample)  # raises where it is not there: see the class
         augment = self._augmenter(sample)
         if augment is None or not drawn:

@@ -1,0 +1,64 @@
+"""How much to augment: p, given or from the size of the training set."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch.utils.data import get_worker_info
+
+AUTO = "auto"
+
+
+class Amount(NamedTuple):
+    """How much to augment.
+
+    Attributes:
+        p: share of synthetic composites among all that are trained on.
+        n: composites of a photo in a batch.
+    """
+
+    p: float
+    n: int
+
+
+def default_amount(size: int) -> Amount:
+    """The default p and n for a training set of so many composites.
+
+    Args:
+        size: composites in the set; photos with masks alone do not count.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}.")
+    return Amount(0.5, 1)
+
+
+def check_probability(p: float | str) -> None:
+    """Raise unless p is a probability or "auto"."""
+    if isinstance(p, str):
+        if p != AUTO:
+            raise ValueError(f"p must be a number in [0, 1] or 'auto', got {p!r}.")
+    elif not 0 <= p <= 1:
+        raise ValueError(f"p must lie in [0, 1], got {p!r}.")
+
+
+def probability(p: float | str, dataset: Any = None) -> float:
+    """P as a number; "auto" goes by the length of the dataset.
+
+    Args:
+        p: a probability, or "auto".
+        dataset: what is trained on; None takes that of the DataLoader worker this runs in.
+    """
+    if not isinstance(p, str):
+        return p
+    if dataset is None:
+        worker = get_worker_info()
+        dataset = None if worker is None else worker.dataset
+    try:
+        size = len(dataset)
+    except (TypeError, NotImplementedError):
+        what = "none is known here" if dataset is None else f"{type(dataset).__name__} has none"
+        raise ValueError(
+            f"p='auto' goes by the length of the dataset, and {what}; give a number, for example "
+            "p=harmaug.adapters.default_amount(number_of_composites).p."
+        ) from None
+    return default_amount(size).p
