@@ -12,7 +12,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NEEDS = {"albumentations_pipeline.py": "albumentations", "lightning_hook.py": "lightning"}
-LIBRARIES = {"photos.py", "layouts.py"}
+LIBRARIES = {"photos.py", "layouts.py", "colour_map.py", "fit.py", "geometry.py"}
 
 
 def _scripts() -> list[str]:

@@ -1,0 +1,117 @@
+"""A small harmonizer in PCT-Net's spirit: a colour map predicted from a thumbnail.
+
+PCT-Net (Guerreiro et al., 2023) predicts colour transforms instead of colours. It sees a thumbnail
+alone, and its transforms serve the picture at any size. Here one affine map serves a whole
+foreground, and the net is told what harmony is about, how the two regions are coloured, so that a
+few hundred photos and some seconds are enough to learn it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_BINS = 8  # of the soft histograms, over [0, 1]
+
+
+class ColourMapHarmonizer(nn.Module):
+    """Predicts an affine colour map and recolours the foreground with it; copies the background.
+
+    A new net leaves the composite as it is.
+
+    Args:
+        width: channels of the convolutions.
+        hidden: units of the layers that decide on the map.
+        thumbnail: pixels a side of what the net sees.
+    """
+
+    def __init__(self, width: int = 32, hidden: int = 128, thumbnail: int = 32) -> None:
+        super().__init__()
+        self.thumbnail = thumbnail
+        self.trunk = nn.Sequential(
+            nn.Conv2d(4, width, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+        statistics = 2 * (2 * width + 2 * 6 + 3 * _BINS)
+        self.decide = nn.Sequential(
+            nn.Linear(statistics, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
+        )
+        self.map = nn.Linear(hidden, 12)
+        nn.init.zeros_(self.map.weight)
+        nn.init.zeros_(self.map.bias)
+
+    def forward(self, composite: Tensor, mask: Tensor, points: Tensor | None = None) -> Tensor:
+        """Harmonized images, or only their colours at some points, which is enough to train on.
+
+        Args:
+            composite: (B, 3, H, W) in [0, 1].
+            mask: (B, 1, H, W) in [0, 1].
+            points: (B, P), indices into the H * W pixels, all foreground.
+
+        Returns:
+            (B, 3, H, W), or (B, 3, P) with ``points``. Not clamped, so that gradients live on.
+        """
+        colour_map = self.colour_map(composite, mask)
+        if points is not None:
+            return recolour(colour_map, gather(composite, points))
+        moved = recolour(colour_map, composite.flatten(2)).view_as(composite)
+        return torch.lerp(composite, moved, mask)
+
+    def colour_map(self, composite: Tensor, mask: Tensor) -> Tensor:
+        """Affine colour maps (B, 3, 4) of the foregrounds, as residuals to the identity."""
+        image, alpha = (self._shrink(picture) for picture in (composite, mask))
+        features = self.trunk(torch.cat((image, alpha), 1) * 2 - 1)
+        chroma = image - image.mean(1, keepdim=True)
+        areas = regions(alpha)
+        found = [
+            moments(features, regions(F.avg_pool2d(alpha, 4))),
+            4 * moments(torch.cat((image - 0.5, chroma), 1), areas),
+            3 * histograms(image, areas),
+        ]
+        return self.map(self.decide(torch.cat(found, 1))).unflatten(1, (3, 4))
+
+    def _shrink(self, picture: Tensor) -> Tensor:
+        size = (self.thumbnail, self.thumbnail)
+        if picture.shape[2:] == size:
+            return picture
+        return F.interpolate(picture, size, mode="bilinear", antialias=True)
+
+
+def regions(mask: Tensor) -> Tensor:
+    """Weights (B, H * W, 2) of the pixels that average over foreground and background."""
+    inside = mask.flatten(2).mT
+    areas = torch.cat((inside, 1 - inside), 2)
+    return areas / (areas.sum(1, keepdim=True) + 1e-3)
+
+
+def moments(values: Tensor, areas: Tensor) -> Tensor:
+    """Means and standard deviations (B, 4 * C) of (B, C, H, W) over two `regions`."""
+    flat = values.flatten(2)
+    mean = flat @ areas
+    square = flat.square() @ areas
+    deviation = (square - mean.square()).clamp_min(1e-4).sqrt()
+    return torch.cat((mean, deviation), 1).flatten(1)
+
+
+def histograms(image: Tensor, areas: Tensor) -> Tensor:
+    """Soft histograms (B, 2 * 3 * bins) of (B, 3, H, W) in [0, 1] over two `regions`."""
+    centres = torch.linspace(0, 1, _BINS, device=image.device).view(1, 1, -1, 1)
+    near = (1 - (image.flatten(2).unsqueeze(2) - centres).abs() * (_BINS - 1)).clamp_min(0)
+    return (near.flatten(1, 2) @ areas).flatten(1)
+
+
+def recolour(colour_map: Tensor, colours: Tensor) -> Tensor:
+    """Put colours (B, 3, P) through affine maps (B, 3, 4)."""
+    return colours + torch.baddbmm(colour_map[:, :, 3:], colour_map[:, :, :3], colours)
+
+
+def gather(image: Tensor, points: Tensor) -> Tensor:
+    """The colours (B, C, P) of pixels (B, P)."""
+    index = points.unsqueeze(1).expand(-1, image.shape[1], -1)
+    return image.flatten(2).gather(2, index)
