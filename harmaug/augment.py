@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
-from harmaug.draws import hardest, spoilt
+from harmaug.draws import Foreground, hardest, spoilt
 from harmaug.lut import composite_lut, identity_lut, mix_luts
 from harmaug.lut.ops import check_image, check_mask
 from harmaug.lut.tensors import check_lut
@@ -195,14 +195,13 @@ class SycoNetAugment(nn.Module):
         else:
             latent = self._fitting(latent, real, n)
         latent = latent.to(self.device, torch.float32)
-        neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
-        seen = alpha.flatten(1).any(1)  # an empty mask recolours nothing: spare it the encoder
+        seen = alpha.sum((1, 2, 3)) > 0  # an empty mask recolours nothing: spare it the encoder
         with torch.autocast(photo.device.type, enabled=False):
             if seen.all():
                 decision = self._decide(photo, alpha, latent, drawn)
             else:
                 decision = Decision(
-                    neutral.repeat(*latent.shape[:2], 1, 1, 1, 1),
+                    self._neutral().repeat(*latent.shape[:2], 1, 1, 1, 1),
                     latent.clone(),
                     latent.new_zeros(*latent.shape[:2], len(self.basis)),
                 )
@@ -215,6 +214,7 @@ class SycoNetAugment(nn.Module):
                 rows = torch.arange(len(order), device=order.device).unsqueeze(1)
                 decision = Decision(*(values[rows, order] for values in decision))
         if strength != 1:
+            neutral = self._neutral()
             moved = neutral + float(strength) * (decision.luts - neutral)
             decision = decision._replace(luts=moved)
         return decision if real.ndim == 4 else Decision(*(values[0] for values in decision))
@@ -322,13 +322,19 @@ class SycoNetAugment(nn.Module):
                 f"move one of them, for example aug.to({str(photo.device)!r})."
             )
         alpha = check_mask(mask, photo).float()
-        if alpha.numel():
-            low, high = (value.item() for value in alpha.detach().aminmax())
-            if not (low >= 0 and high <= 1):
-                raise ValueError(f"mask must be in [0, 1], got values from {low:g} to {high:g}.")
         photo = space.decode(photo.float())
-        space.check(photo, name)
-        return photo.clamp(0, 1), alpha
+        if not alpha.numel():
+            return photo, alpha
+        low, high = (value.item() for value in alpha.detach().aminmax())
+        if not (low >= 0 and high <= 1):
+            raise ValueError(f"mask must be in [0, 1], got values from {low:g} to {high:g}.")
+        extremes = torch.stack(photo.detach().aminmax())
+        space.check(extremes, name)
+        inside = bool(((extremes >= 0) & (extremes <= 1)).all())  # as most are: spare them a copy
+        return photo if inside else photo.clamp(0, 1), alpha
+
+    def _neutral(self) -> Tensor:
+        return identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
 
     def _draw(
         self, batch: int, n: int, candidates: int | None, generator: torch.Generator | None
@@ -359,20 +365,25 @@ class SycoNetAugment(nn.Module):
 
     def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Decision:
         condition = self.net.condition(photo, alpha)
-
-        def mixed(latent: Tensor) -> Decision:
-            weights = self.net.mixing_weights(condition, latent)
-            return Decision(mix_luts(weights, self.net.basis), latent, weights)
-
-        decision = mixed(latent)
-        for _ in range(_PULLS if drawn else 0):
-            bad = spoilt(decision.luts, photo, alpha)
-            if not bad.any():
+        decision = self._mixed(condition, latent)
+        if not drawn:
+            return decision
+        foreground = Foreground.of(photo, alpha)
+        row, column = spoilt(decision.luts, foreground).nonzero(as_tuple=True)
+        for _ in range(_PULLS):
+            if not len(row):
                 break
-            # The others' rows come out as before: the same numbers in the same places.
-            latent = torch.where(bad.unsqueeze(2), decision.latent / 2, decision.latent)
-            decision = mixed(latent)
+            weaker = decision.latent[row, column].unsqueeze(1) / 2
+            again = self._mixed(condition[row], weaker)
+            both = zip(decision, again, strict=True)
+            decision = Decision(*(a.index_put((row, column), b.squeeze(1)) for a, b in both))
+            still = spoilt(again.luts, foreground.rows(row)).squeeze(1)
+            row, column = row[still], column[still]
         return decision
+
+    def _mixed(self, condition: Tensor, latent: Tensor) -> Decision:
+        weights = self.net.mixing_weights(condition, latent)
+        return Decision(mix_luts(weights, self.net.basis), latent, weights)
 
     def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
         photo, alpha = check_image(real), check_mask(mask, check_image(real))

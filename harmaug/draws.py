@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from harmaug.lut import apply_lut
-from harmaug.nets.statistics import thumbnail
+from harmaug.nets.statistics import thumbnails
 
 _SIDE = 64  # pixels of the longest side of the view
 _CLIPPED = 0.1  # of the foreground; seen on contact sheets, more looks blown out
@@ -14,25 +16,54 @@ _CONTRAST = 0.4  # of the foreground's own contrast: as much as the recipes keep
 _BORDER = 0.01  # from the ends of the range; LUTs flatten out before they reach them
 
 
+class Foreground(NamedTuple):
+    """Pixels of the foregrounds of B photos, on a grid that is fine enough to judge LUTs by.
+
+    Attributes:
+        colours: (B, 3, 1, P) in [0, 1].
+        share: (B, P, 1), of each pixel in its foreground; 0 for what only fills up.
+        free: (B, 1, 3, P), which values are not at the border of the range to begin with.
+        contrast: (B, 1), standard deviation of the mean channel.
+    """
+
+    colours: Tensor
+    share: Tensor
+    free: Tensor
+    contrast: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, photo: Tensor, alpha: Tensor) -> Foreground:
+        """From photos (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1]."""
+        step = -(-max(photo.shape[2:]) // _SIDE)
+        view, weights = (image[:, :, ::step, ::step].flatten(2) for image in (photo, alpha))
+        # A foreground that falls between the sampled pixels is judged by none and passes.
+        most = max((weights > 0).sum(2).flatten().tolist(), default=0)
+        weights, place = weights.topk(most, sorted=False)
+        colours = view.gather(2, place.expand(-1, 3, -1))
+        share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).mT
+        free = ~_at_border(colours.unsqueeze(1))
+        contrast = _contrast(colours.unsqueeze(1), share)
+        return cls(colours.unsqueeze(2), share, free, contrast)
+
+    def rows(self, which: Tensor) -> Foreground:
+        """Those of some photos, (M,) indices."""
+        return Foreground(*(part[which] for part in self))
+
+
 @torch.no_grad()
-def spoilt(luts: Tensor, photo: Tensor, alpha: Tensor) -> Tensor:
+def spoilt(luts: Tensor, foreground: Foreground) -> Tensor:
     """Which LUTs (B, n) clip more than a tenth of the foreground anew, or leave it flat.
 
     Args:
         luts: (B, n, 3, D, D, D).
-        photo: (B, 3, H, W) in [0, 1].
-        alpha: (B, 1, H, W) in [0, 1].
+        foreground: of B photos.
     """
-    step = -(-max(photo.shape[2:]) // _SIDE)
-    view, weights = (image[:, :, ::step, ::step] for image in (photo, alpha))
-    # A foreground that falls between the sampled pixels is judged by none and passes.
-    share = (weights / weights.sum((2, 3), keepdim=True).clamp_min(1e-6)).flatten(1).unsqueeze(1)
-    pixels = view.unsqueeze(1)
-    moved = apply_lut(view, luts)
+    moved = apply_lut(foreground.colours, luts).squeeze(3)  # (B, n, 3, P)
     # By channel: an orange whose red is at its limit already can still be blown out to white.
-    clipped = (_at_border(moved) & ~_at_border(pixels)).any(2).flatten(2)
-    before, after = _contrast(pixels, share), _contrast(moved, share)
-    return ((clipped * share).sum(2) > _CLIPPED) | (after < _CONTRAST * before)
+    clipped = (_at_border(moved) & foreground.free).any(2).float() @ foreground.share
+    flat = _contrast(moved, foreground.share) < _CONTRAST * foreground.contrast
+    return (clipped.squeeze(2) > _CLIPPED) | flat
 
 
 def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
@@ -48,24 +79,21 @@ def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
     """
     from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
 
-    colours, weights = thumbnail(photo, alpha, _SIDE)
-    moved = apply_lut(colours.unsqueeze(2), luts)  # (B, m, 3, 1, P)
-    share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).view(len(luts), 1, 1, 1, -1)
-    around, outside = thumbnail(photo, 1 - alpha, _SIDE)
-    outside = outside / outside.sum(2, keepdim=True).clamp_min(1e-6)
-    foreground = (rgb_to_lab(moved) * share).sum((3, 4))
-    background = (rgb_to_lab(around.unsqueeze(2)).squeeze(2) * outside).sum(2)
+    colours, weights = thumbnails(photo, alpha, _SIDE)
+    share = weights / weights.sum(3, keepdim=True).clamp_min(1e-6)  # (B, 2, 1, P)
+    moved = apply_lut(colours[:, 0].unsqueeze(2), luts)  # (B, m, 3, 1, P)
+    foreground = (rgb_to_lab(moved).squeeze(3) * share[:, :1]).sum(3)
+    background = (rgb_to_lab(colours[:, 1].unsqueeze(2)).squeeze(2) * share[:, 1]).sum(2)
     mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
     return mismatch.topk(n, dim=1).indices
 
 
-def _at_border(images: Tensor) -> Tensor:
+def _at_border(values: Tensor) -> Tensor:
     """Which values are clipped."""
-    return (images <= _BORDER) | (images >= 1 - _BORDER)
+    return (values - 0.5).abs() >= 0.5 - _BORDER
 
 
-def _contrast(images: Tensor, share: Tensor) -> Tensor:
-    """Standard deviation (B, n) of the mean channel of (B, n, 3, h, w) over the foreground."""
-    grey = images.mean(2).flatten(2)
-    mean = (grey * share).sum(2, keepdim=True)
-    return ((grey - mean).square() * share).sum(2).sqrt()
+def _contrast(colours: Tensor, share: Tensor) -> Tensor:
+    """Standard deviation (B, n) of the mean channel of colours (B, n, 3, P)."""
+    grey = colours.mean(2)
+    return ((grey - grey @ share).square() @ share).squeeze(2).sqrt()

@@ -4,7 +4,8 @@ import torch
 
 from harmaug import SycoNetAugment, apply_lut, identity_lut
 from harmaug.data.demo import demo_photos
-from harmaug.draws import hardest, spoilt
+from harmaug.draws import Foreground, hardest
+from harmaug.draws import spoilt as spoilt_pixels
 
 
 def photo(size=96):
@@ -12,6 +13,10 @@ def photo(size=96):
     mask = torch.zeros(1, 1, size, size)
     mask[..., size // 4 : size // 2, size // 4 :] = 1
     return real, mask
+
+
+def spoilt(changes, real, mask):
+    return spoilt_pixels(changes, Foreground.of(real, mask))
 
 
 def luts(*maps):

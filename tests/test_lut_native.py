@@ -113,7 +113,7 @@ def assert_agree(result: Tensor, problem: Problem) -> None:
     expected = reference.composite(image, mask, lut)
     assert result.dtype == expected.dtype
     assert result.shape == expected.shape
-    assert result.stride() == expected.stride()
+    assert _strides(result) == _strides(expected)
     if image.dtype == torch.uint8:
         exact = reference.composite(image.float() / 255, mask, lut) * 255
         on_the_fence = (exact.frac() - 0.5).abs() < 1e-3
@@ -125,6 +125,11 @@ def assert_agree(result: Tensor, problem: Problem) -> None:
     if mask is not None:
         background = (~(mask > 0)).unsqueeze(1).expand_as(result)
         assert torch.equal(_bits(result)[background], _bits(expected)[background])
+
+
+def _strides(tensor: Tensor) -> list[int]:
+    """Of the axes along which there is anywhere to step."""
+    return [step for step, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
 
 
 def _bits(tensor: Tensor) -> Tensor:
@@ -276,6 +281,63 @@ def test_misaligned_memory_is_read_right(name):
         result = native.composite(torch.from_numpy(shifted), None, lut)
         expected = native.composite(torch.from_numpy(aligned), None, lut)
     assert torch.equal(result, expected)
+
+
+def pooled(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
+    """Thumbnails of foreground and background, in double precision."""
+
+    def mean(planes: Tensor) -> Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(planes, (rows, columns))
+
+    regions = []
+    for region in (mask.double(), 1 - mask.double()):
+        share = mean(region)
+        regions.append(torch.cat((mean(image.double() * region) / share.clamp_min(1e-6), share), 1))
+    return torch.stack(regions, 1)
+
+
+@every_kernel
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_thumbnails_are_adaptive_averages_of_each_region(name, data):
+    torch.manual_seed(data.draw(st.integers(0, 2**32 - 1)))
+    batch, height = data.draw(few), data.draw(st.integers(1, 40))
+    width = data.draw(st.integers(1, 700))
+    rows, columns = (data.draw(st.integers(1, most)) for most in (height, width))
+    image = _laid_out(torch.rand(batch, 3, height, width), data.draw(layouts))
+    mask = torch.rand(batch, 1, height, width) * 2 - 0.5
+    mask = mask.clamp(0, 1) if data.draw(st.booleans()) else (mask > 1).float()
+    mask = _laid_out(mask, data.draw(layouts))
+    with using(name, threads=2):
+        found = native.pool(image, mask, rows, columns)
+    expected = pooled(image, mask, rows, columns)
+    assert found.shape == expected.shape
+    # Where a region has next to no share of a cell, its colours there are next to unknown.
+    near = 1e-5 + 1e-6 / expected[:, :, 3:].clamp_min(1e-6)
+    assert ((found - expected).abs() <= near).all()
+    empty = (found[:, :, 3:] == 0).expand_as(found)
+    assert (found[empty] == 0).all()
+
+
+@every_kernel
+def test_thumbnails_of_large_pictures_are_the_same_for_any_number_of_threads(name):
+    image, mask = torch.rand(2, 3, 501, 703), (torch.rand(2, 1, 501, 703) > 0.7).float()
+    with using(name):
+        expected = native.pool(image, mask, 46, 64)
+    for threads in (2, 5):
+        with using(name, threads):
+            assert torch.equal(native.pool(image, mask, 46, 64), expected)
+    torch.testing.assert_close(expected.double(), pooled(image, mask, 46, 64), rtol=0, atol=2e-6)
+
+
+def test_thumbnails_that_want_a_gradient_are_left_to_torch():
+    image, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
+    assert native.pools(image, mask)
+    assert not native.pools(image.double(), mask.double())
+    assert not native.pools(image, mask > 0.5)
+    assert not native.pools(image.requires_grad_(), mask)
+    with torch.no_grad():
+        assert native.pools(image, mask)
 
 
 def smooth_problem(batch, count, height, width, size, masked, dtype=torch.float32):

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harmaug.lut import native
 from harmaug.nets import statistics
 from harmaug.nets.statistics import (
     BINS,
@@ -20,6 +21,7 @@ from harmaug.nets.statistics import (
     describe_photo,
     describe_region,
     thumbnail,
+    thumbnails,
 )
 
 
@@ -72,6 +74,28 @@ def test_cells_hold_the_mean_of_the_region_and_its_share_as_numpy_finds_them():
     expected = (pixels * alpha).sum((3, 5)) / np.maximum(alpha.sum((3, 5)), 1e-12)
     assert_near(found, expected.reshape(2, 3, -1))
     assert_near(share, alpha.mean((3, 5)).reshape(2, 1, -1))
+
+
+@pytest.mark.parametrize("size", [(24, 18), (200, 150), (97, 133), (64, 1000)])
+def test_native_and_plain_thumbnails_agree(size, monkeypatch):
+    real, mask = picture(size)
+    mask = mask * torch.rand(mask.shape, generator=torch.Generator().manual_seed(5))
+    colours, weights = thumbnails(real, mask, 32)
+    before = describe_photo(real, mask, 32)
+    monkeypatch.setattr(native, "pools", lambda *arguments: False)
+    plain_colours, plain_weights = thumbnails(real, mask, 32)
+    torch.testing.assert_close(weights, plain_weights, rtol=0, atol=1e-6)
+    seen = (weights > 1e-3).expand_as(colours)
+    torch.testing.assert_close(colours[seen], plain_colours[seen], rtol=0, atol=1e-5)
+    torch.testing.assert_close(before, describe_photo(real, mask, 32), rtol=0, atol=1e-5)
+
+
+def test_statistics_of_a_photo_hand_its_gradient_through():
+    real, mask = picture((80, 60))
+    real.requires_grad_()
+    describe_photo(real, mask, 32).sum().backward()
+    assert real.grad.isfinite().all()
+    assert (real.grad != 0).any()
 
 
 @pytest.mark.parametrize("size", [(24, 18), (200, 150), (97, 133)])

@@ -44,6 +44,16 @@ class _Job(ctypes.Structure):
     ]
 
 
+class _Pool(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("batch", "height", "width", "rows", "columns")),
+        ("threads", ctypes.c_int64),
+        ("image", _View),
+        ("mask", _View),
+        ("result", ctypes.c_void_p),
+    ]
+
+
 @functools.cache
 def _library() -> ctypes.CDLL | None:
     """The kernel, or None where it is absent."""
@@ -52,13 +62,14 @@ def _library() -> ctypes.CDLL | None:
         return None
     try:
         library = ctypes.CDLL(spec.origin)
-    except OSError:  # built for another machine or C library
+        library.harmaug_kernel.restype = ctypes.c_char_p
+        for run in (library.harmaug_forward, library.harmaug_backward):
+            run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
+        library.harmaug_pool.argtypes = [ctypes.POINTER(_Pool), ctypes.c_char_p]
+        library.harmaug_prefer_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        library.harmaug_prefer_huge_pages.restype = None
+    except (OSError, AttributeError):  # built for another machine or C library, or long ago
         return None
-    library.harmaug_kernel.restype = ctypes.c_char_p
-    for run in (library.harmaug_forward, library.harmaug_backward):
-        run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
-    library.harmaug_prefer_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    library.harmaug_prefer_huge_pages.restype = None
     return library
 
 
@@ -149,6 +160,40 @@ def composite_backward(
         for tensor in grads:
             tensor.zero_()
     return grads
+
+
+def pools(image: Tensor, mask: Tensor) -> bool:
+    """Whether `pool` takes these tensors; it has no gradient and torch.compile cannot see it."""
+    asked = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
+    return (
+        available()
+        and image.device.type == "cpu"
+        and image.dtype == mask.dtype == torch.float32
+        and not asked
+        and not torch.compiler.is_compiling()
+    )
+
+
+def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
+    """Area averages of a photo under a mask and outside it, in one pass.
+
+    Args:
+        image: (B, 3, H, W), float32.
+        mask: (B, 1, H, W) in [0, 1], float32.
+        rows: of the result, at most H.
+        columns: of the result, at most W.
+
+    Returns:
+        (B, 2, 4, rows, columns) for foreground and background: the mean red, green and blue of the
+        region within each cell, and the region's share of the cell.
+    """
+    result = image.new_empty(len(image), 2, 4, rows, columns)
+    if result.numel() > 0:
+        image, mask = _aligned(image), _aligned(mask)
+        job = _Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
+        job.image, job.mask, job.result = _view(image), _view(mask), result.data_ptr()
+        _loaded().harmaug_pool(ctypes.byref(job), (_wanted() or "").encode() or None)
+    return result
 
 
 def _run(

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmaug.lut import native
+
 BINS = 8
 REGION_SIZE = 12 + 3 * BINS  # moments in RGB and Lab, histograms
 PHOTO_SIZE = 2 * REGION_SIZE + 1  # foreground, background, foreground fraction
@@ -15,26 +17,37 @@ CHANGE_BINS = 6
 CHANGE_SIZE = 3 * CHANGE_BINS + 3 * 27  # per luminance bin, displacement at 27 anchor colours
 
 
-def thumbnail(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Area-average a region's colours without letting the rest bleed in.
+def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Area-average the colours of foreground and background without letting either bleed.
 
     Args:
         image: (B, 3, H, W) in [0, 1].
-        mask: (B, 1, H, W) in [0, 1], the region.
+        mask: (B, 1, H, W) in [0, 1].
         size: longest side of the result; smaller pictures are left as they are.
 
     Returns:
-        colours (B, 3, h*w), the region's mean within each cell, and its share of the cell,
-        weights (B, 1, h*w).
+        colours (B, 2, 3, h*w) of foreground and background, the region's mean within each cell,
+        and its share of the cell, weights (B, 2, 1, h*w).
     """
     height, width = image.shape[2:]
     shrink = max(height, width) / size
-    if shrink > 1:
-        target = (max(round(height / shrink), 1), max(round(width / shrink), 1))
-        share = F.adaptive_avg_pool2d(mask, target)
-        image = F.adaptive_avg_pool2d(image * mask, target) / share.clamp_min(1e-6)
-        mask = share
-    return image.flatten(2), mask.flatten(2)
+    if shrink <= 1:
+        weights = torch.stack((mask, 1 - mask), 1).flatten(3)
+        return image.flatten(2).unsqueeze(1).expand(-1, 2, -1, -1), weights
+    rows, columns = max(round(height / shrink), 1), max(round(width / shrink), 1)
+    if native.pools(image, mask):
+        return native.pool(image, mask, rows, columns).flatten(3).split((3, 1), 2)
+    regions = torch.stack((mask, 1 - mask), 1).flatten(0, 1)
+    held = (image.unsqueeze(1) * regions.unflatten(0, (-1, 2))).flatten(0, 1)
+    share = F.adaptive_avg_pool2d(regions, (rows, columns))
+    colours = F.adaptive_avg_pool2d(held, (rows, columns)) / share.clamp_min(1e-6)
+    return colours.flatten(2).unflatten(0, (-1, 2)), share.flatten(2).unflatten(0, (-1, 2))
+
+
+def thumbnail(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The foreground's part of `thumbnails`: colours (B, 3, h*w) and weights (B, 1, h*w)."""
+    colours, weights = thumbnails(image, mask, size)
+    return colours[:, 0], weights[:, 0]
 
 
 def describe_photo(real: Tensor, mask: Tensor, size: int) -> Tensor:
@@ -45,9 +58,10 @@ def describe_photo(real: Tensor, mask: Tensor, size: int) -> Tensor:
         mask: (B, 1, H, W) in [0, 1].
         size: longest side of the thumbnail they are taken from.
     """
-    regions = [describe_region(*thumbnail(real, part, size)) for part in (mask, 1 - mask)]
+    colours, weights = (part.flatten(0, 1) for part in thumbnails(real, mask, size))
+    regions = describe_region(colours, weights).view(-1, 2 * REGION_SIZE)
     fraction = mask.mean((2, 3)).clamp_min(1e-4).log() / math.log(1e4)
-    return torch.cat([*regions, fraction], 1)
+    return torch.cat((regions, fraction), 1)
 
 
 def describe_region(colours: Tensor, weights: Tensor) -> Tensor:

@@ -11,6 +11,7 @@
 const char *harmaug_kernel(int position);
 int harmaug_forward(const Job *job, const char *kernel);
 int harmaug_backward(const Job *job, const char *kernel);
+int harmaug_pool(const Pool *pool, const char *kernel);
 
 static uint64_t state;
 
@@ -220,6 +221,39 @@ static void backward_case(Job job, uint64_t number)
     }
 }
 
+/* Kernels must agree with portable C, and threads must not change a bit. */
+static void pool_case(const Job *job, int wild, uint64_t number)
+{
+    Pool pool = {.batch = job->batch,
+                 .height = job->height,
+                 .width = job->width,
+                 .rows = 1 + below(job->height),
+                 .columns = 1 + below(job->width),
+                 .image = job->image,
+                 .mask = job->mask};
+    const size_t bytes = (size_t)(pool.batch * 8 * pool.rows * pool.columns) * sizeof(float);
+    float *expected = malloc(bytes), *first = malloc(bytes);
+    const char *kernel;
+    pool.threads = 1;
+    pool.result = expected;
+    if (harmaug_pool(&pool, "portable") != 0)
+        fail(number, "portable", "pool failed");
+    for (int k = 0; (kernel = harmaug_kernel(k)); k++)
+        for (pool.threads = 1; pool.threads <= 4; pool.threads += 3) {
+            pool.result = pool.threads == 1 ? first : malloc(bytes);
+            harmaug_pool(&pool, kernel);
+            if (pool.threads > 1 && memcmp(first, pool.result, bytes) != 0)
+                fail(number, kernel, "threads change a thumbnail");
+            for (size_t i = 0; i < bytes / sizeof(float) && !wild; i++)
+                if (fabsf(first[i] - expected[i]) > 1e-4f * (1 + fabsf(expected[i])))
+                    fail(number, kernel, "pools differently from portable C");
+            if (pool.threads > 1)
+                free(pool.result);
+        }
+    free(expected);
+    free(first);
+}
+
 static void run_case(uint64_t number)
 {
     static const int64_t sizes[] = {2, 3, 4, 5, 9, 17, 36, 37};
@@ -264,6 +298,8 @@ static void run_case(uint64_t number)
         if (job.image.dtype != UINT8)
             backward_case(job, number);
     }
+    if (job.image.data && job.mask.data)
+        pool_case(&job, wild, number);
     free(job.image.data);
     free(job.mask.data);
     free(job.lut.data);

@@ -20,6 +20,7 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 
 #include "forward.h"
 #include "backward.h"
+#include "pool.h"
 
 /* [low red | high red] of one pixel, green and blue done. */
 TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float green, float blue)
@@ -117,12 +118,12 @@ static int supported(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, table_floats, build, forward, backward};
+const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, table_floats, build, forward, backward, pool_row};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, 0, 0, 0, 0, 0};
 
 #endif

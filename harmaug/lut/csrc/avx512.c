@@ -143,12 +143,12 @@ static int pays(const Job *job)
     return job->luts * nodes <= 1 << 16 && job->height * job->width >= 4 * nodes;
 }
 
-const Kernel harmaug_avx512 = {"avx512", supported, serves, pays, table_floats, build, forward, 0};
+const Kernel harmaug_avx512 = {"avx512", supported, serves, pays, table_floats, build, forward, 0, 0};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx512 = {"avx512", supported, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_avx512 = {"avx512", supported, 0, 0, 0, 0, 0, 0, 0};
 
 #endif

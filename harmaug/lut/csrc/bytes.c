@@ -231,12 +231,12 @@ static int pays(const Job *job)
     return job->luts * lines <= LARGEST * LARGEST && job->height * job->width >= LEVELS * lines;
 }
 
-const Kernel harmaug_bytes = {"bytes", supported, serves, pays, table_floats, build, forward, 0};
+const Kernel harmaug_bytes = {"bytes", supported, serves, pays, table_floats, build, forward, 0, 0};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_bytes = {"bytes", supported, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_bytes = {"bytes", supported, 0, 0, 0, 0, 0, 0, 0};
 
 #endif

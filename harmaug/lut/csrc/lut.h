@@ -40,6 +40,14 @@ typedef struct {
     View grad_lut;   /* float32, contiguous as lut */
 } Job;
 
+/* A thumbnail of images under masks, and of what lies outside them. */
+typedef struct {
+    int64_t batch, height, width, rows, columns, threads;
+    View image, mask;
+    float *result; /* (batch, foreground and background, red, green, blue and share, rows, columns),
+                      contiguous; colours are means over the region within a cell */
+} Pool;
+
 /* A grid node is (r, g, b, 0) with red fastest: a pixel's two red neighbours are adjacent. */
 enum { NODE = 4 };
 
@@ -61,6 +69,7 @@ typedef struct {
      */
     void (*backward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end,
                      float *sums);
+    void (*pool_row)(const Pool *pool, int64_t image, int64_t row); /* one row of the thumbnail */
 } Kernel;
 
 extern const Kernel harmaug_portable;

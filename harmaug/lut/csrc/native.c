@@ -199,6 +199,36 @@ EXPORT int harmaug_forward(const Job *job, const char *kernel) { return run(job,
 
 EXPORT int harmaug_backward(const Job *job, const char *kernel) { return run(job, kernel, 1); }
 
+typedef struct {
+    const Pool *pool;
+    const Kernel *kernel;
+} Pooling;
+
+static void pool_item(void *context, int64_t item)
+{
+    const Pooling *pooling = context;
+    const int64_t rows = pooling->pool->rows;
+    pooling->kernel->pool_row(pooling->pool, item / rows, item % rows);
+}
+
+/* Makes thumbnails by the named kernel or the next that can, or for NULL by the best; 0, or -2 for
+   an unknown kernel. */
+EXPORT int harmaug_pool(const Pool *pool, const char *name)
+{
+    const int64_t useful = pool->batch * pool->height * pool->width / (4 * SERIAL);
+    int named = !name;
+    for (int i = 0; i < KERNELS; i++) {
+        Pooling pooling = {pool, kernels[i]};
+        named = named || strcmp(kernels[i]->name, name) == 0;
+        if (!named || !kernels[i]->supported() || !kernels[i]->pool_row)
+            continue;
+        harmaug_parallel(pool_item, &pooling, pool->batch * pool->rows,
+                         useful < pool->threads ? useful : pool->threads);
+        return 0;
+    }
+    return -2;
+}
+
 /* An extension module only so that setuptools builds and ships it. */
 struct PyObject;
 EXPORT struct PyObject *PyInit__native(void) { return NULL; }

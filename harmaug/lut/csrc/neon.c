@@ -67,6 +67,7 @@ static void build(const float *lut, int64_t size, float *table)
 
 #include "forward.h"
 #include "backward.h"
+#include "pool.h"
 
 INLINE vec lerp(vec low, vec high, float fraction)
 {
@@ -159,12 +160,12 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_neon = {"neon", supported, 0, 0, table_floats, build, forward, backward};
+const Kernel harmaug_neon = {"neon", supported, 0, 0, table_floats, build, forward, backward, pool_row};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_neon = {"neon", supported, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_neon = {"neon", supported, 0, 0, 0, 0, 0, 0, 0};
 
 #endif

@@ -81,6 +81,7 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 
 #include "forward.h"
 #include "backward.h"
+#include "pool.h"
 
 INLINE float lerp(float low, float high, float fraction) { return low + fraction * (high - low); }
 
@@ -144,4 +145,4 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 static int supported(void) { return 1; }
 
 const Kernel harmaug_portable = {"portable",   supported, 0,       0,
-                                 table_floats, build,     forward, backward};
+                                 table_floats, build,     forward, backward, pool_row};

@@ -164,11 +164,15 @@ TARGET static inline void expect(const View *view, int64_t offset, int64_t count
 #endif
 }
 
-/* The next pixels of [begin, end) to take as one block: in one row, and a whole number of LANES or
-   fewer than LANES. */
+/* How many of `left` pixels to take as one block: a whole number of LANES, or fewer than LANES. */
+static inline int64_t whole_lanes(int64_t left)
+{
+    return left >= BLOCK ? BLOCK : left >= LANES ? left / LANES * LANES : left;
+}
+
+/* The next pixels of [begin, end) to take as one block: in one row. */
 static inline int64_t block_length(const Job *job, int64_t begin, int64_t end)
 {
     const int64_t left = job->width - begin % job->width;
-    const int64_t count = left < end - begin ? left : end - begin;
-    return count >= BLOCK ? BLOCK : count >= LANES ? count / LANES * LANES : count;
+    return whole_lanes(left < end - begin ? left : end - begin);
 }
