@@ -10,19 +10,23 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends without an error.
+def atomic_write(path: str | os.PathLike[str], folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path that takes the place of ``path`` when the block ends without an error.
 
     Readers see the old file or the whole new one, never a part; after an error the temporary file
     is gone and the old file untouched. The temporary name keeps the suffix, by which many writers
     choose a format.
+
+    Args:
+        path: the file to write.
+        folder: where the temporary file is, on the same file system; beside ``path`` if not given.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist.")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder.")
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    temporary = (folder or path.parent) / f".{secrets.token_hex(8)}{path.suffix}"
     try:
         yield temporary
         os.replace(temporary, path)

@@ -51,7 +51,7 @@ def run_ray(
         _Actor,
         fn_constructor_args=(start,),
         batch_size=_BATCH,
-        concurrency=workers,
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
         num_gpus=_GPU_SHARE if device.startswith("cuda") else None,
     )

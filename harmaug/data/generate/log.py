@@ -16,10 +16,12 @@ class Log:
 
     Args:
         path: of the file; one of an earlier run is replaced.
+        partial: where files are until they are whole.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, partial: Path) -> None:
         self.path = path
+        self.partial = partial
         self.skipped: list[str] = []
         path.unlink(missing_ok=True)
 
@@ -37,7 +39,7 @@ class Log:
         """
         lines = sorted(self.skipped) + sorted(f"note     {_line(note)}" for note in notes)
         if lines:
-            with atomic_write(self.path) as temporary:
+            with atomic_write(self.path, self.partial) as temporary:
                 temporary.write_text("".join(line + "\n" for line in lines), "utf-8")
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -120,7 +119,7 @@ class Output:
 
     def _check_settings(self, known: Path, settings: dict[str, Any]) -> None:
         if not known.exists():
-            with atomic_write(known) as temporary:
+            with atomic_write(known, self.partial) as temporary:
                 temporary.write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
             return
         before = json.loads(known.read_text("utf-8"))
@@ -173,13 +172,9 @@ class Writer:
                 (self.root / name).unlink(missing_ok=True)
 
     def _place(self, path: Path, data: bytes, original: str | None) -> None:
-        temporary = self.partial / (secrets.token_hex(8) + path.suffix)
-        try:
+        with atomic_write(path, self.partial) as temporary:
             if not (self.link and original is not None and _linked(original, temporary)):
                 temporary.write_bytes(data)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 class Journal:

@@ -97,7 +97,7 @@ def generate(
 
     place = Output(Path(output), mine)
     with place.held(about, resume) as journal:
-        log = Log(place.log)
+        log = Log(place.log, place.partial)
         before = {
             (record["subset"], record["name"])
             for record in records(journal.path)
@@ -120,7 +120,7 @@ def generate(
         place.done.touch()
         whole = place.all_done()
         if whole:
-            summarize(place.root, place.journals(), about)
+            summarize(place.root, place.partial, place.journals(), about)
     return Report(photos, len(before), len(log.skipped), seconds, whole, place.log)
 
 

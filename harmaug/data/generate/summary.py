@@ -31,7 +31,9 @@ def check_parquet() -> None:
         ) from None
 
 
-def summarize(root: Path, journals: Sequence[Path], about: Mapping[str, Any]) -> None:
+def summarize(
+    root: Path, partial: Path, journals: Sequence[Path], about: Mapping[str, Any]
+) -> None:
     """Write the lists, the manifest and the sheet of a set, each whole or not at all.
 
     The lists are those that codebases look for: ``<subset>/<subset>_<split>.txt`` with file names,
@@ -39,15 +41,17 @@ def summarize(root: Path, journals: Sequence[Path], about: Mapping[str, Any]) ->
 
     Args:
         root: folder of the set.
+        partial: where files are until they are whole.
         journals: of all its shards.
         about: what the set is made with: its seed, strength, checkpoints, and the name of its
             split.
     """
-    _write_lists(root, _merged(journals), about["split"])
-    _write_manifest(root / "manifest.parquet", _merged(journals), about)
+    _write_lists(root, partial, _merged(journals), about["split"])
+    with atomic_write(root / "manifest.parquet", partial) as temporary:
+        _write_manifest(temporary, _merged(journals), about)
     rows = [_sheet_row(root, record) for record in itertools.islice(_merged(journals), _ROWS)]
     if rows:
-        with atomic_write(root / "sheet.jpg") as temporary:
+        with atomic_write(root / "sheet.jpg", partial) as temporary:
             contact_sheet(rows).save(temporary, quality=90)
 
 
@@ -62,13 +66,13 @@ def _composites(record: dict[str, Any]) -> list[str]:
     return list(record["files"])[2:]
 
 
-def _write_lists(root: Path, done: Iterator[dict[str, Any]], split: str) -> None:
+def _write_lists(root: Path, partial: Path, done: Iterator[dict[str, Any]], split: str) -> None:
     with ExitStack() as stack:
         files: dict[str, TextIO] = {}
 
         def write(name: str, text: str) -> None:
             if name not in files:
-                temporary = stack.enter_context(atomic_write(root / name))
+                temporary = stack.enter_context(atomic_write(root / name, partial))
                 files[name] = stack.enter_context(open(temporary, "w", encoding="utf-8"))
             files[name].write(text + "\n")
 
@@ -94,7 +98,7 @@ def _write_manifest(path: Path, done: Iterator[dict[str, Any]], about: Mapping[s
         ]
     )
     rows = itertools.chain.from_iterable(_rows(record, about) for record in done)
-    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+    with pq.ParquetWriter(path, schema) as writer:
         while group := list(itertools.islice(rows, _GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema))
 
