@@ -71,10 +71,11 @@ class SycoNetAugment(nn.Module):
     def from_pretrained(
         cls, name: str | os.PathLike[str] = "unified", device: torch.device | str | None = None
     ) -> SycoNetAugment:
-        """Load a checkpoint by packaged name, ``.safetensors`` file or folder.
+        """Load a checkpoint by packaged name, ``.safetensors`` file, folder or Hub id.
 
         Args:
-            name: see `harmaug.list_checkpoints` for the packaged ones.
+            name: see `harmaug.list_checkpoints` for the packaged ones; ``owner/name`` or
+                ``owner/name@revision`` of the Hugging Face Hub is fetched once (extra ``hub``).
             device: where to put it; the CPU if not given.
         """
         net, card = open_checkpoint(name)

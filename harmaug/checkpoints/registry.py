@@ -1,4 +1,4 @@
-"""Finding checkpoints: packaged ones by name, others by file or folder."""
+"""Finding checkpoints: packaged ones by name, others by file, folder or Hub id."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harmaug.checkpoints.files import load_checkpoint, read_card
+from harmaug.checkpoints.hub import fetch, is_hub_id
 from harmaug.nets.generator import Generator
 
 _PACKAGED = Path(__file__).parent / "weights"
@@ -21,7 +22,7 @@ def list_checkpoints() -> dict[str, dict[str, Any]]:
 
 
 def open_checkpoint(name: str | os.PathLike[str]) -> tuple[Generator, dict[str, Any]]:
-    """Read a checkpoint by packaged name, ``.safetensors`` file, or folder that holds one.
+    """Read a checkpoint by packaged name, ``.safetensors`` file, folder that holds one, or Hub id.
 
     Returns:
         The net, in eval, and its card.
@@ -30,7 +31,7 @@ def open_checkpoint(name: str | os.PathLike[str]) -> tuple[Generator, dict[str, 
 
 
 def find_checkpoint(name: str | os.PathLike[str]) -> Path:
-    """The weights file of a packaged name, file or folder; raise ValueError where there is none."""
+    """The weights file of a packaged name, file, folder or Hub id; raise where there is none."""
     packaged = _PACKAGED / f"{name}.safetensors"
     if isinstance(name, str) and os.path.basename(name) == name and packaged.is_file():
         return packaged
@@ -45,6 +46,8 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
         raise ValueError(f"the folder {path} holds {what}; name the checkpoint file itself.")
     if path.suffix == ".safetensors" and path.is_file():
         return path
+    if isinstance(name, str) and is_hub_id(name):
+        return fetch(name)
     known = [path.stem for path in sorted(_PACKAGED.glob("*.safetensors"))]
     close = difflib.get_close_matches(str(name), known, 1)
     raise ValueError(
