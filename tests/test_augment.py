@@ -747,6 +747,19 @@ def test_any_size_of_photo_goes(aug, size):
     assert composites.isfinite().all()
 
 
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 200), (0, 0)])
+def test_photos_without_pixels_give_composites_without_pixels(aug, size):
+    real, mask = torch.rand(2, 3, *size), torch.ones(2, *size)
+    assert aug.augment(real, mask, n=2, candidates=3).shape == (2, 2, 3, *size)
+    assert aug.apply(aug.sample(real, mask), real, mask).shape == (2, 1, 3, *size)
+
+
+def test_photos_without_pixels_have_a_latent(default):
+    for size in ((0, 5), (0, 200), (0, 0)):
+        real = torch.rand(2, 3, *size)
+        assert default.encode(real, torch.ones(2, *size), real).isfinite().all()
+
+
 def test_an_empty_batch_gives_an_empty_batch(aug):
     real, mask = photos()
     assert aug.augment(real[:0], mask[:0], n=2).shape == (0, 2, 3, *SIZE)

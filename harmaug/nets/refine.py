@@ -43,7 +43,7 @@ def refine_latent(
     """
     # Leaving inference mode, under which nothing can be descended.
     with torch.inference_mode(False), torch.enable_grad():
-        step = -(-max(real.shape[2:]) // _SIDE)
+        step = max(-(-max(real.shape[2:]) // _SIDE), 1)
         photo, alpha, wanted = (
             image[:, :, ::step, ::step].detach().clone() for image in (real, mask, composite)
         )

@@ -31,7 +31,7 @@ def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """
     height, width = image.shape[2:]
     shrink = max(height, width) / size
-    if shrink <= 1:
+    if shrink <= 1 or not height or not width:
         weights = torch.stack((mask, 1 - mask), 1).flatten(3)
         return image.flatten(2).unsqueeze(1).expand(-1, 2, -1, -1), weights
     rows, columns = max(round(height / shrink), 1), max(round(width / shrink), 1)
@@ -60,7 +60,8 @@ def describe_photo(real: Tensor, mask: Tensor, size: int) -> Tensor:
     """
     colours, weights = (part.flatten(0, 1) for part in thumbnails(real, mask, size))
     regions = describe_region(colours, weights).view(-1, 2 * REGION_SIZE)
-    fraction = mask.mean((2, 3)).clamp_min(1e-4).log() / math.log(1e4)
+    pixels = max(mask.shape[2] * mask.shape[3], 1)
+    fraction = (mask.sum((2, 3)) / pixels).clamp_min(1e-4).log() / math.log(1e4)
     return torch.cat((regions, fraction), 1)
 
 
