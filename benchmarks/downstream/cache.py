@@ -1,0 +1,91 @@
+"""Photos and pairs in memory, 8 bit at one size, read once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from harmaug.atomic import atomic_write
+from harmaug.data.folder import HarmonyFolder
+
+SIZE = 128  # pixels a side that harmonizers are tested at
+_SMALLEST = 0.01  # of the frame; a smaller foreground is a few pixels of a thumbnail
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Photos with masks, and composites where there are any.
+
+    Attributes:
+        real: (N, 3, S, S) uint8.
+        mask: (N, 1, S, S) bool.
+        composite: (N, 3, S, S) uint8, or None.
+        names: file names.
+    """
+
+    real: Tensor
+    mask: Tensor
+    composite: Tensor | None
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.real)
+
+    def take(self, rows: Sequence[int] | Tensor) -> Photos:
+        """Some of them."""
+        rows = torch.as_tensor(rows, dtype=torch.int64)
+        composite = None if self.composite is None else self.composite[rows]
+        return Photos(
+            self.real[rows], self.mask[rows], composite, [self.names[r] for r in rows.tolist()]
+        )
+
+
+def read(folders: Sequence[Path], split: str | None, cache: Path) -> Photos:
+    """Everything that a split of subset folders lists; photos without a usable mask are left out.
+
+    Args:
+        folders: subset folders in the iHarmony4 layout, all with composites or all without.
+        split: "train", "val", "test", or None for all files.
+        cache: folder for what was read.
+    """
+    sets = [HarmonyFolder(folder, split, size=SIZE) for folder in folders]
+    listed = "\n".join(f"{item.subset}/{item.name}" for one in sets for item in one.items)
+    key = hashlib.sha256(f"{SIZE} {_SMALLEST}\n{listed}".encode()).hexdigest()[:16]
+    kept = cache / f"photos-{key}.npz"
+    if not kept.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        arrays = _decode(sets)
+        with atomic_write(kept) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+    with np.load(kept) as archive:
+        composite = archive["composite"]
+        return Photos(
+            torch.from_numpy(archive["real"]),
+            torch.from_numpy(archive["mask"]),
+            torch.from_numpy(composite) if len(composite) else None,
+            archive["names"].tolist(),
+        )
+
+
+def _decode(sets: Sequence[HarmonyFolder]) -> dict[str, np.ndarray]:
+    columns: dict[str, list[np.ndarray]] = {"real": [], "mask": [], "composite": []}
+    names = []
+    for folder in sets:
+        for row in tqdm(range(len(folder)), desc=f"read {folder.root.name}", disable=None):
+            sample = folder[row]
+            mask = sample["mask"] >= 0.5
+            if mask.float().mean() < _SMALLEST:
+                continue
+            names.append(sample["name"])
+            columns["mask"].append(mask.numpy())
+            for key in sample.keys() & {"real", "composite"}:
+                columns[key].append((sample[key] * 255).round().byte().numpy())
+    arrays = {key: np.stack(values) if values else np.empty(0) for key, values in columns.items()}
+    return arrays | {"names": np.array(names)}

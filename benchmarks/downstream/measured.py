@@ -1,0 +1,100 @@
+"""Figures of arms from their results: means over seeds, paired differences, intervals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harmaug.evaluation.bootstrap import Estimate, SceneBootstrap
+
+DOMAIN_TESTS = ("unseen photos", "unseen camera")
+_RESAMPLES = 2000
+
+
+class Table(NamedTuple):
+    """Errors of one arm on pictures of one test set.
+
+    Attributes:
+        errors: metric -> (seeds, pictures).
+        seeds: the seed of each row.
+        scenes: the scene of each picture.
+    """
+
+    errors: dict[str, np.ndarray]
+    seeds: list[int]
+    scenes: list[str]
+
+
+def gather(records: Sequence[dict[str, Any]], test: str, untouched: dict[str, Any]) -> Table:
+    """One arm's results as a table; with several sets (cameras) only seeds that have all of them.
+
+    Args:
+        records: of one arm under the same settings, any sets and seeds.
+        test: test set.
+        untouched: the untouched records by set, which name the scenes.
+    """
+    by_seed: dict[int, dict[str, Any]] = defaultdict(dict)
+    for record in records:
+        if test in record["tests"]:
+            by_seed[record["seed"]][record["set"]] = record["tests"][test]
+    sets = sorted({name for found in by_seed.values() for name in found})
+    seeds = sorted(seed for seed, found in by_seed.items() if len(found) == len(sets))
+    errors = {
+        metric: np.array([np.concatenate([by_seed[s][n][metric] for n in sets]) for s in seeds])
+        for metric in ("PSNR", "fMSE")
+    }
+    scenes = [scene for name in sets for scene in untouched[name]["tests"][test]["scenes"]]
+    return Table(errors, seeds, scenes)
+
+
+def gain(arm: Table, base: Table, metric: str = "PSNR") -> tuple[Estimate, int, int]:
+    """Mean of arm - base, paired by seed and picture, and in how many seeds it is a gain.
+
+    The interval is of seeds and whole scenes drawn with replacement, both at once.
+    """
+    seeds = [seed for seed in arm.seeds if seed in base.seeds]
+    if not seeds:
+        return Estimate(np.nan, np.nan, np.nan), 0, 0
+    rows = [[table.seeds.index(seed) for seed in seeds] for table in (arm, base)]
+    difference = arm.errors[metric][rows[0]] - base.errors[metric][rows[1]]
+    sign = 1 if metric == "PSNR" else -1
+    better = int((sign * difference.mean(1) > 0).sum())
+    return interval(lambda mean: mean, [difference], arm.scenes), better, len(seeds)
+
+
+def share_of_gain(arm: Table, base: Table, best: Table, metric: str = "PSNR") -> Estimate:
+    """How much of the gain of ``best`` over ``base`` an arm has; of seeds that all three have."""
+    seeds = [seed for seed in arm.seeds if seed in base.seeds and seed in best.seeds]
+    if not seeds:
+        return Estimate(np.nan, np.nan, np.nan)
+    mine, theirs, whole = (
+        np.array([table.errors[metric][table.seeds.index(seed)] for seed in seeds])
+        for table in (arm, base, best)
+    )
+    return interval(np.divide, [mine - theirs, whole - theirs], arm.scenes)
+
+
+def interval(
+    statistic: Callable[..., np.ndarray], values: Sequence[np.ndarray], scenes: Sequence[str]
+) -> Estimate:
+    """A statistic of means, and 95 % of its draws of whole scenes and of seeds.
+
+    Args:
+        statistic: takes the means (R,) of each of the values, gives (R,).
+        values: (seeds, pictures) each.
+        scenes: of each picture.
+    """
+    boot = SceneBootstrap(scenes, _RESAMPLES)
+    seeds = len(values[0])
+    drawn = np.random.default_rng(0).multinomial(seeds, [1 / seeds] * seeds, size=_RESAMPLES)
+
+    def of_means(weights: np.ndarray) -> np.ndarray:
+        rows = drawn if len(weights) == _RESAMPLES else np.ones((1, seeds))
+        total = rows.sum(1) * weights.sum(1)
+        means = [np.einsum("rs,sp,rp->r", rows, v, weights, optimize=True) / total for v in values]
+        return statistic(*means)
+
+    return boot(of_means)

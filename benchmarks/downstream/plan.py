@@ -1,0 +1,55 @@
+"""Experiments as lists of trials, in the order that they are run in."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from arms import ARMS, WITHOUT_PHOTOS
+from trial import Trial
+
+EXPERIMENTS = Path(__file__).parent / "experiments"
+
+
+def read_plan(name: str) -> list[Trial]:
+    """The trials of an experiment, each once.
+
+    ``experiments/<name>.json`` holds a list of blocks, run one after the other. A block gives
+    every field of `Trial` that is not left at its default: a value, or a list of values, and
+    all their combinations are run, seeds outermost, then sets, so that what is compared comes
+    together. ``{"include": name}`` stands for another experiment.
+    """
+    path = EXPERIMENTS / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in EXPERIMENTS.glob("*.json")))
+        raise ValueError(f"there is no experiment {name!r}; there are {known}.")
+    trials: list[Trial] = []
+    for block in json.loads(path.read_text()):
+        trials += read_plan(block["include"]) if "include" in block else expand(block)
+    return list(dict.fromkeys(trials))
+
+
+def expand(block: dict[str, Any]) -> list[Trial]:
+    """All combinations of a block."""
+    columns = {name: v if isinstance(v, list) else [v] for name, v in block.items()}
+    order = ["seed", "set", "size", "extra", *columns]
+    names = [name for name in dict.fromkeys(order) if name in columns]
+    trials = []
+    for values in itertools.product(*(columns[name] for name in names)):
+        trial = Trial(**dict(zip(names, values, strict=True)))
+        if trial.arm not in ARMS:
+            raise ValueError(f"unknown arm {trial.arm!r}, expected one of {', '.join(ARMS)}.")
+        if not (trial.extra and trial.arm in WITHOUT_PHOTOS):
+            trials.append(trial)
+    return trials
+
+
+def group(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Trials on one training set together, in order of the first of each."""
+    groups: dict[tuple[Any, ...], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.set, trial.seed, trial.size), []).append(trial)
+    return list(groups.values())

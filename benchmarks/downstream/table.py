@@ -1,0 +1,217 @@
+"""Write the tables of README.md from the results that there are.
+
+    python benchmarks/downstream/table.py [--results FOLDER]
+
+Each table stands between ``<!-- name -->`` and ``<!-- end -->`` in README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(1, str(HERE.parents[1] / "examples" / "harmonizer"))
+
+import numpy as np  # noqa: E402
+import store  # noqa: E402
+from arms import ARMS  # noqa: E402
+from measured import Table, gain, gather, share_of_gain  # noqa: E402
+from sets import CAMERAS, OFFICIAL  # noqa: E402
+
+from harmaug.evaluation.bootstrap import Estimate  # noqa: E402
+
+BASE, HEADLINE, BEST = "none", "own-finetuned", "recipe"
+DEFAULTS = {"size": 200, "steps": 600, "p": 0.5, "n": 1, "strength": 1.0, "fixed": None}
+
+
+class Question(NamedTuple):
+    """What one main table is about: sets of the trials, what they are tested on, settings."""
+
+    sets: list[str]
+    test: str
+    settings: dict[str, Any]
+
+
+MAIN = {
+    "retouch": Question(["retouch"], "unseen photos", {"steps": 600}),
+    "color-transfer": Question(["color-transfer"], "unseen photos", {"steps": 600}),
+    "daylight": Question(
+        [f"daylight/{camera}" for camera in CAMERAS], "unseen camera", {"steps": 300, "size": None}
+    ),
+}
+
+
+class Results:
+    """All results, by arm and settings.
+
+    Args:
+        records: of `store.load`.
+    """
+
+    def __init__(self, records: Sequence[dict[str, Any]]) -> None:
+        self.untouched = {r["set"]: r for r in records if r["arm"] == "untouched"}
+        self.trials = [r for r in records if r["arm"] != "untouched"]
+
+    def arm(
+        self, name: str, question: Question, extra: bool = False, test: str | None = None
+    ) -> Table | None:
+        """One arm's table, or None where nothing is there."""
+        wanted = DEFAULTS | question.settings | {"arm": name, "extra": extra}
+        found = [
+            r
+            for r in self.trials
+            if r["set"] in question.sets and all(r[key] == value for key, value in wanted.items())
+        ]
+        table = gather(found, test or question.test, self.untouched) if found else None
+        return table if table is not None and table.seeds else None
+
+    def composites(self, sets: Sequence[str], test: str) -> Table:
+        """The untouched composites, as a table of one seed."""
+        records = [self.untouched[name] | {"seed": 0} for name in sets if name in self.untouched]
+        return gather(records, test, self.untouched)
+
+
+def rows(results: Results, question: Question) -> Iterator[list[str]]:
+    """The main table of a set: without, then with extra photos."""
+    yield [
+        "arm",
+        "PSNR",
+        f"over {BASE}, dB",
+        "seeds better",
+        "fMSE mean",
+        "median",
+        "**with extra photos:** PSNR",
+        f"over {BASE}, dB",
+        "fMSE mean",
+        "median",
+    ]
+    psnr, mean, median = _levels(results.composites(question.sets, question.test))
+    yield ["untouched composite", psnr, "", "", mean, median, "", "", "", ""]
+    base = results.arm(BASE, question)
+    for name, arm in ARMS.items():
+        found = [results.arm(name, question, extra) for extra in (False, True)]
+        if base is None or not any(found):
+            continue
+        cells = [arm.title]
+        for extra, table in enumerate(found):
+            if table is None:
+                cells += [""] * (4 if extra else 5)
+                continue
+            psnr, mean, median = _levels(table)
+            over, better, seeds = gain(table, base)
+            cells += [psnr, "" if name == BASE else shown(over)]
+            cells += [] if extra else [f"{better} of {seeds}" if name != BASE else f"({seeds})"]
+            cells += [mean, median]
+        yield cells
+
+
+def duels(results: Results, question: Question) -> Iterator[list[str]]:
+    """The headline arm against every other, paired."""
+    better = "seeds better"
+    yield ["against", "PSNR, dB", better, "fMSE", better, "with extra photos: PSNR", better]
+    mine = [results.arm(HEADLINE, question, extra) for extra in (False, True)]
+    for name, arm in ARMS.items():
+        if name == HEADLINE:
+            continue
+        cells = [arm.title]
+        for extra, metric in ((False, "PSNR"), (False, "fMSE"), (True, "PSNR")):
+            other = results.arm(name, question, extra)
+            if mine[extra] is None or other is None:
+                cells += ["", ""]
+                continue
+            over, won, seeds = gain(mine[extra], other, metric)  # type: ignore[arg-type]
+            cells += [shown(over, 2 if metric == "PSNR" else 0), f"{won} of {seeds}"]
+        if any(cells[1:]):
+            yield cells
+
+
+def outside(results: Results, question: Question) -> Iterator[list[str]]:
+    """PSNR and mean fMSE of each arm on the official pairs."""
+    tests = [test for test in OFFICIAL if test != "Hday2night"]
+    yield ["arm", *(f"{test}{', with extra photos' * x}" for x in (0, 1) for test in tests)]
+    untouched = [_short(results.composites(question.sets[:1], test)) for test in tests]
+    yield ["untouched composite", *untouched, *[""] * len(tests)]
+    for name, arm in ARMS.items():
+        tables = [
+            results.arm(name, question, bool(extra), test) for extra in (0, 1) for test in tests
+        ]
+        if any(tables):
+            yield [arm.title, *("" if table is None else _short(table) for table in tables)]
+
+
+def reached(results: Results) -> Iterator[list[str]]:
+    """What the method promises on the pairs that it learnt from, and what came of it."""
+    share = "share of the true recipe's gain"
+    yield ["set", f"PSNR over {BASE}", f"fMSE over {BASE}", f"{share}, PSNR", "fMSE"]
+    for label, question in MAIN.items():
+        for extra in (False, True):
+            arm, best = (results.arm(name, question, extra) for name in (HEADLINE, BEST))
+            base = results.arm(BASE, question)
+            if arm is None or base is None:
+                continue
+            psnr, better, seeds = gain(arm, base)
+            error, _, _ = gain(arm, base, "fMSE")
+            relative = 100 * error.value / base.errors["fMSE"].mean()
+            cells = [f"{label}{', with extra photos' * extra}"]
+            cells.append(f"{shown(psnr)}, {better} of {seeds}")
+            cells.append(f"{shown(error, 0)}, {relative:+.0f} %")
+            for metric in ("PSNR", "fMSE"):
+                part = None if best is None else share_of_gain(arm, base, best, metric)
+                cells.append("" if part is None else shown(part, sign=False))
+            yield cells
+
+
+def shown(estimate: Estimate, digits: int = 2, sign: bool = True) -> str:
+    """A figure with its interval."""
+    plus = "+" if sign else ""
+    low, high = (f"{v:{plus}.{digits}f}" for v in estimate[1:])
+    return f"{estimate.value:{plus}.{digits}f} [{low}, {high}]"
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table; its first line is the header."""
+    head, *body = ("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join([head, "|" + "---|" * len(lines[0]), *body])
+
+
+def _levels(table: Table) -> tuple[str, str, str]:
+    psnr, error = table.errors["PSNR"], table.errors["fMSE"]
+    return f"{psnr.mean():.2f}", f"{error.mean():.0f}", f"{np.median(error, axis=1).mean():.0f}"
+
+
+def _short(table: Table) -> str:
+    return f"{table.errors['PSNR'].mean():.2f} / {table.errors['fMSE'].mean():.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    options = parser.parse_args()
+    results = Results(store.load(options.results))
+    readme = HERE / "README.md"
+    text = readme.read_text()
+    tables = {"reached": reached(results)}
+    for label, question in MAIN.items():
+        if all(name in results.untouched for name in question.sets):
+            tables[label] = rows(results, question)
+            tables[f"{label} duels"] = duels(results, question)
+            tables[f"{label} outside"] = outside(results, question)
+    for name, lines in tables.items():
+        block = markdown(list(lines))
+        print(f"\n{name}\n{block}")
+        text = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- end -->)",
+            lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}",  # type: ignore[misc]
+            text,
+            flags=re.DOTALL,
+        )
+    readme.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

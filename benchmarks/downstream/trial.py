@@ -1,0 +1,176 @@
+"""One training of the test bed under one arm, and its errors on every test picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from arms import ARMS, Make
+from cache import SIZE, Photos
+from colour_map import ColourMapHarmonizer
+from fit import Batch, fit
+from geometry import flip_and_crop, resize
+from sets import TestSet, TrainingSet
+from torch import Tensor
+from torch.nn import functional as F
+
+from harmaug.evaluation.metrics import fmse, psnr
+
+VERSION = 1  # of everything below; raise it where results change
+KEPT = 64  # pixels a side of the photos that are trained on, before crops
+BATCH = 16
+THUMBNAIL = 32
+LEARNING_RATE = 3e-3
+_CHUNK = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What decides a result; with the fingerprints of data and checkpoint it is its key.
+
+    Attributes:
+        set: see `Data.training_set`.
+        arm: of `ARMS`.
+        seed: of the set, the net and everything drawn.
+        extra: whether photos without composites are trained on too.
+        size: photos with a composite; None takes all.
+        steps: of training.
+        p: share of synthetic composites.
+        n: composites of a photo in a batch.
+        strength: of checkpoints.
+        fixed: instead of the arm's number of fixed composites.
+    """
+
+    set: str
+    arm: str
+    seed: int
+    extra: bool = False
+    size: int | None = 200
+    steps: int = 600
+    p: float = 0.5
+    n: int = 1
+    strength: float = 1.0
+    fixed: int | None = None
+
+    def key(self, fingerprints: dict[str, str | None]) -> str:
+        """Sixteen hexadecimal digits that two trials share only if they give the same result."""
+        about = {"version": VERSION, **dataclasses.asdict(self), **fingerprints}
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def run(
+    trial: Trial,
+    training: TrainingSet,
+    tests: dict[str, TestSet],
+    make: Make | None,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Train and test; fMSE and PSNR by test set, one figure a picture."""
+    torch.manual_seed(trial.seed)
+    net = ColourMapHarmonizer(thumbnail=THUMBNAIL).to(device)
+    torch.manual_seed(1000 + trial.seed)  # nets are alike whatever an arm draws
+    start = time.perf_counter()
+    batches = _batches(trial, training, make, device)
+    losses = list(fit(net, batches, trial.steps, learning_rate=LEARNING_RATE))
+    seconds = time.perf_counter() - start
+    net.eval()
+    errors = {name: errors_of(net, test.photos, device) for name, test in tests.items()}
+    last = losses[-max(len(losses) // 10, 1) :]
+    return {"loss": sum(last) / len(last), "seconds": round(seconds, 1), "tests": errors}
+
+
+@torch.no_grad()
+def errors_of(
+    net: ColourMapHarmonizer | None, photos: Photos, device: torch.device
+) -> dict[str, list[float]]:
+    """FMSE and PSNR of each picture; None leaves the composites untouched."""
+    assert photos.composite is not None
+    found: dict[str, list[float]] = {"fMSE": [], "PSNR": []}
+    columns = (photos.composite, photos.real, photos.mask)
+    for composite, real, mask in zip(*(c.split(_CHUNK) for c in columns), strict=True):
+        composite, real, mask = composite.to(device), real.to(device), mask.to(device)
+        output = composite
+        if net is not None:
+            output = net(composite.float() / 255, mask.float()).clamp(0, 1)
+            output = (output * 255).round().byte()
+        found["fMSE"] += [round(v, 1) for v in fmse(output, real, mask).tolist()]
+        found["PSNR"] += [round(min(v, 99.0), 2) for v in psnr(output, real).tolist()]
+    return found
+
+
+def half(images: Tensor) -> Tensor:
+    """Photos (N, C, S, S) at the size that is trained on, of the same dtype."""
+    small = F.interpolate(images.float(), (KEPT, KEPT), mode="area")
+    return small >= 0.5 if images.dtype == torch.bool else small.round().to(images.dtype)
+
+
+def _batches(
+    trial: Trial, training: TrainingSet, make: Make | None, device: torch.device
+) -> Iterator[Batch]:
+    """Batches without end: original composites, and a share p of synthetic ones."""
+    arm = ARMS[trial.arm]
+    pairs, extra = training.pairs, training.extra
+    assert pairs.composite is not None
+    reals, masks = [half(pairs.real)], [half(pairs.mask)]
+    if trial.extra:
+        reals.append(half(extra.real))
+        masks.append(half(extra.mask))
+    real, mask = torch.cat(reals).to(device), torch.cat(masks).to(device)
+    original = half(pairs.composite).to(device)
+    fixed = trial.fixed or arm.fixed
+    bank = None if make is None or not fixed else _fixed(make, real, mask, fixed)
+
+    originals, photos = _shuffled(len(pairs)), _shuffled(len(real))
+    while True:
+        wanted = BATCH * trial.p / trial.n if make is not None else 0.0
+        synthetic = int(wanted + torch.rand(()).item())  # p on average
+        rows = torch.tensor([next(originals) for _ in range(BATCH - synthetic * trial.n)])
+        others = torch.tensor([next(photos) for _ in range(synthetic)], dtype=torch.int64)
+        stack = [_stacked(real[rows], original[rows], mask[rows])]
+        if bank is not None:
+            chosen = torch.randint(bank.shape[1], (synthetic,))
+            stack.append(_stacked(real[others], bank[others, chosen], mask[others]))
+        else:
+            stack.append(_stacked(real[others], real[others], mask[others]))
+        joined = torch.cat(stack)
+        side = THUMBNAIL
+        joined = flip_and_crop(joined, side) if arm.geometry else resize(joined, side)
+        image, composite = joined[:, :3], joined[:, 3:6]
+        alpha = (joined[:, 6:] >= 0.5).float()
+        if make is not None and bank is None and synthetic:
+            first = len(rows)
+            made = make(image[first:], alpha[first:], trial.n)
+            image, alpha = (_repeated(values, first, trial.n) for values in (image, alpha))
+            composite = torch.cat((composite[:first], made))
+        yield composite, image, alpha
+
+
+def _fixed(make: Make, real: Tensor, mask: Tensor, count: int) -> Tensor:
+    """Composites (N, count, 3, S, S) uint8, drawn once for all."""
+    chunks = [
+        (make(photos.float() / 255, alphas.float(), count) * 255).round().byte()
+        for photos, alphas in zip(real.split(_CHUNK), mask.split(_CHUNK), strict=True)
+    ]
+    return torch.cat(chunks).unflatten(0, (len(real), count))
+
+
+def _stacked(real: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
+    return torch.cat((real.float() / 255, composite.float() / 255, mask.float()), 1)
+
+
+def _repeated(values: Tensor, first: int, n: int) -> Tensor:
+    return torch.cat((values[:first], values[first:].repeat_interleave(n, 0)))
+
+
+def _shuffled(count: int) -> Iterator[int]:
+    """Rows in random order, all of them before one comes again."""
+    while True:
+        yield from torch.randperm(count).tolist()
+
+
+assert SIZE % KEPT == 0
