@@ -152,7 +152,7 @@ def test_the_sizes_are_those_of_the_files(files):
 
 def test_the_prior_of_a_converted_net_is_the_identity(files):
     latent = torch.randn(5, 3)
-    assert torch.equal(convert(*files).prior(latent), latent)
+    assert torch.equal(convert(*files).prior(latent, torch.zeros(len(latent), 0)), latent)
 
 
 def test_a_converted_net_says_that_it_cannot_encode(files):

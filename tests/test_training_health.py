@@ -7,7 +7,7 @@ import torch
 
 from harmaug.data.recipes import Filters
 from harmaug.nets import LiteSycoNet
-from harmaug.training.health import HeldOut, calibrate, measure
+from harmaug.training.health import HeldOut, Seen, calibrate, measure
 from harmaug.training.pairs import Images, Pairs
 
 
@@ -32,12 +32,12 @@ def net():
 
 def test_calibrated_latents_have_the_moments_of_the_codes(net):
     condition, change = torch.randn(2000, 73), torch.randn(2000, net.change_mean.numel())
-    calibrate(net, condition, change, generator())
+    calibrate(net, Seen(condition, change), Seen(condition[:200], change[:200]), generator())
     assert not net.training
     with torch.no_grad():
         mean, log_variance = net.posterior(condition, change)
         codes = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator())
-        latents = net.prior.inverse(codes)
+        latents = net.prior.inverse(codes, net.describe(condition))
     torch.testing.assert_close(latents.mean(0), torch.zeros(3), rtol=0, atol=0.1)
     torch.testing.assert_close(latents.mT.cov(), torch.eye(3), rtol=0, atol=0.15)
 

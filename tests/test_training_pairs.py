@@ -153,3 +153,25 @@ def test_a_source_of_nothing_or_without_a_recipe_is_refused():
         PairSource(None, None, None)
     with pytest.raises(ValueError, match="need a recipe"):
         PairSource(images(3), None, None)
+
+
+def test_a_source_splits_into_two_without_a_photo_in_common():
+    true = images(20, composites=True)
+    twice = Images(*(torch.cat((values, values)) for values in true))
+    source = PairSource(images(9, seed=1), twice, Filters())
+    first, second = source.split(0.25)
+
+    def names(images):
+        return {photo.numpy().tobytes() for photo in images.real}
+
+    for part in ("photos", "pairs"):
+        one, other = names(getattr(first, part)), names(getattr(second, part))
+        assert not one & other
+        assert one | other == names(getattr(source, part))
+    assert len(names(second.pairs)) == 5
+    assert len(names(second.photos)) == 2
+
+
+def test_a_single_photo_is_not_split():
+    source = PairSource(None, images(1, composites=True), None)
+    assert source.split(0.2) == (source, None)

@@ -20,6 +20,7 @@ import torch
 from torch import Generator, Tensor
 
 from harmaug.data import colour
+from harmaug.data.filters import RandomFilters
 from harmaug.data.transforms import Transforms, as_luts, node_colours
 from harmaug.lut import apply_lut
 
@@ -89,7 +90,7 @@ class Retouch:
     Attributes:
         looks: (L, 3, D, D, D) LUTs, or None.
         white_balance: (M, 9, 3) polynomials (`colour.map_white_balance`), or None.
-        strength: scales every range; 1 gives the median strength of HAdobe5k's composites.
+        strength: scales every range.
     """
 
     looks: Tensor | None = None
@@ -112,54 +113,47 @@ class Retouch:
 
 @dataclass(frozen=True)
 class Filters:
-    """The sliders of a photo editor, each drawn uniformly.
+    """Hand-made random filters (`data.filters`), gentler than published.
 
-    Temperature, brightness, contrast, saturation, highlights and shadows in linear form, at
-    Harmonizer's ranges (Ke et al., 2022). Gentler than the formulas published there, which are
-    `data.filters.RandomFilters`, the baseline of evaluations.
+    They know nothing of how datasets are made, and so widen what is learnt from the others.
 
     Attributes:
-        strength: scales every range.
+        strength: scales the published ranges.
     """
 
-    strength: float = 1.0
+    strength: float = 0.7
 
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
-        def draw(limit: float) -> Tensor:
-            return _uniform(-limit * self.strength, limit * self.strength, real, generator)
-
-        temperature = draw(0.3)
-        gains = torch.cat((1 + temperature, torch.ones_like(temperature), 1 - temperature), 1)
-        moved = real * gains
-        moved = moved * (1 + draw(0.5))
-        middle = colour.foreground_moments(moved, mask)[0].mean(1).view(-1, 1, 1, 1)
-        moved = middle + (moved - middle) * (1 + draw(0.5))
-        grey = colour.luminance(moved)
-        moved = grey + (moved - grey) * (1 + draw(0.6))
-        grey = colour.luminance(moved).clamp(0, 1)
-        moved = moved + draw(0.4) * grey**2 * 0.5 + draw(0.4) * (1 - grey) ** 2 * 0.5
-        return paste(real, mask, moved)
+        return paste(
+            real, mask, RandomFilters(self.strength)(real, torch.ones_like(mask), generator)
+        )
 
 
 @dataclass(frozen=True)
 class Illuminant:
     """The foreground is moved to another light by measured polynomials, as in ccHarmony.
 
+    There the first polynomial undoes the photo's own light; here that is not known, and a pair of
+    lights drawn at random can tint a foreground as no light would. Such draws are drawn again.
+
     Attributes:
         to_standard: (N, 3, 11) polynomials from a scene's light to a standard one.
         from_standard: (N, 3, 11) polynomials back (`colour.map_illuminant`).
+        tint: how far in Lab a foreground's mean may move in a* and b*.
     """
 
     to_standard: Tensor
     from_standard: Tensor
+    tint: float = 20.0
 
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
         moved, settled = real, torch.zeros(len(real), dtype=torch.bool, device=real.device)
-        for _ in range(4):  # some pairs of lights extrapolate wildly: draw again
+        for _ in range(8):  # a photo that no draw suits stays as it is
             source = self.to_standard[_pick(self.to_standard, real, generator)].to(real)
             target = self.from_standard[_pick(self.from_standard, real, generator)].to(real)
             drawn = colour.map_illuminant(colour.map_illuminant(real, source).clamp(0, 1), target)
             tame = clipped_fraction(drawn, real, mask) < 0.05
+            tame &= _tint(drawn.clamp(0, 1), real, mask) < self.tint
             moved = torch.where((tame & ~settled).view(-1, 1, 1, 1), drawn, moved)
             settled |= tame
             if settled.all():
@@ -205,7 +199,7 @@ def build_recipe(shares: Mapping[str, float], transforms: Transforms) -> Recipe:
         elif name == "retouch":
             parts.append((Retouch(transforms.looks, transforms.white_balance), share))
         elif name == "filters":
-            parts.append((Filters(0.8), share))
+            parts.append((Filters(), share))
         elif name == "illuminant":
             if transforms.to_standard is None or transforms.from_standard is None:
                 raise ValueError("the recipe 'illuminant' needs illuminant polynomials.")
@@ -265,6 +259,16 @@ def _flattened(moved: Tensor, real: Tensor, mask: Tensor) -> Tensor:
     return after < 0.4**2 * before
 
 
+def _tint(moved: Tensor, real: Tensor, mask: Tensor) -> Tensor:
+    """Distance (B,) in a* and b* between the foreground's mean colours in Lab."""
+    from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
+
+    before, after = (
+        colour.foreground_moments(rgb_to_lab(image), mask)[0] for image in (real, moved)
+    )
+    return (after - before)[:, 1:].norm(dim=1)
+
+
 def _transfer_in_lab(
     image: Tensor, mask: Tensor, reference: Tensor, reference_mask: Tensor
 ) -> Tensor:
@@ -281,13 +285,13 @@ def _tone(image: Tensor, mask: Tensor, strength: float, generator: Generator | N
         return _normal(deviation * strength, image, generator)
 
     moved = image.clamp(0, 1).clamp_min(1e-4)
-    moved = moved.pow(draw(0.52).exp())
-    moved = moved * draw(0.16).exp()
+    moved = moved.pow(draw(0.7).exp())
+    moved = moved * draw(0.2).exp()
     middle = colour.foreground_moments(moved, mask)[0].mean(1).view(-1, 1, 1, 1)
-    moved = middle + (moved - middle) * draw(0.2).exp()
+    moved = middle + (moved - middle) * draw(0.26).exp()
     grey = colour.luminance(moved)
-    moved = grey + (moved - grey) * draw(0.26).exp()
-    return moved * torch.cat([draw(0.065).exp() for _ in range(3)], 1)
+    moved = grey + (moved - grey) * draw(0.34).exp()
+    return moved * torch.cat([draw(0.085).exp() for _ in range(3)], 1)
 
 
 def _normal(deviation: float, like: Tensor, generator: Generator | None) -> Tensor:

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmaug.augment import SycoNetAugment
 from harmaug.data.filters import apply_filters, draw_filters
 from harmaug.evaluation.metrics import fmse
 from harmaug.evaluation.pairs import Pair
 from harmaug.lut import composite_lut, identity_lut, lut_roughness, mix_luts
 from harmaug.nets import Generator
-from harmaug.nets.latents import draw_latents
 
 _CHUNK = 8  # draws at once
 _MATCHING_PIXELS = 1024  # of a foreground, enough to tell its strength
@@ -56,7 +56,7 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class CheckpointSampler:
-    """Draws from a net's prior.
+    """Draws as `SycoNetAugment` does, those pulled back that would spoil the photo.
 
     Attributes:
         net: the generator, in eval.
@@ -65,15 +65,14 @@ class CheckpointSampler:
     net: Generator
 
     def __str__(self) -> str:
-        return "checkpoint, latents of N(0, I) spread as SycoNetAugment draws them"
+        return "checkpoint, drawn by SycoNetAugment: latents of N(0, I), spread, spoilt ones halved"
 
     def __call__(
         self, photo: Pair, view: Pair, n: int, generator: torch.Generator
     ) -> Iterator[Draws]:
-        latent = draw_latents(1, n, self.net.latent_dim, generator)
-        weights = self.net.mixing_weights(self.net.condition(photo.real, photo.mask), latent)
-        for part in weights.split(_CHUNK, 1):
-            yield _recoloured(view, mix_luts(part, self.net.basis))
+        augment = SycoNetAugment(self.net)
+        for part in augment.sample(photo.real, photo.mask, n, generator=generator).split(_CHUNK, 1):
+            yield _recoloured(view, part)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from harmaug.nets.generator import Generator
 from harmaug.nets.lite import LiteSycoNet
-from harmaug.nets.prior import Prior
+from harmaug.nets.prior import Codes, Prior
 from harmaug.nets.syconet import SycoNet
 
 # What a checkpoint's card calls them.
 ARCHITECTURES: dict[str, type[Generator]] = {"lite": LiteSycoNet, "syconet": SycoNet}
 
-__all__ = ["ARCHITECTURES", "Generator", "LiteSycoNet", "Prior", "SycoNet"]
+__all__ = ["ARCHITECTURES", "Codes", "Generator", "LiteSycoNet", "Prior", "SycoNet"]

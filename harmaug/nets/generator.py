@@ -23,18 +23,20 @@ class Generator(nn.Module):
     Attributes:
         latent_dim: Z.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
-        prior: maps z ~ N(0, I) to the net's own codes.
+        prior: maps z ~ N(0, I) to the net's own codes, for each photo its own way.
         refinement_steps: steps by which `encode` improves on the posterior's mean; for nets whose
             decoder costs next to nothing.
     """
 
     refinement_steps = 0
 
-    def __init__(self, latent_dim: int, basis_size: int, lut_size: int) -> None:
+    def __init__(
+        self, latent_dim: int, basis_size: int, lut_size: int, description: int = 0
+    ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.basis = nn.Parameter(identity_lut(lut_size).repeat(basis_size, 1, 1, 1, 1))
-        self.prior = Prior(latent_dim)
+        self.prior = Prior(latent_dim, description)
 
     def config(self) -> dict[str, Any]:
         """The keyword arguments that rebuild this net."""
@@ -43,6 +45,10 @@ class Generator(nn.Module):
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:
         """What the net takes from the photo, once for all its latents: (B, ...)."""
         raise NotImplementedError
+
+    def describe(self, condition: Tensor) -> Tensor:
+        """The numbers (B, C) that the prior goes by, near standard normal; none by default."""
+        return condition.new_zeros(len(condition), 0)
 
     def decode(self, condition: Tensor, code: Tensor) -> Tensor:
         """Mixing weights (B, n, K), convex, from (B, ...) and codes (B, n, Z)."""
@@ -58,7 +64,8 @@ class Generator(nn.Module):
 
     def mixing_weights(self, condition: Tensor, latent: Tensor) -> Tensor:
         """Mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
-        return self.decode(condition, self.prior(latent))
+        described = self.describe(condition).unsqueeze(1)
+        return self.decode(condition, self.prior(latent, described))
 
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
@@ -75,7 +82,7 @@ class Generator(nn.Module):
         with torch.no_grad():
             condition = self.condition(real, mask)
             mean, _ = self.posterior(condition, self.change(real, mask, composite))
-            latent = self.prior.inverse(mean)
+            latent = self.prior.inverse(mean, self.describe(condition))
         if not refine or not self.refinement_steps:
             return latent
         with torch.inference_mode(False):

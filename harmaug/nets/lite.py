@@ -41,10 +41,10 @@ class LiteSycoNet(Generator):
         width: int = 256,
         thumbnail: int = 64,
     ) -> None:
-        super().__init__(latent_dim, basis_size, lut_size)
+        photo, change = statistics.PHOTO_SIZE, statistics.REGION_SIZE + statistics.CHANGE_SIZE
+        super().__init__(latent_dim, basis_size, lut_size, description=photo)
         self.width = width
         self.thumbnail = thumbnail
-        photo, change = statistics.PHOTO_SIZE, statistics.REGION_SIZE + statistics.CHANGE_SIZE
         self.register_buffer("photo_mean", torch.zeros(photo))
         self.register_buffer("photo_std", torch.ones(photo))
         self.register_buffer("change_mean", torch.zeros(change))
@@ -64,6 +64,9 @@ class LiteSycoNet(Generator):
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:
         photo = statistics.describe_photo(real, mask, self.thumbnail)
         return (photo - self.photo_mean) / self.photo_std
+
+    def describe(self, condition: Tensor) -> Tensor:
+        return condition
 
     def decode(self, condition: Tensor, code: Tensor) -> Tensor:
         seen = condition.unsqueeze(1).expand(-1, code.shape[1], -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,110 +12,169 @@ _COUPLINGS = 6
 _WIDTH = 64
 _REACH = 1.5  # a coupling stretches by at most e^1.5, so that no latent runs away
 _BATCH = 256
+_RATE = 2e-3  # of AdamW at the start, with a cosine down to 0
+_DECAY = 1.0
+_BLUR = 0.4  # standard deviation of noise on the conditions that are fitted to
+_CHECK_EVERY = 4  # passes between looks at the codes set aside
+_PATIENCE = 5  # looks without a better one before a fit stops
+
+
+class Codes(NamedTuple):
+    """Posteriors of N pairs, and what the prior goes by.
+
+    Attributes:
+        mean: (N, Z).
+        variance: (N, Z).
+        condition: (N, C), numbers that describe the photos, near standard normal.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    condition: Tensor
 
 
 class Prior(nn.Module):
     """Invertible map from standard normal latents to codes, fitted to those of training pairs.
 
-    The codes of a conditional VAE's training pairs spread wider than N(0, I) and have heavier
-    tails: many slight changes, some drastic. A decoder fed with N(0, I) changes colours too little,
-    and one fed with their mean and covariance alone too much too often. So after mean and
-    covariance a few affine couplings (RealNVP; Dinh et al., 2017) follow the rest of
-    the distribution. New, the map is the identity.
+    The codes of a conditional VAE's training pairs spread wider than N(0, I), have heavier tails
+    (many slight changes, some drastic), and what a code does depends on the photo: that of a slight
+    change for one is that of a strong change for another. A decoder fed with N(0, I)
+    changes colours too little, and one fed with codes of other photos too much. So after mean
+    and covariance a few affine couplings (RealNVP; Dinh et al., 2017) that see the photo's
+    description follow the rest of the distribution. New, the map is the identity.
+
+    Args:
+        latent_dim: Z.
+        condition_dim: C, numbers that describe a photo; 0 makes one prior for all.
     """
 
     mean: Tensor  # (Z,)
     scale: Tensor  # (Z, Z), lower triangular
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, condition_dim: int = 0) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(latent_dim))
         self.register_buffer("scale", torch.eye(latent_dim))
         order = torch.arange(latent_dim)
         halves = [(order // 2**k) % 2 == 0 for k in range(_COUPLINGS // 2)]
         kept = [half if k == 0 else ~half for half in halves for k in (0, 1)]
-        self.couplings = nn.ModuleList(_Coupling(mask.float()) for mask in kept)
+        self.couplings = nn.ModuleList(_Coupling(mask.float(), condition_dim) for mask in kept)
         self.requires_grad_(False)  # `fit` trains it, a training of the net does not
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latents (..., Z), standard normal -> codes (..., Z)."""
+    def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Codes (..., Z) of standard normal latents.
+
+        Args:
+            latent: (..., Z).
+            condition: (..., C), its leading axes those of ``latent`` or ones.
+        """
         white = latent
         for coupling in self.couplings:
-            white = coupling(white)
+            white = coupling(white, condition)
         return self.mean + white @ self.scale.mT
 
-    def inverse(self, code: Tensor) -> Tensor:
-        """Codes (..., Z) -> latents (..., Z)."""
-        return self._latent(self._whiten(code))[0]
+    def inverse(self, code: Tensor, condition: Tensor) -> Tensor:
+        """Latents (..., Z) of codes (..., Z); condition as in `forward`."""
+        return self._latent(self._whiten(code), condition)[0]
 
     def fit(
         self,
-        mean: Tensor,
-        variance: Tensor,
+        codes: Codes,
+        aside: Codes | None = None,
         *,
-        steps: int = 1000,
+        passes: int = 80,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Follow the aggregated posterior of N pairs; goes on from the last fit.
+        """Follow the aggregated posterior of training pairs; goes on from the last fit.
 
         Args:
-            mean: (N, Z), posterior means.
-            variance: (N, Z), posterior variances.
-            steps: steps of maximum likelihood for the couplings; 0 fits mean and covariance alone.
+            codes: what is fitted to.
+            aside: pairs of other photos. The couplings kept are those under which they are most
+                likely, so that a few photos are not learnt by heart; None keeps the last.
+            passes: over the codes, to make them most likely under the couplings; 0 fits mean and
+                covariance alone.
             generator: on the CPU; draws codes from the posteriors.
         """
         with torch.no_grad():
-            centre = mean.double().mean(0)
-            spread = (mean.double() - centre).mT @ (mean.double() - centre) / len(mean)
-            covariance = spread + variance.double().mean(0).diag()
-            scale = torch.linalg.cholesky(covariance)  # raises before anything is changed
+            mean, variance = codes.mean.double(), codes.variance.double()
+            centre = mean.mean(0)
+            spread = (mean - centre).mT @ (mean - centre) / len(mean)
+            # Raises before anything is changed.
+            scale = torch.linalg.cholesky(spread + variance.mean(0).diag())
             self.mean.copy_(centre)
             self.scale.copy_(scale)
-        if steps:
-            self._fit_couplings(mean.detach(), variance.detach().sqrt(), steps, generator)
+        if passes:
+            self._fit_couplings(codes, aside, passes, generator)
         else:
             for coupling in self.couplings:
                 coupling.reset()  # type: ignore[operator]
 
     def _fit_couplings(
-        self, mean: Tensor, deviation: Tensor, steps: int, generator: torch.Generator | None
+        self, codes: Codes, aside: Codes | None, passes: int, generator: torch.Generator | None
     ) -> None:
         self.couplings.requires_grad_(True)
-        optimizer = torch.optim.AdamW(self.couplings.parameters(), weight_decay=1e-3)
-        with torch.enable_grad():
-            for step in range(steps):
-                optimizer.param_groups[0]["lr"] = 1e-3 * (1 + math.cos(math.pi * step / steps))
-                rows = torch.randint(len(mean), (_BATCH,), generator=generator).to(mean.device)
-                noise = torch.randn(_BATCH, mean.shape[1], generator=generator).to(mean)
-                white = self._whiten(mean[rows] + noise * deviation[rows])
-                latent, log_determinant = self._latent(white)
-                loss = (latent.square().sum(1) / 2 - log_determinant).mean()
+        optimizer = torch.optim.AdamW(self.couplings.parameters(), weight_decay=_DECAY)
+        sample = None if aside is None else (_draw(aside, generator), aside.condition)
+        best, kept, waited = math.inf, _copy(self.couplings), 0
+        for number in range(passes + 1):
+            if sample is not None and (number % _CHECK_EVERY == 0 or number == passes):
+                with torch.no_grad():
+                    surprise = self._surprise(*sample).item()
+                if surprise < best:
+                    best, kept, waited = surprise, _copy(self.couplings), 0
+                elif (waited := waited + 1) == _PATIENCE:
+                    break
+            if number < passes:
+                rate = _RATE * (1 + math.cos(math.pi * number / passes)) / 2
+                self._pass(codes, optimizer, rate, generator)
+        if sample is not None:
+            self.couplings.load_state_dict(kept)
+        self.requires_grad_(False)
+
+    def _pass(
+        self,
+        codes: Codes,
+        optimizer: torch.optim.Optimizer,
+        rate: float,
+        generator: torch.Generator | None,
+    ) -> None:
+        optimizer.param_groups[0]["lr"] = rate
+        for rows in torch.randperm(len(codes.mean), generator=generator).split(_BATCH):
+            some = Codes(*(values[rows.to(values.device)] for values in codes))
+            blur = _BLUR * torch.randn(some.condition.shape, generator=generator)
+            with torch.enable_grad():
+                loss = self._surprise(_draw(some, generator), some.condition + blur.to(some.mean))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-        self.requires_grad_(False)
+
+    def _surprise(self, code: Tensor, condition: Tensor) -> Tensor:
+        """Mean negative log-likelihood of codes (N, Z), up to a constant of mean and scale."""
+        latent, log_determinant = self._latent(self._whiten(code), condition)
+        return (latent.square().sum(1) / 2 - log_determinant).mean()
 
     def _whiten(self, code: Tensor) -> Tensor:
         centred = (code - self.mean).unsqueeze(-1)
         return torch.linalg.solve_triangular(self.scale, centred, upper=False).squeeze(-1)
 
-    def _latent(self, white: Tensor) -> tuple[Tensor, Tensor]:
+    def _latent(self, white: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Latents, and the log of how much their volume grew."""
         latent, grown = white, white.new_zeros(white.shape[:-1])
         for coupling in reversed(self.couplings):
-            latent, more = coupling.inverse(latent)  # type: ignore[operator]
+            latent, more = coupling.inverse(latent, condition)  # type: ignore[operator]
             grown = grown + more
         return latent, grown
 
 
 class _Coupling(nn.Module):
-    """Stretch and shift one half of the dimensions by amounts that the other half decides."""
+    """Stretch and shift one half of the dimensions as the other half and the photo decide."""
 
     kept: Tensor
 
-    def __init__(self, kept: Tensor) -> None:
+    def __init__(self, kept: Tensor, condition_dim: int) -> None:
         super().__init__()
         self.register_buffer("kept", kept, persistent=False)
+        self.seen = nn.Linear(condition_dim, _WIDTH, bias=False) if condition_dim else None
         self.layers = nn.Sequential(
             nn.Linear(len(kept), _WIDTH),
             nn.SiLU(),
@@ -130,15 +190,29 @@ class _Coupling(nn.Module):
         for parameter in self.layers[-1].parameters():
             parameter.zero_()
 
-    def forward(self, values: Tensor) -> Tensor:
-        stretch, shift = self._amounts(values)
+    def forward(self, values: Tensor, condition: Tensor) -> Tensor:
+        stretch, shift = self._amounts(values, condition)
         return values * stretch.exp() + shift
 
-    def inverse(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        stretch, shift = self._amounts(values)
+    def inverse(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        stretch, shift = self._amounts(values, condition)
         return (values - shift) * (-stretch).exp(), -stretch.sum(-1)
 
-    def _amounts(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        stretch, shift = self.layers(values * self.kept).chunk(2, -1)
+    def _amounts(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.layers[0](values * self.kept)
+        if self.seen is not None:
+            # A photo unlike all that were fitted to must not be told from afar.
+            hidden = hidden + self.seen(condition.clamp(-3, 3))
+        stretch, shift = self.layers[1:](hidden).chunk(2, -1)
         moved = 1 - self.kept
         return moved * _REACH * torch.tanh(stretch / _REACH), moved * shift
+
+
+def _draw(codes: Codes, generator: torch.Generator | None) -> Tensor:
+    """A code (N, Z) from each posterior."""
+    noise = torch.randn(codes.mean.shape, generator=generator).to(codes.mean)
+    return codes.mean + noise * codes.variance.sqrt()
+
+
+def _copy(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}

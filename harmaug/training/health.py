@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from harmaug.data.recipes import Recipe
 from harmaug.evaluation.augmenter import draw_errors, reconstruction_error, strength_ratio
 from harmaug.evaluation.metrics import fmse
-from harmaug.nets import Generator
+from harmaug.nets import Codes, Generator
 from harmaug.training.pairs import Images, Pairs, PairSource
 
 _CHUNK = 64
@@ -48,26 +48,41 @@ class HeldOut:
         return cls(kinds)
 
 
+class Seen(NamedTuple):
+    """Pairs as a net sees them; nothing learnt is in it.
+
+    Attributes:
+        condition: (N, ...), of `Generator.condition`.
+        change: (N, ...), of `Generator.change`.
+    """
+
+    condition: Tensor
+    change: Tensor
+
+
 @torch.no_grad()
-def calibrate(
-    net: Generator, condition: Tensor, change: Tensor, generator: torch.Generator
-) -> None:
+def calibrate(net: Generator, seen: Seen, aside: Seen | None, generator: torch.Generator) -> None:
     """Fit the prior to the codes of training pairs; see `nets.Prior`.
 
     Args:
         net: the net, put in eval.
-        condition: (N, ...), of `Generator.condition`.
-        change: (N, ...), of `Generator.change`.
+        seen: pairs to fit to.
+        aside: pairs of other photos, which say when to stop.
         generator: on the CPU; draws codes to fit to.
     """
     net.eval()
+    checked = None if aside is None else _codes(net, aside)
+    net.prior.fit(_codes(net, seen), checked, generator=generator)
+
+
+def _codes(net: Generator, seen: Seen) -> Codes:
     device = net.basis.device
-    moments = [
-        net.posterior(seen.to(device), changed.to(device))
-        for seen, changed in zip(condition.split(_CHUNK), change.split(_CHUNK), strict=True)
-    ]
-    means, log_variances = (torch.cat(values) for values in zip(*moments, strict=True))
-    net.prior.fit(means, log_variances.exp(), generator=generator)
+    parts = []
+    for rows in zip(*(values.split(_CHUNK) for values in seen), strict=True):
+        condition, change = (values.to(device) for values in rows)
+        mean, log_variance = net.posterior(condition, change)
+        parts.append((mean, log_variance.exp(), net.describe(condition)))
+    return Codes(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
 @torch.no_grad()

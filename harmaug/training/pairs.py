@@ -55,6 +55,18 @@ class Images(NamedTuple):
         real, composite = (values[rows].float() / 255 for values in (self.real, self.composite))
         return Pairs(real, self.mask[rows].float(), composite)
 
+    def split(self, share: float) -> tuple[Images, Images]:
+        """Two parts that have no photo in common; the second has about ``share`` of the photos."""
+        names = [zlib.crc32(photo.numpy().tobytes()) for photo in self.real]
+        ordered = sorted(set(names))
+        chosen = set(ordered[: round(len(ordered) * share)])
+        aside = torch.tensor([name in chosen for name in names], dtype=torch.bool)
+        return self._at(~aside), self._at(aside)
+
+    def _at(self, rows: Tensor) -> Images:
+        composite = None if self.composite is None else self.composite[rows]
+        return Images(self.real[rows], self.mask[rows], composite)
+
 
 class PairSource:
     """Draws training pairs from photos through a recipe, and from true pairs.
@@ -94,6 +106,21 @@ class PairSource:
             parts.append(self.pairs.pairs(rows))
         return Pairs(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
+    def split(self, share: float) -> tuple[PairSource, PairSource | None]:
+        """Two sources that have no photo in common, the second None where there are too few."""
+
+        def part(images: Images | None, side: int) -> Images | None:
+            chosen = None if images is None else images.split(share)[side]
+            return chosen if chosen is not None and len(chosen) else None
+
+        sources = []
+        for side in (0, 1):
+            photos, pairs = part(self.photos, side), part(self.pairs, side)
+            if photos is None and pairs is None:
+                return self, None
+            sources.append(PairSource(photos, pairs, self.recipe, self.pair_share, self.jitter))
+        return sources[0], sources[1]
+
     def _make(self, count: int, generator: Generator) -> Pairs:
         assert self.photos is not None
         assert self.recipe is not None
@@ -101,7 +128,7 @@ class PairSource:
         rows = torch.randint(len(self.photos), (drawn,), generator=generator)
         real, mask = self.photos.real[rows].float() / 255, self.photos.mask[rows].float()
         if self.jitter:
-            retouched = Retouch(strength=0.5)(real, torch.ones_like(mask), generator)
+            retouched = Retouch(strength=0.4)(real, torch.ones_like(mask), generator)
             chosen = torch.rand(drawn, 1, 1, 1, generator=generator) < self.jitter
             real = torch.where(chosen, retouched, real)
         composite = self.recipe(real, mask, generator)

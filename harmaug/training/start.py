@@ -20,7 +20,7 @@ from harmaug.training.pairs import Images, PairSource, merge, read_images
 
 _BASIS = "unified"  # the checkpoint whose basis a new net starts on
 _STREAMS = 1 << 20  # seeds of one training lie this far apart from another's
-_INITIAL, _HELDOUT = 0, 1 << 19  # streams; those between are the loop's
+INITIAL, HELDOUT, PRIOR = 0, 1 << 19, (1 << 19) + 1  # streams; those between are the loop's
 
 
 def stream(config: TrainConfig, number: int) -> torch.Generator:
@@ -54,7 +54,7 @@ def read_data(
         kinds,
         _pairs(aside),
         config.heldout_pairs,
-        stream(config, _HELDOUT),
+        stream(config, HELDOUT),
     )
     if not heldout.kinds:
         raise ValueError(
@@ -80,7 +80,7 @@ def build_net(config: TrainConfig, source: PairSource) -> Generator:
     with torch.no_grad():
         net.basis.copy_(basis)
     if isinstance(net, LiteSycoNet):
-        net.standardize(*source.draw(min(1024, config.round_pairs), stream(config, _INITIAL)))
+        net.standardize(*source.draw(min(1024, config.round_pairs), stream(config, INITIAL)))
         net.start_from(_identity_weights(basis))
     return net
 
