@@ -140,8 +140,8 @@ def test_a_kill_in_the_middle_of_a_line_loses_that_line_alone(tmp_path: Path) ->
 
 
 def test_a_trial_is_reproducible_and_tests_every_picture(data: Data, training: TrainingSet) -> None:
-    make = maker(ARMS["filters-matched"], data, training, None, 1.0)
-    trial = Trial("color-transfer", "filters-matched", 0, extra=True, size=6, steps=4)
+    make = maker(ARMS["filters"], data, training, None, 1.0)
+    trial = Trial("color-transfer", "filters", 0, extra=True, size=6, steps=4)
     tests = data.tests("color-transfer")
     results = [run(trial, training, tests, make, CPU) for _ in range(2)]
     assert results[0]["tests"] == results[1]["tests"]
@@ -181,7 +181,7 @@ def test_fixed_composites_are_drawn_once(training: TrainingSet) -> None:
     assert calls == [ARMS["static"].fixed]
 
 
-@pytest.mark.parametrize("name", ["filters", "filters-matched", "looks", "recipe"])
+@pytest.mark.parametrize("name", ["filters", "looks", "recipe"])
 def test_arms_keep_the_background_and_make_n_composites(
     data: Data, training: TrainingSet, name: str
 ) -> None:

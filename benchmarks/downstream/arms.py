@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -102,6 +103,7 @@ def maker(
     raise ValueError(f"unknown source {arm.source!r}.")
 
 
+@functools.lru_cache(1)
 def matched_strength(training: TrainingSet, pairs: int = 64) -> float:
     """Factor on the filters' ranges at which they are as strong as the set's composites."""
     rows = torch.randperm(len(training.pairs), generator=stream(0, "match"))[:pairs]

@@ -45,7 +45,7 @@ class TestSet:
     scenes: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingSet:
     """What a harmonizer may learn from.
 

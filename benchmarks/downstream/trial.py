@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ BATCH = 16
 THUMBNAIL = 32
 LEARNING_RATE = 3e-3
 _CHUNK = 64
+_TOGETHER = 4  # batches made at once, which is cheaper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,25 +131,30 @@ def _batches(
     while True:
         wanted = BATCH * trial.p / trial.n if make is not None else 0.0
         synthetic = int(wanted + torch.rand(()).item())  # p on average
-        rows = torch.tensor([next(originals) for _ in range(BATCH - synthetic * trial.n)])
-        others = torch.tensor([next(photos) for _ in range(synthetic)], dtype=torch.int64)
-        stack = [_stacked(real[rows], original[rows], mask[rows])]
+        rows = _next(originals, _TOGETHER * (BATCH - synthetic * trial.n))
+        others = _next(photos, _TOGETHER * synthetic)
+        instead = real[others]
         if bank is not None:
-            chosen = torch.randint(bank.shape[1], (synthetic,))
-            stack.append(_stacked(real[others], bank[others, chosen], mask[others]))
+            instead = bank[others, torch.randint(bank.shape[1], (len(others),))]
+        stacks = (
+            _stacked(real[rows], original[rows], mask[rows]),
+            _stacked(real[others], instead, mask[others]),
+        )
+        joined = torch.cat(stacks)
+        moved = flip_and_crop(joined, THUMBNAIL) if arm.geometry else resize(joined, THUMBNAIL)
+        moved[:, 6:] = (moved[:, 6:] >= 0.5).to(moved)
+        given, made = moved[: len(rows)], moved[len(rows) :]
+        if make is not None and bank is None and len(made):
+            image, alpha = made[:, :3], made[:, 6:]
+            composite = make(image, alpha, trial.n)
+            made = torch.cat((image, image, alpha), 1).repeat_interleave(trial.n, 0)
+            made[:, 3:6] = composite
         else:
-            stack.append(_stacked(real[others], real[others], mask[others]))
-        joined = torch.cat(stack)
-        side = THUMBNAIL
-        joined = flip_and_crop(joined, side) if arm.geometry else resize(joined, side)
-        image, composite = joined[:, :3], joined[:, 3:6]
-        alpha = (joined[:, 6:] >= 0.5).float()
-        if make is not None and bank is None and synthetic:
-            first = len(rows)
-            made = make(image[first:], alpha[first:], trial.n)
-            image, alpha = (_repeated(values, first, trial.n) for values in (image, alpha))
-            composite = torch.cat((composite[:first], made))
-        yield composite, image, alpha
+            made = made.repeat_interleave(trial.n, 0)
+        together = (given.tensor_split(_TOGETHER), made.tensor_split(_TOGETHER))
+        for parts in zip(*together, strict=True):
+            image, composite, alpha = torch.cat(parts).split((3, 3, 1), 1)
+            yield composite, image, alpha
 
 
 def _fixed(make: Make, real: Tensor, mask: Tensor, count: int) -> Tensor:
@@ -163,8 +170,8 @@ def _stacked(real: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
     return torch.cat((real.float() / 255, composite.float() / 255, mask.float()), 1)
 
 
-def _repeated(values: Tensor, first: int, n: int) -> Tensor:
-    return torch.cat((values[:first], values[first:].repeat_interleave(n, 0)))
+def _next(rows: Iterator[int], count: int) -> Tensor:
+    return torch.tensor(list(itertools.islice(rows, count)), dtype=torch.int64)
 
 
 def _shuffled(count: int) -> Iterator[int]:
