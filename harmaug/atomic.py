@@ -30,5 +30,6 @@ def atomic_write(path: str | os.PathLike[str], folder: Path | None = None) -> It
     try:
         yield temporary
         os.replace(temporary, path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from harmaug.augment import Decision, SycoNetAugment
-from harmaug.data.generate.pictures import encode_jpeg, encode_png, open_mask, open_photo
+from harmaug.data.generate.jpeg import RowwiseJpeg
+from harmaug.data.generate.pictures import Picture, encode_png, open_mask, open_photo
 from harmaug.data.generate.sources import Source, printable
 from harmaug.lut import composite_lut, identity_lut
+
+_MEMORY = 1 << 26  # bytes of composites that are made at once; of large photos one at a time
 
 
 @dataclass(frozen=True)
@@ -112,31 +117,25 @@ class Composer:
 
         decisions = self._decide(source, *self._view(picture.pixels, region.pixels))
         neutral = identity_lut(decisions[0][1].luts.shape[-1])
-        canvas = picture.pixels.copy()
-        box = _bounding_box(region.pixels)
-        crop = torch.from_numpy(picture.pixels[box]).permute(2, 0, 1).unsqueeze(0)
-        alpha = torch.from_numpy(region.pixels[box]).unsqueeze(0).float() / 255
-        composites = []
-        for k, (checkpoint, decision) in enumerate(decisions, start=1):
-            moved = composite_lut(crop, alpha, decision.luts)
-            canvas[box] = moved[0].permute(1, 2, 0).numpy()
-            composite = f"{subset}/composite_images/{name}_{k}.{self.settings.format}"
-            files[composite] = self._encode(canvas, picture.icc_profile)
-            composites.append(
-                {
-                    "checkpoint": checkpoint,
-                    "latent": _exact(decision.latent),
-                    "weights": _exact(decision.weights),
-                    "lut_shift": _exact((decision.luts - neutral).mean((1, 2, 3))),
-                }
-            )
+        luts = [decision.luts for _, decision in decisions]
+        composites = _composites(picture, region.pixels, luts, self.settings)
+        for k, composite in enumerate(composites, start=1):
+            files[f"{subset}/composite_images/{name}_{k}.{self.settings.format}"] = composite
         record = {
             "subset": subset,
             "name": name,
             "photo": printable(source.photo),
             "mask": printable(source.mask),
             "files": {file: len(data) for file, data in files.items()},
-            "composites": composites,
+            "composites": [
+                {
+                    "checkpoint": checkpoint,
+                    "latent": pack(decision.latent),
+                    "weights": pack(decision.weights),
+                    "lut_shift": pack((decision.luts - neutral).mean((1, 2, 3))),
+                }
+                for checkpoint, decision in decisions
+            ],
             "notes": picture.notes,
         }
         return Composed(files, originals, record)
@@ -171,11 +170,6 @@ class Composer:
             decided[which] = zip(*(values.cpu() for values in decision), strict=True)
         return [(which, Decision(*next(decided[which]))) for which in turns]
 
-    def _encode(self, pixels: np.ndarray, icc_profile: bytes | None) -> bytes:
-        if self.settings.format == "png":
-            return encode_png(pixels, icc_profile)
-        return encode_jpeg(pixels, self.settings.quality, icc_profile)
-
 
 def _resolution(augmenter: SycoNetAugment) -> int:
     """The longest side of what a net takes a photo down to."""
@@ -189,9 +183,41 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(joined.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _exact(values: Tensor) -> list[float]:
-    """Numbers that JSON keeps short and that are the very float32 again."""
-    return [float(f"{value:.9g}") for value in values.tolist()]
+def pack(values: Tensor) -> str:
+    """Numbers as JSON keeps them exact and short: their float32 bytes in base 64."""
+    return base64.b64encode(values.numpy().astype("<f4").tobytes()).decode("ascii")
+
+
+def unpack(text: str) -> np.ndarray:
+    """The numbers again, float32."""
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def _composites(
+    picture: Picture, mask: np.ndarray, luts: list[Tensor], settings: Settings
+) -> Iterator[bytes]:
+    """The file of the composite that each LUT makes.
+
+    Args:
+        picture: the photo; its pixels are lost.
+        mask: (H, W), uint8, not empty.
+        luts: (3, D, D, D) each.
+        settings: format and quality.
+    """
+    photo, box = picture.pixels, _bounding_box(mask)
+    if settings.format == "jpg":
+        jpeg = RowwiseJpeg(photo, box[0], settings.quality, picture.icc_profile)
+    real = torch.from_numpy(photo[box].copy()).permute(2, 0, 1).unsqueeze(0)
+    alpha = torch.from_numpy(mask[box]).unsqueeze(0).float() / 255
+    at_once = max(_MEMORY // real.numel(), 1)
+    for start in range(0, len(luts), at_once):
+        some = torch.stack(luts[start : start + at_once]).unsqueeze(0)
+        for composite in composite_lut(real, alpha, some)[0]:
+            photo[box] = composite.permute(1, 2, 0).numpy()
+            if settings.format == "jpg":
+                yield jpeg.encode(photo)
+            else:
+                yield encode_png(photo, picture.icc_profile)
 
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from harmaug.atomic import atomic_write
+from harmaug.data.generate.compose import unpack
 from harmaug.data.generate.output import records
 from harmaug.sheet import contact_sheet, thumbnail
 
@@ -118,9 +119,7 @@ def _rows(record: dict[str, Any], about: Mapping[str, Any]) -> Iterator[dict[str
             "checkpoint_sha256": checkpoint["sha256"],
             "seed": about["seed"],
             "strength": about["strength"],
-            "latent": made["latent"],
-            "weights": made["weights"],
-            "lut_shift": made["lut_shift"],
+            **{name: unpack(made[name]) for name in ("latent", "weights", "lut_shift")},
         }
 
 

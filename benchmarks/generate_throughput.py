@@ -1,0 +1,272 @@
+"""How near `harmaug generate` comes to what decoding and encoding alone cost, and where time goes.
+
+    python benchmarks/generate_throughput.py [--photos 12] [--rounds 5] [--out FILE.json]
+
+Photos of 1024x768 are mosaics of the packaged ones at their own resolution; foregrounds are
+ellipses of 0.2 to 0.9 of the frame's height (0.55 on average; 0.53 to 0.79 in the larger of the
+mask sets that were at hand). One worker and the codecs alone take turns photo by photo in one
+process on one core, so that a machine that slows down does so for both; "of their rate" is the
+ratio of their total times in a round, the median over the rounds. The codecs decode the photo and
+encode the n composites, from memory to memory; the worker also reads the files, decodes the mask,
+decides, looks up and writes. kornia_rs is the faster of the JPEG codecs, Pillow the usual one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import measure
+import numpy as np
+import torch
+from kornia_rs import io as codec
+from PIL import Image, ImageDraw, ImageOps
+
+from harmaug.data.demo import demo_photos
+from harmaug.data.generate import Settings, compose
+from harmaug.data.generate.compose import Composer
+from harmaug.data.generate.output import FOLDERS, Writer
+from harmaug.data.generate.pictures import encode_png
+from harmaug.data.generate.sources import Source, find_sources
+from harmaug.data.generate.worker import Worker
+
+WIDTH, HEIGHT = 1024, 768
+LIMIT = 0.9
+
+
+def write_photos(root: Path, count: int) -> None:
+    """Mosaics with the detail that photos have pixel by pixel, and their masks."""
+    for folder in FOLDERS[1:]:
+        (root / folder).mkdir(parents=True)
+    tile = (WIDTH // 2, HEIGHT // 2)
+    pictures = [ImageOps.fit(Image.fromarray(photo.pixels), tile) for _, photo, _ in demo_photos()]
+    draw = np.random.default_rng(0)
+    for k in range(count):
+        mosaic = Image.new("RGB", (WIDTH, HEIGHT))
+        for corner in np.ndindex(2, 2):
+            picture = pictures[draw.integers(len(pictures))]
+            if draw.random() < 0.5:
+                picture = ImageOps.mirror(picture)
+            mosaic.paste(picture, (corner[1] * tile[0], corner[0] * tile[1]))
+        mosaic.save(root / "real_images" / f"p{k}.jpg", quality=92)
+        tall = (0.2 + 0.7 * (k + 0.5) / count) * HEIGHT
+        wide = draw.uniform(0.5, 1.0) * tall
+        left, top = draw.uniform(0, WIDTH - wide), draw.uniform(0, HEIGHT - tall)
+        mask = Image.new("L", (WIDTH, HEIGHT))
+        ImageDraw.Draw(mask).ellipse((left, top, left + wide, top + tall), fill=255)
+        mask.save(root / "masks" / f"p{k}_1.png")
+
+
+def pillow_decode(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def pillow_encode(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95, subsampling=0)
+    return file.getvalue()
+
+
+def fast_decode(data: bytes) -> np.ndarray:
+    return codec.decode_image_jpegturbo(data, "rgb")
+
+
+def fast_encode(pixels: np.ndarray) -> bytes:
+    return bytes(codec.encode_image_jpegturbo(pixels, 95, "4:4:4"))
+
+
+CODECS: dict[str, dict[str, tuple[Callable[..., Any], Callable[..., Any]]]] = {
+    "jpg": {
+        "kornia_rs": (fast_decode, fast_encode),
+        "Pillow": (pillow_decode, pillow_encode),
+    },
+    "png": {"kornia_rs, Pillow RLE": (fast_decode, encode_png)},
+}
+
+
+def timed(function: Callable[..., Any], *arguments: Any) -> float:
+    """Seconds of one call."""
+    begin = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - begin
+
+
+def codecs_alone(decode: Any, encode: Any, photo: bytes, composites: list[np.ndarray]) -> None:
+    decode(photo)
+    for composite in composites:
+        encode(composite)
+
+
+def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]:
+    """Seconds a photo of the worker and of each pair of codecs, and the worker's share."""
+    sources = find_sources(root).sources
+    with worker(root, Settings(n=n, format=form)) as work:
+        made = [
+            [
+                np.array(Image.open(work.writer.root / name))
+                for name in list(written(work, source))[2:]
+            ]
+            for source in sources
+        ]
+        photos = [work.read(source)[0] for source in sources]
+        spent: dict[str, list[float]] = {"worker": [], **{name: [] for name in CODECS[form]}}
+        for _ in range(rounds):
+            total: Counter[str] = Counter()
+            for source, photo, composites in zip(sources, photos, made, strict=True):
+                total["worker"] += timed(work, source)
+                for name, pair in CODECS[form].items():
+                    total[name] += timed(codecs_alone, *pair, photo, composites)
+            for name, seconds in total.items():
+                spent[name].append(seconds / len(sources))
+    rate = {
+        name: statistics.median(
+            alone / whole for alone, whole in zip(seconds, spent["worker"], strict=True)
+        )
+        for name, seconds in spent.items()
+        if name != "worker"
+    }
+    return {"format": form, "n": n, "seconds_a_photo": spent, "rate_of_codecs_alone": rate}
+
+
+def written(work: Worker, source: Source) -> dict[str, int]:
+    outcome = work(source)
+    assert outcome.record is not None, outcome.error
+    return outcome.record["files"]
+
+
+@contextmanager
+def worker(root: Path, settings: Settings) -> Iterator[Worker]:
+    """A worker that writes to a folder of its own, and afterwards nothing."""
+    output = Path(tempfile.mkdtemp(dir=root.parent))
+    for folder in FOLDERS:
+        (output / root.name / folder).mkdir(parents=True)
+    partial = output / "partial"
+    partial.mkdir()
+    yield Worker(Composer(settings, root), Writer(output, partial))
+    shutil.rmtree(output)
+
+
+def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
+    """Milliseconds a photo of each part of the work, by processor time."""
+    spent: Counter[str] = Counter()
+
+    def watched(owner: Any, name: str, label: str) -> Callable[[], None]:
+        plain = getattr(owner, name)
+
+        def run(*arguments: Any, **options: Any) -> Any:
+            begin = time.process_time()
+            result = plain(*arguments, **options)
+            spent[label] += time.process_time() - begin
+            return result
+
+        setattr(owner, name, run)
+        return lambda: setattr(owner, name, plain)
+
+    parts = [
+        (Composer, "read", "read files"),
+        (compose, "open_photo", "decode the photo"),
+        (compose, "open_mask", "decode the mask"),
+        (Composer, "_view", "reduce for the net"),
+        (Composer, "_decide", "decide on LUTs"),
+        (compose, "composite_lut", "look up"),
+        (compose.RowwiseJpeg, "__init__", "encode the shared rows"),
+        (compose.RowwiseJpeg, "encode", "encode the foreground's rows"),
+        (compose, "encode_png", "encode"),
+        (Writer, "write", "write files"),
+    ]
+    undo = [watched(*part) for part in parts]
+    sources = find_sources(root).sources
+    with worker(root, Settings(n=n, format=form)) as work:
+        work(sources[0])
+        spent.clear()
+        begin = time.process_time()
+        for _ in range(rounds):
+            for source in sources:
+                work(source)
+        whole = time.process_time() - begin
+    for restore in undo:
+        restore()
+    spent["all else"] = whole - sum(spent.values())
+    return {name: 1000 * seconds / rounds / len(sources) for name, seconds in spent.items()}
+
+
+def codec_times(root: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Each codec on one photo, milliseconds."""
+    data = (root / "real_images" / "p0.jpg").read_bytes()
+    pixels, mask = fast_decode(data), (root / "masks" / "p0_1.png").read_bytes()
+    candidates: dict[str, Callable[[], object]] = {
+        "decode JPEG, kornia_rs": lambda: fast_decode(data),
+        "decode JPEG, Pillow": lambda: pillow_decode(data),
+        "decode mask, kornia_rs": lambda: codec.decode_image_png_u8(mask, (HEIGHT, WIDTH), "mono"),
+        "decode mask, Pillow": lambda: pillow_decode(mask),
+        "encode JPEG, kornia_rs": lambda: fast_encode(pixels),
+        "encode JPEG, Pillow": lambda: pillow_encode(pixels),
+        "encode PNG, Pillow, runs alone": lambda: encode_png(pixels),
+        "encode PNG, Pillow, its default": lambda: Image.fromarray(pixels).save(
+            io.BytesIO(), "PNG"
+        ),
+    }
+    try:
+        import cv2
+    except ImportError:
+        pass
+    else:
+        cv2.setNumThreads(1)
+        raw = np.frombuffer(data, np.uint8)
+        flags = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR]
+        flags.append(cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+        candidates["decode JPEG, OpenCV"] = lambda: cv2.imdecode(raw, cv2.IMREAD_COLOR)
+        candidates["encode JPEG, OpenCV"] = lambda: cv2.imencode(".jpg", pixels, flags)
+        candidates["encode PNG, OpenCV"] = lambda: cv2.imencode(".png", pixels)
+    series = measure.in_turn(candidates, rounds)
+    return {name: one.summary() for name, one in sorted(series.items())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--photos", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "set"
+        write_photos(root, options.photos)
+        cases = [
+            against_codecs(root, form, n, options.rounds)
+            for form, n in (("jpg", 4), ("jpg", 10), ("png", 4))
+        ]
+        parts = {form: breakdown(root, form, 4, 2) for form in ("jpg", "png")}
+        codecs = codec_times(root, 15)
+    rows: list[tuple[object, ...]] = []
+    for case in cases:
+        seconds = statistics.median(case["seconds_a_photo"]["worker"])
+        for name, share in case["rate_of_codecs_alone"].items():
+            verdict = "met" if share >= LIMIT else "MISSED"
+            rows.append((f"{case['format']}, n={case['n']}", 1 / seconds, name, share, verdict))
+    measure.table(
+        f"one worker on {WIDTH}x{HEIGHT} photos",
+        ("set", "photos/s", "codecs", "of their rate", f"{LIMIT}"),
+        rows,
+    )
+    for form, times in parts.items():
+        ordered = sorted(times.items(), key=lambda item: -item[1])
+        measure.table(f"processor ms a photo, {form}, n=4", ("part", "ms"), ordered)
+    measure.table(
+        "codecs", ("ms", "median"), [(name, one["median"]) for name, one in codecs.items()]
+    )
+    figures = {"cases": cases, "processor_ms_a_photo": parts, "codec_ms": codecs}
+    measure.record(options.out, __doc__, figures)
+
+
+if __name__ == "__main__":
+    main()
