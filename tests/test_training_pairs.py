@@ -175,3 +175,18 @@ def test_a_source_splits_into_two_without_a_photo_in_common():
 def test_a_single_photo_is_not_split():
     source = PairSource(None, images(1, composites=True), None)
     assert source.split(0.2) == (source, None)
+
+
+def test_true_pairs_are_retouched_as_one_picture():
+    """Photo and composite through the same retouch stay a pair: the background is still shared."""
+    true = images(30, composites=True)
+    inside = true.mask.expand(-1, 3, -1, -1)
+    made = torch.where(inside, true.real // 2 + 40, true.real)
+    true = Images(true.real, true.mask, made)
+    source = PairSource(None, true, None, jitter=0.5)
+    real, mask, composite = source.draw(200, generator())
+    assert torch.equal(real[mask.expand_as(real) == 0], composite[mask.expand_as(real) == 0])
+    originals = {photo.numpy().tobytes() for photo in true.real}
+    kept = [(photo * 255).round().byte().numpy().tobytes() in originals for photo in real]
+    assert 0.3 < sum(kept) / len(kept) < 0.7
+    assert (real != composite)[mask.expand_as(real) > 0].float().mean() > 0.9

@@ -76,7 +76,8 @@ class PairSource:
         pairs: true pairs, or None.
         recipe: makes composites of photos.
         pair_share: share of true pairs where there are both.
-        jitter: chance that a photo is itself retouched first, so that few photos are many.
+        jitter: chance that a photo is itself retouched first, or both of a true pair alike, so that
+            few are many.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class PairSource:
             parts.append(self._make(count - true, generator))
         if self.pairs is not None and true:
             rows = torch.randint(len(self.pairs), (true,), generator=generator)
-            parts.append(self.pairs.pairs(rows))
+            parts.append(self._seen_by_another_camera(self.pairs.pairs(rows), generator))
         return Pairs(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
     def split(self, share: float) -> tuple[PairSource, PairSource | None]:
@@ -127,12 +128,22 @@ class PairSource:
         drawn = max(count, 2)  # recipes may take one photo's colours for another
         rows = torch.randint(len(self.photos), (drawn,), generator=generator)
         real, mask = self.photos.real[rows].float() / 255, self.photos.mask[rows].float()
-        if self.jitter:
-            retouched = Retouch(strength=0.4)(real, torch.ones_like(mask), generator)
-            chosen = torch.rand(drawn, 1, 1, 1, generator=generator) < self.jitter
-            real = torch.where(chosen, retouched, real)
+        real = self._jittered(real, generator)
         composite = self.recipe(real, mask, generator)
         return Pairs(real[:count], mask[:count], composite[:count])
+
+    def _seen_by_another_camera(self, pairs: Pairs, generator: Generator) -> Pairs:
+        """The pairs, some of them with photo and composite retouched alike."""
+        side_by_side = torch.cat((pairs.real, pairs.composite), 3)
+        real, composite = self._jittered(side_by_side, generator).chunk(2, 3)
+        return Pairs(real, pairs.mask, composite)
+
+    def _jittered(self, images: Tensor, generator: Generator) -> Tensor:
+        if not self.jitter:
+            return images
+        retouched = Retouch(strength=0.4)(images, torch.ones_like(images[:, :1]), generator)
+        chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < self.jitter
+        return torch.where(chosen, retouched, images)
 
 
 def read_images(
