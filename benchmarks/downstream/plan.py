@@ -48,8 +48,8 @@ def expand(block: dict[str, Any]) -> list[Trial]:
 
 
 def group(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """Trials on one training set together, in order of the first of each."""
-    groups: dict[tuple[Any, ...], list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault((trial.set, trial.seed, trial.size), []).append(trial)
-    return list(groups.values())
+    """Neighbours on one training set together: what one job does."""
+    return [
+        list(some)
+        for _, some in itertools.groupby(trials, lambda trial: (trial.set, trial.seed, trial.size))
+    ]
