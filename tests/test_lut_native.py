@@ -159,12 +159,17 @@ def test_every_kernel_gives_what_portable_c_gives(name, problem):
 
 
 @pytest.mark.skipif("avx512" not in KERNELS, reason="this machine has no AVX-512")
-def test_which_of_avx2_and_avx512_serves_changes_no_bit():
-    image, lut = torch.rand(1, 3, 90, 91), torch.rand(1, 1, 3, 17, 17, 17)
-    with using("avx512"):
-        expected = native.composite(image, None, lut)
-    with using("avx2"):
-        assert torch.equal(native.composite(image, None, lut), expected)
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
+def test_which_kernel_of_an_x86_serves_changes_no_bit(count):
+    """Nor then does the number of LUTs, or the size of the image, which decide that."""
+    image, lut = torch.rand(2, 3, 90, 91), torch.rand(2, count, 3, 17, 17, 17) * 1.4 - 0.2
+    mask = (torch.rand(2, 1, 90, 91) * 2 - 0.5).clamp(0, 1)
+    for alpha in (None, mask, mask > 0):
+        with using("avx512"):
+            expected = native.composite(image, alpha, lut)
+        for name in ("avx2", "avx512x4"):
+            with using(name):
+                assert torch.equal(native.composite(image, alpha, lut), expected)
 
 
 @every_kernel

@@ -26,6 +26,7 @@ _DTYPES = {
 }
 _MAX_SIZE = 160  # grid nodes an axis: offsets into the table stay exact in a float
 _HUGE = 1 << 22  # bytes
+_SPECIAL = ("bytes", "avx512x4")  # kernels for some jobs of a machine that has others too
 
 
 class _View(ctypes.Structure):
@@ -83,7 +84,7 @@ def _loaded() -> ctypes.CDLL:
 def kernels() -> tuple[str, ...]:
     """The kernels that were built and that this machine can run, fastest first.
 
-    One for each instruction set, and "bytes" for large 8-bit images.
+    One for each instruction set, "bytes" for large 8-bit images and "avx512x4" for several LUTs.
     """
     library = _library()
     names: list[str] = []
@@ -95,7 +96,7 @@ def kernels() -> tuple[str, ...]:
 @functools.cache
 def instruction_set() -> str:
     """The instruction set in use: avx512, avx2, neon, portable, or none without a kernel."""
-    return _wanted() or next((name for name in kernels() if name != "bytes"), "none")
+    return _wanted() or next((name for name in kernels() if name not in _SPECIAL), "none")
 
 
 @functools.cache

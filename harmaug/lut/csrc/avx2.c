@@ -5,6 +5,7 @@
 
 #include "avx2.h"
 
+#define GROUP 1
 #define STEP_RED(size) NODE
 #define STEP_GREEN(size) (NODE * (size))
 #define STEP_BLUE(size) (NODE * (size) * (size))
@@ -13,8 +14,9 @@
 
 static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 
-TARGET static void build(const float *lut, int64_t size, float *table)
+TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
 {
+    (void)step, (void)count; /* one LUT a table */
     pack_nodes(lut, size * size * size, size * size * size, table);
 }
 
@@ -32,7 +34,7 @@ TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float 
 }
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                          vec value[3])
+                          vec value[GROUP][3])
 {
     const int64_t row = size * NODE, plane = size * row;
     const int32_t *offset = place->offset + i;
@@ -50,7 +52,7 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
     PAIR(2);
     PAIR(3);
 #undef PAIR
-    to_planes(pairs, value);
+    to_planes(pairs, value[0]);
 }
 
 TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
@@ -118,12 +120,13 @@ static int supported(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, table_floats, build, forward, backward, pool_row};
+const Kernel harmaug_avx2 = {"avx2",       supported, 0,       0,        GROUP,
+                             table_floats, build,     forward, backward, pool_row};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, 1, 0, 0, 0, 0, 0};
 
 #endif

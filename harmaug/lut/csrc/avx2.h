@@ -11,6 +11,7 @@ TARGET INLINE void v_store(float *to, vec value) { _mm256_storeu_ps(to, value); 
 TARGET INLINE void v_stream(float *to, vec value) { _mm256_stream_ps(to, value); }
 TARGET INLINE void v_fence(void) { _mm_sfence(); }
 TARGET INLINE vec v_splat(float value) { return _mm256_set1_ps(value); }
+TARGET INLINE vec v_fused(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for NaN */
 {
     return _mm256_min_ps(v_splat(1.0f), _mm256_max_ps(v_splat(0.0f), value));

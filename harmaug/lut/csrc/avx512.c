@@ -2,70 +2,28 @@
 
    The table holds every node four times, 272 KiB for 17 nodes an axis; that pays while all tables
    take a few MiB and the image has many more pixels than they have nodes. AVX2 serves larger grids,
-   more LUTs, smaller images and the backward pass, whose time goes into adding to memory. */
+   smaller images and the backward pass, whose time goes into adding to memory. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#include <immintrin.h>
-
-#define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c")))
-#define WIDTH 16
-#define STEP_RED(size) CELL
-#define STEP_GREEN(size) (CELL * ((size) - 1))
-#define STEP_BLUE(size) (CELL * ((size) - 1) * ((size) - 1))
-typedef __m512 vec;
-typedef __mmask16 mask;
+#include "avx512.h"
 
 enum { CELL = 16, LARGEST = 25 };
 
-TARGET INLINE vec v_load(const float *from) { return _mm512_loadu_ps(from); }
-TARGET INLINE void v_store(float *to, vec value) { _mm512_storeu_ps(to, value); }
-TARGET INLINE void v_stream(float *to, vec value) { _mm512_stream_ps(to, value); }
-TARGET INLINE void v_fence(void) { _mm_sfence(); }
-TARGET INLINE vec v_splat(float value) { return _mm512_set1_ps(value); }
-TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for NaN */
-{
-    return _mm512_min_ps(v_splat(1.0f), _mm512_max_ps(v_splat(0.0f), value));
-}
-TARGET INLINE vec v_atmost(vec value, vec limit) { return _mm512_min_ps(value, limit); }
-TARGET INLINE vec v_floor(vec value)
-{
-    return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-}
-TARGET INLINE mask v_above(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-TARGET INLINE vec v_select(mask which, vec a, vec b) { return _mm512_mask_blend_ps(which, b, a); }
-TARGET INLINE int v_any(mask which) { return which; }
-TARGET INLINE void v_store_offset(int32_t *to, vec numbers)
-{
-    _mm512_storeu_si512(to, _mm512_cvttps_epi32(numbers));
-}
-
-TARGET INLINE vec v_from_bytes(const uint8_t *from)
-{
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from)));
-}
-TARGET INLINE void v_to_bytes(uint8_t *to, vec value)
-{
-    const vec number = _mm512_max_ps(value, v_splat(0.0f));
-    _mm_storeu_si128((__m128i *)to, _mm512_cvtusepi32_epi8(_mm512_cvttps_epi32(number)));
-}
-TARGET INLINE vec v_from_halves(const uint16_t *from)
-{
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
-}
-TARGET INLINE void v_to_halves(uint16_t *to, vec value)
-{
-    _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
-}
+#define GROUP 1
+#define STEP_RED(size) CELL
+#define STEP_GREEN(size) (CELL * ((size) - 1))
+#define STEP_BLUE(size) (CELL * ((size) - 1) * ((size) - 1))
 
 #include "block.h"
 
 /* Cells as (low red, high red) of low green, then of high green; of every blue level. */
 static int64_t table_floats(int64_t size) { return size * STEP_BLUE(size); }
 
-TARGET static void build(const float *lut, int64_t size, float *table)
+TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
 {
+    (void)step, (void)count;              /* one LUT a table */
     float nodes[2][(LARGEST + 1) * NODE]; /* two lines of nodes, in turn low and high green */
     for (int64_t blue = 0; blue < size; blue++) {
         const float *line = lut + blue * size * size;
@@ -83,13 +41,8 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 
 #include "forward.h"
 
-TARGET INLINE vec lerp(vec low, vec high, vec fraction)
-{
-    return _mm512_fmadd_ps(fraction, _mm512_sub_ps(high, low), low);
-}
-
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                          vec value[3])
+                          vec value[GROUP][3])
 {
     const int64_t plane = STEP_BLUE(size);
     const int32_t *offset = place->offset + i;
@@ -120,20 +73,10 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
 #undef LANES_OF
 #undef PAIR
 #undef QUAD
-    const vec rg01 = _mm512_unpacklo_ps(row[0], row[1]), b01 = _mm512_unpackhi_ps(row[0], row[1]);
-    const vec rg23 = _mm512_unpacklo_ps(row[2], row[3]), b23 = _mm512_unpackhi_ps(row[2], row[3]);
-    value[0] = _mm512_shuffle_ps(rg01, rg23, 0x44);
-    value[1] = _mm512_shuffle_ps(rg01, rg23, 0xee);
-    value[2] = _mm512_shuffle_ps(b01, b23, 0x44);
+    to_planes(row, value[0]);
 }
 
-static int supported(void)
-{
-    __builtin_cpu_init();
-    return harmaug_avx2.supported() && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl");
-}
+static int supported(void) { return has_avx512(); }
 
 static int serves(const Job *job, int backward) { return !backward && job->size <= LARGEST; }
 
@@ -143,12 +86,13 @@ static int pays(const Job *job)
     return job->luts * nodes <= 1 << 16 && job->height * job->width >= 4 * nodes;
 }
 
-const Kernel harmaug_avx512 = {"avx512", supported, serves, pays, table_floats, build, forward, 0, 0};
+const Kernel harmaug_avx512 = {"avx512",     supported, serves,  pays, GROUP,
+                               table_floats, build,     forward, 0,    0};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx512 = {"avx512", supported, 0, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_avx512 = {"avx512", supported, 0, 0, 1, 0, 0, 0, 0, 0};
 
 #endif

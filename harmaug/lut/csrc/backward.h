@@ -48,7 +48,7 @@ TARGET static void flow_back(const Job *job, const float *table, const Place *pl
     for (int64_t i = 0; i < count; i += WIDTH) {
         const vec weight = v_load(flow->weight + i);
         const mask foreground = v_above(weight, zero);
-        vec value[3], slope[3][3], alpha = zero, back[3];
+        vec values[GROUP][3], *value = values[0], slope[3][3], alpha = zero, back[3];
         if (!v_any(foreground)) {
             for (int c = 0; c < 3 && need_image; c++)
                 add_to(flow->direct[c].floats + i, v_load(incoming[c] + i));
@@ -57,7 +57,7 @@ TARGET static void flow_back(const Job *job, const float *table, const Place *pl
         if (need_image)
             lookup_slopes(table, job->size, place, i, value, slope);
         else
-            lookup(table, job->size, place, i, value);
+            lookup(table, job->size, place, i, values);
         for (int c = 0; c < 3; c++) {
             const vec gradient = v_load(incoming[c] + i);
             const vec original = v_unit(v_load(colour[c] + i));

@@ -7,6 +7,7 @@
      v_load, v_store       unaligned
      v_stream, v_fence     store past the caches, aligned to a vector; wait for such stores
      v_splat               one float in all lanes
+     v_fused               a * b + c, the same bits in every kernel of a machine
      v_unit                clamped to [0, 1]; NaN stays NaN
      v_atmost              the smaller of value and limit; the limit where the value is NaN
      v_floor
@@ -17,7 +18,7 @@
                            by grid size
      v_from_bytes, v_to_bytes    WIDTH numbers of [0, 256), truncating; NaN to 0
      v_from_halves, v_to_halves  WIDTH float16, rounding to nearest even
-   `a * b + c` and the like are written with operators, fused where the machine can. */
+   Elsewhere `a * b + c` and the like are written with operators, fused where compilers like. */
 #include "rows.h"
 
 #include "convert.h"

@@ -22,8 +22,9 @@ enum { LEVELS = 256, LARGEST = 22 };
 
 static int64_t table_floats(int64_t size) { return STEP_BLUE(size) * size; }
 
-TARGET static void build(const float *lut, int64_t size, float *table)
+TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
 {
+    (void)step, (void)count; /* one LUT a table */
     float nodes[LARGEST * NODE], fraction[LEVELS];
     int cell[LEVELS];
     for (int level = 0; level < LEVELS; level++) {
@@ -231,12 +232,13 @@ static int pays(const Job *job)
     return job->luts * lines <= LARGEST * LARGEST && job->height * job->width >= LEVELS * lines;
 }
 
-const Kernel harmaug_bytes = {"bytes", supported, serves, pays, table_floats, build, forward, 0, 0};
+const Kernel harmaug_bytes = {"bytes",      supported, serves,  pays, 1,
+                              table_floats, build,     forward, 0,    0};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_bytes = {"bytes", supported, 0, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_bytes = {"bytes", supported, 0, 0, 1, 0, 0, 0, 0, 0};
 
 #endif

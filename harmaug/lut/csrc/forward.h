@@ -1,9 +1,10 @@
 /* The forward pass over one image, block by block; included after block.h.
 
-   The including file brings `lookup`: the trilinear values of WIDTH pixels. */
+   The including file brings `lookup`: the trilinear values of WIDTH pixels in the GROUP LUTs that
+   one table holds. */
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                          vec value[3]);
+                          vec value[GROUP][3]);
 
 #ifndef STREAM
 #define STREAM (1 << 24) /* bytes of results, too many to be found in a cache again */
@@ -19,34 +20,38 @@ TARGET INLINE void put(float *to, vec value, int stream)
         v_store(to, value);
 }
 
-/* Looks a block up in one LUT and blends it under the mask. */
+/* Looks a block up in the LUTs of one table, as many as are used, and blends it under the mask. */
 TARGET static void composite(const float *table, int64_t size, const Place *place,
                              const float *const colour[3], const float *alpha, int64_t count,
-                             float *const result[3], int stream)
+                             float *const result[GROUP][3], int64_t used, int stream)
 {
     const vec zero = v_splat(0.0f), one = v_splat(1.0f);
-    vec value[3];
+    vec value[GROUP][3];
     if (!alpha) {
         for (int64_t i = 0; i < count; i += WIDTH) {
             lookup(table, size, place, i, value);
-            for (int c = 0; c < 3; c++)
-                put(result[c] + i, v_unit(value[c]), stream);
+            for (int lut = 0; lut < GROUP && lut < used; lut++)
+                for (int c = 0; c < 3; c++)
+                    put(result[lut][c] + i, v_unit(value[lut][c]), stream);
         }
         return;
     }
     for (int64_t i = 0; i < count; i += WIDTH) {
         const vec weight = v_load(alpha + i);
         const mask foreground = v_above(weight, zero);
-        if (!v_any(foreground)) {
-            for (int c = 0; c < 3; c++)
-                put(result[c] + i, v_load(colour[c] + i), stream);
-            continue;
-        }
-        lookup(table, size, place, i, value);
+        const int any = v_any(foreground);
+        if (any)
+            lookup(table, size, place, i, value);
         for (int c = 0; c < 3; c++) {
             const vec original = v_load(colour[c] + i);
-            const vec mixed = (one - weight) * v_unit(original) + weight * value[c];
-            put(result[c] + i, v_select(foreground, v_unit(mixed), original), stream);
+            const vec kept = (one - weight) * v_unit(original);
+            for (int lut = 0; lut < GROUP && lut < used; lut++) {
+                vec pixel = original;
+                if (any)
+                    pixel = v_select(foreground, v_unit(v_fused(weight, value[lut][c], kept)),
+                                     original);
+                put(result[lut][c] + i, pixel, stream);
+            }
         }
     }
 }
@@ -91,7 +96,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     const int64_t target = image * to->batch + row * to->row + column * to->column;
     Pixels pixels;
     Place place;
-    Row raw_mask, rows[3];
+    Row raw_mask, rows[GROUP][3];
     float wide_mask[BLOCK];
 
     const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);
@@ -99,21 +104,25 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     expect(from, source, count, 0);
     if (!alpha || any_above_zero(alpha, padded(count)))
         locate(pixels.floats, job->size, padded(count), &place);
-    for (int64_t lut = 0; lut < job->luts; lut++) {
-        const int64_t offset = target + lut * to->lut;
-        float *result[3];
+    for (int64_t first = 0; first < job->luts; first += GROUP) {
+        const int64_t used = job->luts - first < GROUP ? job->luts - first : GROUP;
+        const int64_t offset = target + first * to->lut;
+        float *result[GROUP][3];
         int in_place = 1, past = stream;
-        for (int c = 0; c < 3; c++) {
-            result[c] = floats_for(to, offset + c * to->channel, count, &rows[c]);
-            in_place &= result[c] != rows[c].floats;
-            past &= in_place && aligned(result[c]);
-        }
-        if (!past)
-            expect(to, offset, count, 1);
-        composite(tables + lut * table_floats(job->size), job->size, &place, pixels.floats, alpha,
-                  padded(count), result, past);
-        if (!in_place)
-            write_result(to, offset, count, rows, &pixels.elements, alpha, stream);
+        for (int lut = 0; lut < GROUP; lut++)
+            for (int c = 0; c < 3; c++) {
+                const int64_t at = offset + lut * to->lut + c * to->channel;
+                result[lut][c] = lut < used ? floats_for(to, at, count, &rows[lut][c]) : NULL;
+                in_place &= result[lut][c] != rows[lut][c].floats;
+                past &= lut >= used || (in_place && aligned(result[lut][c]));
+            }
+        for (int64_t lut = 0; lut < used && !past; lut++)
+            expect(to, offset + lut * to->lut, count, 1);
+        composite(tables + first / GROUP * table_floats(job->size), job->size, &place,
+                  pixels.floats, alpha, padded(count), (float *const(*)[3])result, used, past);
+        for (int64_t lut = 0; lut < used && !in_place; lut++)
+            write_result(to, offset + lut * to->lut, count, rows[lut], &pixels.elements, alpha,
+                         stream);
     }
 }
 

@@ -60,10 +60,11 @@ typedef struct {
     int (*supported)(void);                      /* by this machine */
     int (*serves)(const Job *job, int backward); /* NULL: every job */
     int (*pays)(const Job *job);                 /* faster than those after it; NULL: always */
+    int64_t group;                               /* LUTs that share a table */
     int64_t (*table_floats)(int64_t size);
-    /* Lays the LUT [c][b][g][r] out as a table, aligned to 64 bytes. */
-    void (*build)(const float *lut, int64_t size, float *table);
-    /* Pixels [begin, end) of one image, counted row by row. `tables` holds the image's LUTs. */
+    /* Lays `count` LUTs [c][b][g][r], `step` floats apart, out as a table, aligned to 64 bytes. */
+    void (*build)(const float *lut, int64_t step, int64_t count, int64_t size, float *table);
+    /* Pixels [begin, end) of one image, counted row by row. `tables` holds those of the image. */
     void (*forward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end);
     /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals.
      */
@@ -74,6 +75,7 @@ typedef struct {
 
 extern const Kernel harmaug_portable;
 extern const Kernel harmaug_avx2;
+extern const Kernel harmaug_avx512x4;
 extern const Kernel harmaug_avx512;
 extern const Kernel harmaug_bytes;
 extern const Kernel harmaug_neon;

@@ -17,8 +17,8 @@ enum {
 };
 
 /* In order of preference; the last serves every job. */
-static const Kernel *const kernels[] = {&harmaug_bytes, &harmaug_avx512, &harmaug_avx2,
-                                        &harmaug_neon, &harmaug_portable};
+static const Kernel *const kernels[] = {&harmaug_bytes, &harmaug_avx512x4, &harmaug_avx512,
+                                        &harmaug_avx2,  &harmaug_neon,     &harmaug_portable};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
 /* The name of the kernel at `position` among those that this machine has; NULL past the last. */
@@ -52,17 +52,19 @@ typedef struct {
     const Kernel *kernel;
     int backward;
     int64_t first, pixels, chunk, chunks;
-    float *tables; /* [image][lut] */
-    float *sums;   /* [image][chunk][lut], or NULL */
+    int64_t groups; /* of LUTs that share a table */
+    float *tables;  /* [image][group] */
+    float *sums;    /* [image][chunk][lut], or NULL */
 } Pass;
 
 static void build_table(void *context, int64_t item)
 {
     const Pass *pass = context;
     const View *view = &pass->job->lut;
-    const int64_t luts = pass->job->luts, size = pass->job->size;
-    const int64_t image = pass->first + item / luts, lut = item % luts;
-    pass->kernel->build((const float *)view->data + image * view->batch + lut * view->lut, size,
+    const int64_t size = pass->job->size, luts = pass->job->luts, group = pass->kernel->group;
+    const int64_t image = pass->first + item / pass->groups, lut = item % pass->groups * group;
+    pass->kernel->build((const float *)view->data + image * view->batch + lut * view->lut,
+                        view->lut, luts - lut < group ? luts - lut : group, size,
                         pass->tables + item * pass->kernel->table_floats(size));
 }
 
@@ -74,7 +76,7 @@ static void run_chunk(void *context, int64_t item)
     const int64_t end = begin + pass->chunk < pass->pixels ? begin + pass->chunk : pass->pixels;
     /* A LUT expanded over the batch has one table for all images. */
     const int64_t own = job->lut.batch ? image : 0;
-    const float *tables = pass->tables + own * job->luts * pass->kernel->table_floats(job->size);
+    const float *tables = pass->tables + own * pass->groups * pass->kernel->table_floats(job->size);
     if (!pass->backward) {
         pass->kernel->forward(job, tables, pass->first + image, begin, end);
         return;
@@ -145,8 +147,9 @@ static int run(const Job *given, const char *kernel, int backward)
         return 0;
     join_rows(&job);
 
+    pass.groups = (job.luts + pass.kernel->group - 1) / pass.kernel->group;
     const int64_t table_bytes =
-        job.luts * pass.kernel->table_floats(job.size) * (int64_t)sizeof(float);
+        pass.groups * pass.kernel->table_floats(job.size) * (int64_t)sizeof(float);
     const int64_t sums_bytes = job.luts * sums_floats(job.size) * (int64_t)sizeof(float);
     if (backward) {
         int64_t chunks = BACKWARD_CHUNKS, size = job.size;
@@ -182,7 +185,7 @@ static int run(const Job *given, const char *kernel, int backward)
         const int64_t nodes = job.size * job.size * job.size * job.luts;
         const int64_t lookups = images * pass.pixels * job.luts;
         if (job.lut.batch || pass.first == 0)
-            harmaug_parallel(build_table, &pass, job.lut.batch ? images * job.luts : job.luts,
+            harmaug_parallel(build_table, &pass, job.lut.batch ? images * pass.groups : pass.groups,
                              nodes * images > 8 * SERIAL ? job.threads : 1);
         const int64_t useful = at_least_one(lookups / SERIAL);
         harmaug_parallel(run_chunk, &pass, images * pass.chunks,

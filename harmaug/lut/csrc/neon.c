@@ -8,6 +8,7 @@
 
 #define TARGET
 #define WIDTH 4
+#define GROUP 1
 #define STEP_RED(size) NODE
 #define STEP_GREEN(size) (NODE * (size))
 #define STEP_BLUE(size) (NODE * (size) * (size))
@@ -19,6 +20,7 @@ INLINE void v_store(float *to, vec value) { vst1q_f32(to, value); }
 INLINE void v_stream(float *to, vec value) { vst1q_f32(to, value); }
 INLINE void v_fence(void) {}
 INLINE vec v_splat(float value) { return vdupq_n_f32(value); }
+INLINE vec v_fused(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 INLINE vec v_unit(vec value) /* NaN stays NaN */
 {
     return vminq_f32(v_splat(1.0f), vmaxq_f32(v_splat(0.0f), value));
@@ -60,8 +62,9 @@ INLINE void v_to_halves(uint16_t *to, vec value)
 
 static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 
-static void build(const float *lut, int64_t size, float *table)
+static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
 {
+    (void)step, (void)count; /* one LUT a table */
     pack_nodes(lut, size * size * size, size * size * size, table);
 }
 
@@ -87,7 +90,8 @@ INLINE void to_planes(const vec pixel[4], vec plane[3])
 #undef JOIN
 }
 
-INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i, vec value[3])
+INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+                   vec value[GROUP][3])
 {
     const int64_t row = size * NODE, plane = size * row;
     vec pixel[4];
@@ -102,7 +106,7 @@ INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t
                               lerp(v_load(at + row), v_load(at + row + plane), b), g);
         pixel[j] = lerp(low, high, r);
     }
-    to_planes(pixel, value);
+    to_planes(pixel, value[0]);
 }
 
 INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
@@ -160,12 +164,13 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_neon = {"neon", supported, 0, 0, table_floats, build, forward, backward, pool_row};
+const Kernel harmaug_neon = {"neon",       supported, 0,       0,        GROUP,
+                             table_floats, build,     forward, backward, pool_row};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_neon = {"neon", supported, 0, 0, 0, 0, 0, 0, 0};
+const Kernel harmaug_neon = {"neon", supported, 0, 0, 1, 0, 0, 0, 0, 0};
 
 #endif

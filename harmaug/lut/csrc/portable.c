@@ -5,6 +5,7 @@
 
 #define TARGET
 #define WIDTH 1
+#define GROUP 1
 #define STEP_RED(size) NODE
 #define STEP_GREEN(size) (NODE * (size))
 #define STEP_BLUE(size) (NODE * (size) * (size))
@@ -16,6 +17,7 @@ INLINE void v_store(float *to, float value) { *to = value; }
 INLINE void v_stream(float *to, float value) { *to = value; }
 INLINE void v_fence(void) {}
 INLINE float v_splat(float value) { return value; }
+INLINE float v_fused(float a, float b, float c) { return a * b + c; } /* or not */
 INLINE float v_unit(float value)
 {
     value = value < 0.0f ? 0.0f : value;
@@ -74,8 +76,9 @@ INLINE void v_to_halves(uint16_t *to, float value)
 
 static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 
-TARGET static void build(const float *lut, int64_t size, float *table)
+TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
 {
+    (void)step, (void)count; /* one LUT a table */
     pack_nodes(lut, size * size * size, size * size * size, table);
 }
 
@@ -85,13 +88,14 @@ TARGET static void build(const float *lut, int64_t size, float *table)
 
 INLINE float lerp(float low, float high, float fraction) { return low + fraction * (high - low); }
 
-INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i, float value[3])
+INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
+                   float value[GROUP][3])
 {
     const int64_t row = size * NODE, plane = size * row;
     const float r = place->fraction[0][i], g = place->fraction[1][i], b = place->fraction[2][i];
     for (int c = 0; c < 3; c++) {
         const float *low = table + place->offset[i] + c, *high = low + NODE;
-        value[c] =
+        value[0][c] =
             lerp(lerp(lerp(low[0], low[plane], b), lerp(low[row], low[row + plane], b), g),
                  lerp(lerp(high[0], high[plane], b), lerp(high[row], high[row + plane], b), g), r);
     }
@@ -144,5 +148,5 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_portable = {"portable",   supported, 0,       0,
+const Kernel harmaug_portable = {"portable",   supported, 0,       0,        GROUP,
                                  table_floats, build,     forward, backward, pool_row};
