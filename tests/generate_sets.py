@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from harmaug.cli import main
 
 
 def write_photos(root, count=6, size=(48, 64), seed=0):
@@ -34,3 +44,68 @@ def contents(folder):
         for path in files
         if ".harmaug" not in path.parts
     }
+
+
+class Forks:
+    """Processes that start at once: forked from a server that has imported all but run nothing.
+
+    A fork of the tests' own process would inherit locks of threads that it does not have.
+    """
+
+    def __init__(self):
+        command = [sys.executable, __file__]
+        self._server = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._server.stdout.readline() == "ready\n"
+
+    def run(self, *arguments, size=None, kill_after=None):
+        """The exit code of ``harmaug`` with these arguments.
+
+        Args:
+            size: no file may become longer than that.
+            kill_after: seconds after which it is killed, if it still runs.
+        """
+        request = [kill_after, size, *map(str, arguments)]
+        print(json.dumps(request), file=self._server.stdin, flush=True)
+        return int(self._server.stdout.readline())
+
+    def close(self):
+        self._server.communicate()
+
+
+def _serve():
+    for name in ("harmaug.data.generate", "kornia.color", "pyarrow.parquet", "pandas"):
+        with contextlib.suppress(ImportError):  # pyarrow takes pandas where there is one
+            importlib.import_module(name)
+
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what commands print is no answer
+    os.write(answers, b"ready\n")
+    for line in sys.stdin:
+        kill_after, *request = json.loads(line)
+        process = os.fork()
+        if not process:
+            _work(*request)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(process, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        os.write(answers, f"{code}\n".encode())
+
+
+def _work(size, *arguments):
+    code = 70
+    try:
+        if size is not None:
+            import resource
+
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        code = main(arguments)
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from generate_sets import contents, write_photos
+from generate_sets import Forks, contents, write_photos
 from PIL import Image
 
 import harmaug
@@ -44,6 +43,13 @@ def unbroken(photos, tmp_path_factory):
     report = generate(photos, output, PNG, workers=0)
     assert (report.photos, report.skipped, report.summarized) == (6, 0, True)
     return output
+
+
+@pytest.fixture(scope="module")
+def forks():
+    server = Forks()
+    yield server
+    server.close()
 
 
 def rows(output):
@@ -363,27 +369,6 @@ class TestBadInput:
         assert not (tmp_path / "out").exists()
 
 
-def forked(work):
-    """Do it in a copy of this process, which is at work at once."""
-    process = os.fork()
-    if process:
-        return process
-    code = 70
-    try:
-        torch.set_num_threads(1)
-        code = work()
-    finally:
-        os._exit(code)
-
-
-def resumed(photos, output):
-    return generate(photos, output, PNG, workers=0, resume=True).skipped
-
-
-def exit_code(process):
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
 def lines(output):
     journal = output / ".harmaug/1-of-1/journal.jsonl"
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
@@ -395,25 +380,23 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs fork a
 class TestInterruptions:
     @needs_signals
     def test_a_set_killed_50_times_at_random_ends_as_an_unbroken_one(
-        self, photos, unbroken, tmp_path
+        self, photos, unbroken, forks, tmp_path
     ):
-        begun = time.perf_counter()
-        generate(photos, tmp_path / "timed", PNG, workers=0)
-        duration = time.perf_counter() - begun
+        command = ["generate", photos, "-n", "3", "--format", "png", "--workers", "0", "--resume"]
+        for name in ("first", "timed"):  # the first finds nothing in the disk's cache
+            begun = time.perf_counter()
+            assert forks.run(*command, "-o", tmp_path / name) == 0
+            duration = time.perf_counter() - begun
         draw, kills, sets, midway = random.Random(), 0, 0, 0
         while kills < 50:
             sets += 1
-            output, whole = tmp_path / f"out{sets}", False
-            while not whole:
-                process = forked(partial(resumed, photos, output))
-                if kills < 50:
-                    time.sleep(draw.uniform(0, 0.7 * duration))
-                    os.kill(process, signal.SIGKILL)
-                    kills += 1
-                code = exit_code(process)
+            output, code = tmp_path / f"out{sets}", None
+            while code != 0:
+                delay = draw.uniform(0, 0.8 * duration) if kills < 50 else None
+                code = forks.run(*command, "-o", output, kill_after=delay)
+                kills += 1
                 assert code in (0, -signal.SIGKILL)
-                whole = code == 0
-                midway += not whole and 0 < lines(output) < 6
+                midway += code != 0 and 0 < lines(output) < 6
             assert contents(output) == contents(unbroken)
             assert not list((output / ".harmaug/1-of-1/partial").iterdir())
         assert midway > 5  # or the kills came too early or too late to prove anything
@@ -507,21 +490,15 @@ class TestInterruptions:
 
     @needs_signals
     def test_files_the_disk_has_no_room_for_are_skipped_and_made_on_resume(
-        self, photos, unbroken, tmp_path
+        self, photos, unbroken, forks, tmp_path
     ):
         """A limit on the size of files stands in for a full disk: writing fails midway."""
-        import resource
-
         made = {name for name in contents(unbroken) if "composite_images" in name}
         sizes = sorted(len(contents(unbroken)[name]) for name in made)
 
-        def work():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[-4], sizes[-4]))
-            arguments = ["generate", str(photos), "-o", str(tmp_path / "out"), "-n", "3"]
-            return main([*arguments, "--format", "png", "--workers", "0"])
-
-        assert exit_code(forked(work)) in (1, 2)  # 2 where the manifest does not fit either
+        command = ["generate", photos, "-o", tmp_path / "out", "-n", "3", "--format", "png"]
+        # 2 where the manifest does not fit either
+        assert forks.run(*command, "--workers", "0", size=sizes[-4]) in (1, 2)
         kept = contents(tmp_path / "out")
         assert "File too large" in kept["generate.log"].decode()
         composites = {name for name in kept if "composite_images" in name}
