@@ -1,12 +1,15 @@
 """Training as a whole: it learns, it comes back from any interruption, and many are as one."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -195,13 +198,48 @@ def test_two_processes_train_as_one(unbroken, tmp_path):
     command, environment = script(tmp_path, config, output, "devices=2")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+    assert_close_training(output, whole)
+
+
+def assert_close_training(output, unbroken):
     assert [line["round"] for line in log(output)] == [1, 2, 3, 4]
-    for together, alone in zip(log(output), log(whole), strict=True):
-        assert together["reconstruction"] == pytest.approx(alone["reconstruction"], rel=1e-3)
-        assert together["kl"] == pytest.approx(alone["kl"], rel=1e-3)
-    alone = weights(whole)
+    for ours, theirs in zip(log(output), log(unbroken), strict=True):
+        assert ours["reconstruction"] == pytest.approx(theirs["reconstruction"], rel=1e-3)
+        assert ours["kl"] == pytest.approx(theirs["kl"], rel=1e-3)
+    expected = weights(unbroken)
     for name, value in weights(output).items():
-        torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_what_one_process_began_two_go_on_with_and_the_other_way(before, after, unbroken, tmp_path):
+    config, whole = unbroken
+    output = tmp_path / "out"
+    command, environment = script(tmp_path, config, output, f"devices={before}")
+    program = Path(command[1])
+    # As soon as the state of the second round stands, the process that wrote it is gone.
+    cut = (
+        "import os\n"
+        "replace, states = os.replace, []\n"
+        "def cut_off(source, target):\n"
+        "    replace(source, target)\n"
+        "    states.extend([1] * str(target).endswith('state.safetensors'))\n"
+        "    if len(states) == 2:\n"
+        "        os._exit(9)\n"
+        "os.replace = cut_off\n"
+    )
+    program.write_text(cut + program.read_text())
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    assert process.wait(timeout=300) == 9
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # the other process waits for it
+    assert (output / "state.safetensors").exists()
+    assert len(log(output)) < 4
+    command, environment = script(tmp_path, config, output, f"devices={after}, resume=True")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert_close_training(output, whole)
 
 
 def test_patience_stops_and_keeps_the_best(files, tmp_path, monkeypatch):
