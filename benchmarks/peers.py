@@ -1,5 +1,7 @@
 """Other programs that apply a 3D LUT to a picture, each as one call to time.
 
+Those that interpolate trilinearly in float32 return harmaug's values (not clamped), in planes.
+
 A peer that is not installed raises ImportError or FileNotFoundError; the benchmark shows it as
 "not installed". OpenCV (5.0) and kornia (0.9) have no 3D LUT and cannot be compared.
 """
@@ -12,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +24,19 @@ from torch.nn import functional as F
 import harmaug
 from harmaug.lut import reference
 
-Peer = Callable[[], object]
+Peer = Callable[[], Any]
 
 
 def grid_sample(image: Tensor, lut: Tensor) -> Peer:
     """5-D grid_sample with its grid made beforehand: the lookup alone."""
     grid = image.mul(2).sub(1).permute(0, 2, 3, 1).unsqueeze(1).contiguous()
     volume = lut.expand(image.shape[0], *lut.shape)
-    return lambda: F.grid_sample(volume, grid, align_corners=True, padding_mode="border")
+
+    def run() -> Tensor:
+        found = F.grid_sample(volume, grid, align_corners=True, padding_mode="border")
+        return found.squeeze(2)
+
+    return run
 
 
 def compiled_reference(image: Tensor, lut: Tensor) -> Peer:
@@ -39,7 +47,7 @@ def compiled_reference(image: Tensor, lut: Tensor) -> Peer:
     many = lut.expand(image.shape[0], 1, *lut.shape)
     with torch.no_grad():
         compiled(image, None, many)
-    return torch.no_grad()(lambda: compiled(image, None, many))
+    return torch.no_grad()(lambda: compiled(image, None, many).squeeze(1))
 
 
 def pillow(image: Tensor, lut: Tensor) -> Peer:
@@ -62,24 +70,34 @@ def pillow_lut(image: Tensor, lut: Tensor) -> Peer:
     return lambda: picture.filter(resampled)
 
 
-def open_color_io(image: Tensor, lut: Tensor, interpolation: str) -> Peer:
-    """OpenColorIO's CPU processor on packed float32; "linear" or "tetrahedral"."""
+def open_color_io(image: Tensor, lut: Tensor, interpolation: str, layout: str) -> Peer:
+    """OpenColorIO's CPU processor on float32, "planar" or packed "rgba", in which it computes.
+
+    ``interpolation`` is "linear" or "tetrahedral". Results are not clamped; memory is allocated
+    beforehand.
+    """
     import PyOpenColorIO as ocio
 
     transform = ocio.Lut3DTransform(gridSize=lut.shape[-1])
     transform.setInterpolation(getattr(ocio, f"INTERP_{interpolation.upper()}"))
     transform.setData(lut.permute(3, 2, 1, 0).contiguous().numpy().ravel())  # blue fastest
-    config = ocio.Config.CreateRaw()
-    processor = config.getProcessor(transform).getDefaultCPUProcessor()
-    pixels = image[0].permute(1, 2, 0).contiguous().numpy()
-    height, width = pixels.shape[:2]
-    target = np.empty_like(pixels)
-    source = ocio.PackedImageDesc(pixels, width, height, 3)
-    result = ocio.PackedImageDesc(target, width, height, 3)
+    processor = ocio.Config.CreateRaw().getProcessor(transform).getDefaultCPUProcessor()
+    height, width = image.shape[2:]
+    if layout == "planar":
+        planes, results = image[0].numpy(), np.empty_like(image[0].numpy())
+        source = ocio.PlanarImageDesc(*planes, width, height)
+        target = ocio.PlanarImageDesc(*results, width, height)
+    else:
+        opaque = torch.cat((image[0], torch.ones(1, height, width)))
+        pixels = opaque.permute(1, 2, 0).contiguous().numpy()
+        packed = np.empty_like(pixels)
+        source = ocio.PackedImageDesc(pixels, width, height, 4)
+        target = ocio.PackedImageDesc(packed, width, height, 4)
+        results = packed[..., :3].transpose(2, 0, 1)
 
-    def run() -> object:
-        processor.apply(source, result)
-        return target
+    def run() -> Tensor:
+        processor.apply(source, target)
+        return torch.from_numpy(results).unsqueeze(0)
 
     return run
 

@@ -170,10 +170,12 @@ class _Coupling(nn.Module):
     """Stretch and shift one half of the dimensions as the other half and the photo decide."""
 
     kept: Tensor
+    moved: Tensor
 
     def __init__(self, kept: Tensor, condition_dim: int) -> None:
         super().__init__()
         self.register_buffer("kept", kept, persistent=False)
+        self.register_buffer("moved", 1 - kept, persistent=False)
         self.seen = nn.Linear(condition_dim, _WIDTH, bias=False) if condition_dim else None
         self.layers = nn.Sequential(
             nn.Linear(len(kept), _WIDTH),
@@ -199,13 +201,15 @@ class _Coupling(nn.Module):
         return (values - shift) * (-stretch).exp(), -stretch.sum(-1)
 
     def _amounts(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.layers[0](values * self.kept)
+        first, *others = self.layers  # a slice of them would be a new module every time
+        hidden = first(values * self.kept)
         if self.seen is not None:
             # A photo unlike all that were fitted to must not be told from afar.
             hidden = hidden + self.seen(condition.clamp(-3, 3))
-        stretch, shift = self.layers[1:](hidden).chunk(2, -1)
-        moved = 1 - self.kept
-        return moved * _REACH * torch.tanh(stretch / _REACH), moved * shift
+        for layer in others:
+            hidden = layer(hidden)
+        stretch, shift = hidden.chunk(2, -1)
+        return self.moved * _REACH * torch.tanh(stretch / _REACH), self.moved * shift
 
 
 def _draw(codes: Codes, generator: torch.Generator | None) -> Tensor:
