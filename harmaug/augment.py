@@ -20,7 +20,9 @@ from harmaug.nets import Generator
 from harmaug.nets.latents import draw_latents
 from harmaug.spaces import Space, SpaceLike
 
-_PULLS = 3  # a drawn latent that spoils its photo is halved this often at most
+# What a drawn latent that spoils its photo is multiplied by, one after the other: its opposite is
+# as likely and leaves draws as strong as they were, half of it is weaker.
+_INSTEAD = (-1.0, 0.5, -0.5, 0.25)
 
 
 class Decision(NamedTuple):
@@ -116,8 +118,8 @@ class SycoNetAugment(nn.Module):
 
         Latents come from N(0, I); those of one photo are spread evenly among each other
         (`nets.latents`), so that n composites differ more than n separate draws would. A drawn
-        latent that would clip more than a tenth of the foreground, or flatten it, is halved until
-        it does not, three times at most; a given one is taken as it is.
+        latent that would clip more than a tenth of the foreground, or flatten it, gives way to its
+        opposite, or where that is no better to a weaker one; a given one is taken as it is.
 
         Args:
             real: see the class.
@@ -371,15 +373,15 @@ class SycoNetAugment(nn.Module):
             return decision
         foreground = Foreground.of(photo, alpha)
         row, column = spoilt(decision.luts, foreground).nonzero(as_tuple=True)
-        for _ in range(_PULLS):
+        first = decision.latent[row, column].unsqueeze(1)
+        for share in _INSTEAD:
             if not len(row):
                 break
-            weaker = decision.latent[row, column].unsqueeze(1) / 2
-            again = self._mixed(condition[row], weaker)
+            again = self._mixed(condition[row], share * first)
             both = zip(decision, again, strict=True)
             decision = Decision(*(a.index_put((row, column), b.squeeze(1)) for a, b in both))
             still = spoilt(again.luts, foreground.rows(row)).squeeze(1)
-            row, column = row[still], column[still]
+            row, column, first = row[still], column[still], first[still]
         return decision
 
     def _mixed(self, condition: Tensor, latent: Tensor) -> Decision:

@@ -1,4 +1,4 @@
-"""Judging drawn LUTs: spoilt foregrounds are found, and pulled back where they were drawn."""
+"""Judging drawn LUTs: spoilt foregrounds are found, and replaced where they were drawn."""
 
 import torch
 
@@ -6,6 +6,7 @@ from harmaug import SycoNetAugment, apply_lut, identity_lut
 from harmaug.data.demo import demo_photos
 from harmaug.draws import Foreground, hardest
 from harmaug.draws import spoilt as spoilt_pixels
+from harmaug.nets.latents import draw_latents
 
 
 def photo(size=96):
@@ -74,6 +75,22 @@ def test_no_composite_of_the_packaged_photos_is_clipped_or_flat():
         assert not spoilt(drawn, real, alpha).any()
         moved = apply_lut(real, drawn)[0][:, :, mask > 0.5]  # (48, 3, P)
         assert (moved.std(2).mean(1) > 0.3 * real[0][:, mask > 0.5].std(1).mean()).all()
+
+
+def test_a_latent_that_spoils_gives_way_to_its_opposite_or_a_weaker_one():
+    augment = SycoNetAugment.from_pretrained()
+    replaced = 0
+    for _, picture, mask in demo_photos():
+        real, alpha = picture.tensor().unsqueeze(0), mask.unsqueeze(0).unsqueeze(0)
+        drawn = draw_latents(1, 64, augment.latent_dim, torch.Generator().manual_seed(1))
+        decided = augment.decide(real, alpha, 64, generator=torch.Generator().manual_seed(1))
+        share = (decided.latent / drawn).mean(2)[0]
+        torch.testing.assert_close(decided.latent[0], share.unsqueeze(1) * drawn[0])
+        bad = spoilt(augment.sample(real, alpha, latent=drawn), real, alpha)[0]
+        assert (share[~bad] == 1).all()
+        assert {round(value, 3) for value in share[bad].tolist()} <= {-1, 0.5, -0.5, 0.25}
+        replaced += int(bad.sum())
+    assert replaced > 10
 
 
 def test_a_given_latent_is_taken_as_it_is():

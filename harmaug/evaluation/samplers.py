@@ -56,7 +56,7 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class CheckpointSampler:
-    """Draws as `SycoNetAugment` does, those pulled back that would spoil the photo.
+    """Draws as `SycoNetAugment` does, those replaced that would spoil the photo.
 
     Attributes:
         net: the generator, in eval.
@@ -65,7 +65,7 @@ class CheckpointSampler:
     net: Generator
 
     def __str__(self) -> str:
-        return "checkpoint, drawn by SycoNetAugment: latents of N(0, I), spread, spoilt ones halved"
+        return "checkpoint, drawn by SycoNetAugment: latents of N(0, I), none that spoils its photo"
 
     def __call__(
         self, photo: Pair, view: Pair, n: int, generator: torch.Generator
