@@ -22,7 +22,7 @@ from table import BASE, HERE, Question, Results
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-ACROSS_SIZES = ("filters-matched", "unified", "own-finetuned", "recipe")
+ACROSS_SIZES = ("filters-matched", "unified", "domain", "own-finetuned", "recipe")
 # Setting -> arm, values beside the default.
 SETTINGS: dict[str, tuple[str, list[Any]]] = {
     "p": ("own-finetuned", [0.25, 0.5, 0.75, 0.9]),
