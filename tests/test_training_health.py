@@ -65,8 +65,9 @@ def test_figures_by_kind_and_their_score(net):
     untouched = squared.sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)))
     assert dark["composite"] == pytest.approx(untouched.median().item(), rel=1e-4)
     assert dark["coverage"] >= 0
-    logs = [math.log(kind["reconstruction"]) for kind in figures["kinds"].values()]
-    assert figures["score"] == pytest.approx(sum(logs) / 2)
+    kinds_found = figures["kinds"].values()
+    logs = [math.log(kind[name]) for kind in kinds_found for name in ("reconstruction", "coverage")]
+    assert figures["score"] == pytest.approx(sum(logs) / 4)
     assert measure(net, kinds, generator(1)) == figures
 
 

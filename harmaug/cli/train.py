@@ -118,8 +118,8 @@ def _add_settings(group: Any) -> None:
         "--patience",
         type=_whole,
         metavar="N",
-        help="stop after N figures without a better reconstruction, and keep the best; 0 never "
-        "stops, and keeps the last (default: 0; finetuning 4)",
+        help="stop after N figures without better reconstruction and coverage of held-out pairs, "
+        "and keep the best; 0 never stops, and keeps the last (default: 0; finetuning 4)",
     )
     group.add_argument("--seed", type=seed, help="of everything drawn (default: 0)")
 

@@ -52,7 +52,8 @@ class TrainConfig:
         warmup: share of the training over which lambda and the learning rate rise.
         heldout_pairs: pairs of each recipe that figures are taken on.
         validate_every: rounds between figures.
-        patience: stop after so many figures without a better reconstruction; None never stops.
+        patience: stop after so many figures without a better score (`health.measure`);
+            None never stops.
         seed: of everything drawn.
         skip_missing: go on without samples whose files are absent.
     """

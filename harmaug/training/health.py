@@ -90,7 +90,8 @@ def measure(net: Generator, heldout: HeldOut, generator: torch.Generator) -> dic
     """Held-out figures of a calibrated net.
 
     Returns:
-        ``score``: mean over kinds of the log of the median reconstruction fMSE, lower is better;
+        ``score``: log of the geometric mean of reconstruction and coverage over kinds, lower is
+        better: a net that only rebuilds better may draw worse;
         ``active``: latent dimensions in use; and by kind medians of fMSE: ``composite``
         (untouched), ``reconstruction`` (mean latent), ``coverage`` (best of 16 draws), and
         ``strength`` (ratio of draws to composites, None where those are all as the photos).
@@ -114,7 +115,8 @@ def measure(net: Generator, heldout: HeldOut, generator: torch.Generator) -> dic
             "coverage": to_composite.min(1).values.median().item(),
             "strength": strength if math.isfinite(strength) else None,
         }
-    logs = [math.log(max(kind["reconstruction"], 1e-3)) for kind in kinds.values()]
+    judged = [kind[name] for kind in kinds.values() for name in ("reconstruction", "coverage")]
+    logs = [math.log(max(error, 1e-3)) for error in judged]
     return {
         "score": sum(logs) / max(len(logs), 1),
         "active": int((torch.cat(means).var(0) > _ACTIVE).sum()) if means else 0,
