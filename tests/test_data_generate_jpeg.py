@@ -13,32 +13,38 @@ from PIL import Image
 from harmaug.data.generate.jpeg import RowwiseJpeg, encode_jpeg
 
 
+def noise(height, width, seed=0):
+    return Image.fromarray(
+        np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    )
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     height=st.integers(1, 90),
     width=st.integers(1, 40),
-    edges=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    edges=st.tuples(*[st.floats(0, 1)] * 4),
     quality=st.integers(1, 100),
     profile=st.sampled_from([None, b"profile" * 50]),
     seed=st.integers(0, 99),
 )
 def test_rows_put_together_are_the_whole_encoded(height, width, edges, quality, profile, seed):
-    draw = np.random.default_rng(seed)
-    photo = draw.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    first, last = sorted(int(edge * (height - 1)) for edge in edges)
-    rows = slice(first, last + 1)
-    jpeg = RowwiseJpeg(photo, rows, quality, profile)
-    for _ in range(2):
+    photo = noise(height, width, seed)
+    left, right = sorted(int(edge * (width - 1)) for edge in edges[:2])
+    top, bottom = sorted(int(edge * (height - 1)) for edge in edges[2:])
+    box = (left, top, right + 1, bottom + 1)
+    jpeg = RowwiseJpeg(photo, box, quality, profile)
+    for other in (1, 2):
+        patch = noise(box[3] - box[1], box[2] - box[0], seed + 100 * other)
         composite = photo.copy()
-        composite[rows] = draw.integers(0, 256, composite[rows].shape, dtype=np.uint8)
-        assert jpeg.encode(composite) == encode_jpeg(composite, quality, profile)
+        composite.paste(patch, box)
+        assert jpeg.encode(patch) == encode_jpeg(composite, quality, profile)
 
 
 def test_row_markers_change_no_pixel():
-    photo = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
     plain = io.BytesIO()
-    Image.fromarray(photo).save(plain, "JPEG", quality=90, subsampling=0)
-    marked = Image.open(io.BytesIO(encode_jpeg(photo, 90)))
+    noise(70, 50).save(plain, "JPEG", quality=90, subsampling=0)
+    marked = Image.open(io.BytesIO(encode_jpeg(noise(70, 50), 90)))
     assert np.array_equal(np.asarray(marked), np.asarray(Image.open(plain)))
 
 
@@ -46,10 +52,7 @@ def test_other_decoders_read_it_alike():
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
     from kornia_rs import io as codec
 
-    photo = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
-    composite = photo.copy()
-    composite[20:40] //= 2
-    file = RowwiseJpeg(photo, slice(20, 40), 90).encode(composite)
+    file = RowwiseJpeg(noise(70, 50), (10, 20, 50, 40), 90).encode(noise(20, 40, 1))
     expected = np.asarray(Image.open(io.BytesIO(file)))
     assert np.array_equal(codec.decode_image_jpegturbo(file, "rgb"), expected)
     read = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)

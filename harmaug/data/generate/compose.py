@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harmaug.augment import Decision, SycoNetAugment
 from harmaug.data.generate.jpeg import RowwiseJpeg
-from harmaug.data.generate.pictures import Picture, encode_png, open_mask, open_photo
+from harmaug.data.generate.pictures import PatchedPng, Picture, open_mask, open_photo
 from harmaug.data.generate.sources import Source, printable
 from harmaug.lut import composite_lut, identity_lut
 
@@ -104,7 +104,7 @@ class Composer:
         photo_path, mask_path = str(self.root / source.photo), str(self.root / source.mask)
         picture = open_photo(photo_path, photo, limit)
         region = open_mask(mask_path, mask, limit)
-        _check_mask(source, region.pixels, picture.pixels)
+        _check_mask(source, region.image, picture.image)
         subset, name = source.subset, source.name
         real_file = f"{subset}/real_images/{name.rpartition('_')[0]}.jpg"
         mask_file = f"{subset}/masks/{name}.png"
@@ -115,10 +115,10 @@ class Composer:
         if region.kept:
             originals[mask_file] = mask_path
 
-        decisions = self._decide(source, *self._view(picture.pixels, region.pixels))
+        decisions = self._decide(source, *self._view(picture.image, region.image))
         neutral = identity_lut(decisions[0][1].luts.shape[-1])
         luts = [decision.luts for _, decision in decisions]
-        composites = _composites(picture, region.pixels, luts, self.settings)
+        composites = _composites(picture, region.image, luts, self.settings)
         for k, composite in enumerate(composites, start=1):
             files[f"{subset}/composite_images/{name}_{k}.{self.settings.format}"] = composite
         record = {
@@ -140,14 +140,14 @@ class Composer:
         }
         return Composed(files, originals, record)
 
-    def _view(self, photo: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _view(self, photo: Image.Image, mask: Image.Image) -> tuple[Tensor, Tensor]:
         """A photo (3, h, w) and mask (h, w) of about the size that the nets look at."""
-        factor = max(max(mask.shape) // self._side, 1)
-        small, region = (np.asarray(Image.fromarray(a).reduce(factor)) for a in (photo, mask))
-        if not region.any():  # a foreground of few pixels, lost in the reduction
+        factor = max(max(mask.size) // self._side, 1)
+        small, region = photo.reduce(factor), mask.reduce(factor)
+        if region.getbbox() is None:  # a foreground of few pixels, lost in the reduction
             small, region = photo, mask
-        real = torch.from_numpy(small.copy()).to(self._device).permute(2, 0, 1) / 255
-        return real, torch.from_numpy(region.copy()).to(self._device) / 255
+        real, alpha = (torch.from_numpy(np.array(i)).to(self._device) for i in (small, region))
+        return real.permute(2, 0, 1) / 255, alpha / 255
 
     def _decide(self, source: Source, real: Tensor, mask: Tensor) -> list[tuple[int, Decision]]:
         """For each composite, the number of its checkpoint and what that decides."""
@@ -194,44 +194,33 @@ def unpack(text: str) -> np.ndarray:
 
 
 def _composites(
-    picture: Picture, mask: np.ndarray, luts: list[Tensor], settings: Settings
+    picture: Picture, mask: Image.Image, luts: list[Tensor], settings: Settings
 ) -> Iterator[bytes]:
-    """The file of the composite that each LUT makes.
-
-    Args:
-        picture: the photo; its pixels are lost.
-        mask: (H, W), uint8, not empty.
-        luts: (3, D, D, D) each.
-        settings: format and quality.
-    """
-    photo, box = picture.pixels, _bounding_box(mask)
-    if settings.format == "jpg":
-        jpeg = RowwiseJpeg(photo, box[0], settings.quality, picture.icc_profile)
-    real = torch.from_numpy(photo[box].copy()).permute(2, 0, 1).unsqueeze(0)
-    alpha = torch.from_numpy(mask[box]).unsqueeze(0).float() / 255
+    """The file of the composite that each LUT (3, D, D, D) makes."""
+    box = mask.getbbox()
+    assert box is not None, "an empty mask is refused before"
+    encode = (
+        RowwiseJpeg(picture.image, box, settings.quality, picture.icc_profile).encode
+        if settings.format == "jpg"
+        else PatchedPng(picture.image, box, picture.icc_profile).encode
+    )
+    real = torch.from_numpy(np.array(picture.image.crop(box))).permute(2, 0, 1).unsqueeze(0)
+    alpha = torch.from_numpy(np.array(mask.crop(box))).unsqueeze(0).float() / 255
     at_once = max(_MEMORY // real.numel(), 1)
     for start in range(0, len(luts), at_once):
         some = torch.stack(luts[start : start + at_once]).unsqueeze(0)
-        for composite in composite_lut(real, alpha, some)[0]:
-            photo[box] = composite.permute(1, 2, 0).numpy()
-            if settings.format == "jpg":
-                yield jpeg.encode(photo)
-            else:
-                yield encode_png(photo, picture.icc_profile)
+        for patch in composite_lut(real, alpha, some)[0]:
+            yield encode(Image.fromarray(patch.permute(1, 2, 0).numpy()))
 
 
-def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _check_mask(source: Source, mask: np.ndarray, photo: np.ndarray) -> None:
-    if mask.shape != photo.shape[:2]:
+def _check_mask(source: Source, mask: Image.Image, photo: Image.Image) -> None:
+    if mask.size != photo.size:
         raise ValueError(
-            f"{source.mask} is {mask.shape[1]} x {mask.shape[0]} pixels but its photo "
-            f"{source.photo} is {photo.shape[1]} x {photo.shape[0]}; they must have one size."
+            f"{source.mask} is {mask.width} x {mask.height} pixels but its photo {source.photo} "
+            f"is {photo.width} x {photo.height}; they must have one size."
         )
-    if not mask.any():
+    least, most = mask.getextrema()
+    if most == 0:
         raise ValueError(f"{source.mask} is empty: it is 0 everywhere and marks no foreground.")
-    if mask.all() and mask.min() == 255:
+    if least == 255:
         raise ValueError(f"{source.mask} is full: it is 1 everywhere and leaves no background.")

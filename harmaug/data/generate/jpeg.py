@@ -1,9 +1,9 @@
 """JPEG files of one photo's composites: what they share is encoded once.
 
-Composites of a photo differ in the rows of the foreground alone. With a restart marker after every
-row of 8x8 blocks, each of these rows is coded by itself (ITU-T T.81, F.1.1.5), so that the rows
-above and below the foreground are coded once for all composites and a file is put together of its
-rows. It is byte for byte what encoding the whole composite with such markers gives.
+Composites of a photo differ in the box around its foreground alone. With a restart marker after
+every row of 8x8 blocks, each of these rows is coded by itself (ITU-T T.81, E.1.4), so that the rows
+above and below the box are coded once for all composites and a file is put together of its rows. It
+is byte for byte what encoding the whole composite with such markers gives.
 """
 
 from __future__ import annotations
@@ -12,58 +12,67 @@ import io
 import re
 from typing import Any, NamedTuple
 
-import numpy as np
 from PIL import Image
 
 _BLOCK = 8  # rows of pixels in a row of blocks, chroma being not subsampled
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")  # in coded data every other FF is followed by 00
+_RESTARTS = [bytes((0xFF, 0xD0 + k)) for k in range(8)]
 _END = b"\xff\xd9"
 _START_OF_FRAME, _START_OF_SCAN = 0xC0, 0xDA
 
 
-def encode_jpeg(pixels: np.ndarray, quality: int, icc_profile: bytes | None = None) -> bytes:
-    """(H, W, 3), uint8, as a JPEG file without chroma subsampling, coded row by row."""
-    extra: dict[str, Any] = {} if icc_profile is None else {"icc_profile": icc_profile}
+def encode_jpeg(image: Image.Image, quality: int, icc_profile: bytes | None = None) -> bytes:
+    """A JPEG file without chroma subsampling, coded row by row."""
+    # An empty profile keeps Pillow from taking one of the picture's own.
+    extra: dict[str, Any] = {"icc_profile": icc_profile or b""}
     file = io.BytesIO()
-    image = Image.fromarray(pixels)
     image.save(file, "JPEG", quality=quality, subsampling=0, restart_marker_rows=1, **extra)
     return file.getvalue()
 
 
 class RowwiseJpeg:
-    """Encodes pictures that differ from a photo in some rows only.
+    """Encodes pictures that differ from a photo within a box.
 
     Args:
-        photo: (H, W, 3), uint8.
-        rows: where others differ from it.
+        photo: in mode RGB.
+        box: left, top, right and bottom of where others differ from it.
         quality: 1 to 100.
         icc_profile: goes into the files.
     """
 
     def __init__(
-        self, photo: np.ndarray, rows: slice, quality: int, icc_profile: bytes | None = None
+        self,
+        photo: Image.Image,
+        box: tuple[int, int, int, int],
+        quality: int,
+        icc_profile: bytes | None = None,
     ) -> None:
         self._quality = quality
         self._icc_profile = icc_profile
-        self._height = len(photo)
-        start = rows.start // _BLOCK * _BLOCK
-        stop = min(-(-rows.stop // _BLOCK) * _BLOCK, self._height)
-        self._rows = slice(start, stop)
-        self._above = self._encode(photo[:start]).rows if start else []
-        self._below = self._encode(photo[stop:]).rows if stop < self._height else []
+        self._height = photo.height
+        left, top, _, bottom = box
+        start = top // _BLOCK * _BLOCK
+        stop = min(-(-bottom // _BLOCK) * _BLOCK, photo.height)
+        self._corner = (left, top - start)
+        above, self._rows, below = (
+            photo.crop((0, first, photo.width, last))
+            for first, last in ((0, start), (start, stop), (stop, photo.height))
+        )
+        self._above = self._encode(above).rows if above.height else []
+        self._below = self._encode(below).rows if below.height else []
 
-    def encode(self, picture: np.ndarray) -> bytes:
-        """A picture (H, W, 3), uint8, as a JPEG file; other rows are taken to be the photo's."""
-        coded = self._encode(picture[self._rows])
+    def encode(self, patch: Image.Image) -> bytes:
+        """The photo with this in place of the box, as a JPEG file."""
+        self._rows.paste(patch, self._corner)
+        coded = self._encode(self._rows)
         rows = [*self._above, *coded.rows, *self._below]
-        restarts = (bytes((0xFF, 0xD0 + k % 8)) for k in range(len(rows) - 1))
         parts = [_with_height(coded.header, self._height), rows[0]]
-        for restart, row in zip(restarts, rows[1:], strict=True):
-            parts += (restart, row)
+        for k, row in enumerate(rows[1:]):
+            parts += (_RESTARTS[k % 8], row)
         return b"".join([*parts, _END])
 
-    def _encode(self, pixels: np.ndarray) -> _Coded:
-        file = encode_jpeg(pixels, self._quality, self._icc_profile)
+    def _encode(self, image: Image.Image) -> _Coded:
+        file = encode_jpeg(image, self._quality, self._icc_profile)
         scan = _segment(file, _START_OF_SCAN)
         start = scan + 2 + int.from_bytes(file[scan + 2 : scan + 4], "big")
         return _Coded(file[:start], _RESTART.split(file[start : -len(_END)]))
