@@ -18,8 +18,6 @@ from harmaug.data.recipes import (
     Mixture,
     Retouch,
     build_recipe,
-    clipped_fraction,
-    paste,
     render_tone_curves,
 )
 from harmaug.data.transforms import Transforms
@@ -163,52 +161,6 @@ def test_equal_photos_of_a_batch_get_different_changes(name):
     assert len({round(float(c.sum()), 3) for c in composite}) > 3
 
 
-# Pasting
-
-
-def test_paste_blends_by_the_mask():
-    real, mask = photos()
-    moved = (real * 0.8 + 0.1).flip(1)
-    expected = real + mask * (moved - real)
-    torch.testing.assert_close(paste(real, mask, moved), expected)
-
-
-def test_paste_never_looks_outside_the_mask():
-    real, mask = photos()
-    moved = torch.where(mask > 0, real.flip(1), torch.nan)
-    composite = paste(real, mask, moved)
-    assert composite.isfinite().all()
-    assert_background_kept(composite, real, mask)
-
-
-def test_paste_halves_changes_that_clip_until_few_pixels_do():
-    real = torch.full((2, 3, 8, 8), 0.5)
-    mask = torch.ones(2, 1, 8, 8)
-    moved = torch.stack((torch.full((3, 8, 8), 2.0), torch.full((3, 8, 8), 0.8)))
-    composite = paste(real, mask, moved)
-    torch.testing.assert_close(composite[0], torch.full((3, 8, 8), 0.5 + 1.5 / 4))
-    torch.testing.assert_close(composite[1], moved[1])
-
-
-def test_pixels_that_were_clipped_before_do_not_count():
-    real = torch.full((1, 3, 2, 2), 0.5)
-    real[..., 0] = 1.02
-    moved = torch.full((1, 3, 2, 2), 1.5)
-    ones = torch.ones(1, 1, 2, 2)
-    assert clipped_fraction(moved, real, ones) == 0.5
-    assert clipped_fraction(real, real, ones) == 0
-    assert clipped_fraction(moved, real, torch.zeros(1, 1, 2, 2)) == 0
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10_000))
-def test_what_is_pasted_is_in_range_to_the_last_bit(seed):
-    real, moved, mask = torch.rand(3, 1, 3, 64, 64, generator=generator(seed)).round(decimals=2)
-    composite = paste(real, mask[:, :1], 3 * moved - 1, limit=1.0)
-    assert composite.min() >= 0
-    assert composite.max() <= 1
-
-
 # Colour transfer
 
 
@@ -307,6 +259,23 @@ def test_lights_that_clip_a_twentieth_of_the_foreground_are_left_out(gain, kept)
     same = torch.eye(3, 11)[None]
     composite = Illuminant(same, light)(real, torch.ones(4, 1, 50, 50), generator())
     assert torch.equal(composite, real) != kept
+
+
+@pytest.mark.parametrize(("tint", "kept"), [(60.0, True), (5.0, False)])
+def test_lights_that_tint_more_than_any_light_would_are_left_out(tint, kept):
+    """Against scikit-image's Lab."""
+    real = torch.rand(4, 3, 50, 50, generator=generator()) * 0.3 + 0.3
+    light = torch.eye(3, 11)[None] * torch.tensor([1.3, 1, 0.8]).view(3, 1)
+    same = torch.eye(3, 11)[None]
+    recipe = Illuminant(same, light, tint)
+    composite = recipe(real, torch.ones(4, 1, 50, 50), generator())
+    assert torch.equal(composite, real) != kept
+    if kept:
+        before, after = (
+            skimage.color.rgb2lab(image.permute(0, 2, 3, 1)) for image in (real, composite)
+        )
+        moved = np.linalg.norm((after - before).mean((1, 2))[:, 1:], axis=1)
+        assert ((moved > 5) & (moved < 60)).all()
 
 
 def test_a_mixture_uses_every_part_as_often_as_asked():

@@ -19,22 +19,17 @@ from harmaug.atomic import atomic_write
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
 from harmaug.nets import Generator
 from harmaug.training.config import TrainConfig
-from harmaug.training.health import HeldOut, Seen, calibrate, measure
+from harmaug.training.health import HeldOut, calibrate, measure
 from harmaug.training.log import Log
 from harmaug.training.losses import (
     Reconstruction,
-    foreground_pixels,
     kl_divergence,
     reconstruction_loss,
 )
-from harmaug.training.pairs import PairSource
+from harmaug.training.observe import observe, observe_for_prior
 from harmaug.training.samples import write_samples
-from harmaug.training.start import PRIOR, build_net, read_data, stream
+from harmaug.training.start import build_net, read_data, stream
 from harmaug.training.state import load_state, save_state
-
-_CHUNK = 64  # pairs made at once
-_PRIOR_ROUNDS = 3  # as many rounds' pairs are enough to fit the prior to
-_PRIOR_ASIDE = 0.2  # share of the photos that tell when to stop
 
 
 def train(
@@ -93,7 +88,7 @@ def train(
         if config.init is not None and not resume:  # what the training must improve on
             figures = _validate(config, net.eval(), heldout, progress, output, subsets, about)
             log.write(progress | figures)
-        calibration = _observe_for_prior(config, net, source)
+        calibration = observe_for_prior(config, net, source)
     progress = fabric.broadcast(progress)
 
     bar = tqdm(
@@ -107,7 +102,7 @@ def train(
         start = time.perf_counter()
         progress["round"] += 1
         numbers = stream(config, 2 * progress["round"])
-        seen = _observe(config, net, source, config.round_pairs, numbers)
+        seen = observe(config, net, source, config.round_pairs, numbers)
         figures = _train_round(config, progress["round"], seen, module, stepper, fabric)
         progress["seconds"] += time.perf_counter() - start
         if log is not None:
@@ -135,7 +130,7 @@ def _train_round(
     stepper: Any,
     fabric: Any,
 ) -> dict[str, float]:
-    """Train on a round's pairs as `_observe` sees them; figures are means over the last pass."""
+    """Train on a round's pairs as `observe` sees them; figures are means over the last pass."""
     generator = stream(config, 2 * number + 1)
     module.train()
     steps = config.round_pairs // config.batch
@@ -171,34 +166,6 @@ def _train_round(
             "with a lower learning rate."
         )
     return {"reconstruction": figures[0].item(), "kl": figures[1].item()}
-
-
-@torch.no_grad()
-def _observe(
-    config: TrainConfig, net: Generator, source: PairSource, count: int, generator: torch.Generator
-) -> list[Tensor]:
-    """Condition, change, and foreground pixels before and after, of ``count`` pairs."""
-    chunks = []
-    for first in range(0, count, _CHUNK):
-        pairs = source.draw(min(_CHUNK, count - first), generator)
-        pixels = foreground_pixels(*pairs, config.pixels, generator)
-        pairs_there = [part.to(net.basis.device) for part in pairs]
-        condition, change = net.condition(*pairs_there[:2]), net.change(*pairs_there)
-        chunks.append((condition.cpu(), change.cpu(), *pixels))
-    return [torch.cat(values) for values in zip(*chunks, strict=True)]
-
-
-def _observe_for_prior(
-    config: TrainConfig, net: Generator, source: PairSource
-) -> tuple[Seen, Seen | None]:
-    """Pairs that the prior is fitted to, the same at each fit, and pairs of other photos."""
-    generator = stream(config, PRIOR)
-    count = _PRIOR_ROUNDS * config.round_pairs
-    fitted, aside = source.split(_PRIOR_ASIDE)
-    seen = Seen(*_observe(config, net, fitted, count, generator)[:2])
-    if aside is None:
-        return seen, None
-    return seen, Seen(*_observe(config, net, aside, count // 4, generator)[:2])
 
 
 def _set_rates(config: TrainConfig, optimizer: torch.optim.Optimizer, done: float) -> None:
