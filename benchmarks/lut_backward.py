@@ -3,11 +3,13 @@
     python benchmarks/lut_backward.py [--rounds 9] [--out benchmarks/results/lut_backward.json]
 
 Gradients of a looked-up picture for the LUT and for the picture, or for the LUT alone (what
-training a network that predicts LUTs needs); one thread, float32, the backward operators by
-themselves. grid_sample leaves clamps, and the grid's layout and scale, to others.
+training a network that predicts LUTs needs); one thread, processor time, float32, the backward
+operators by themselves. grid_sample leaves clamps, and the grid's layout and scale, to others.
 """
 
 from __future__ import annotations
+
+import time
 
 import measure
 import torch
@@ -45,6 +47,7 @@ def main() -> None:
                 "grid_sample, LUT alone": lambda: grid_sample(False),
             },
             options.rounds,
+            time.process_time,
         )
         shape = f"{batch} x {width}x{height}, {size} nodes"
         for mine, theirs in (

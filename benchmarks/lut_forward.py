@@ -2,17 +2,18 @@
 
     python benchmarks/lut_forward.py [--rounds 15] [--out benchmarks/results/lut_forward.json]
 
-1920x1080, one LUT of 17 nodes an axis, one thread, whole frame. float32 results are planar in
-[0, 1]; "copy" writes the image to memory that is already there, "clone" allocates, as harmaug
-does. With 8 LUTs the time is that of one. grid_sample's grid is made beforehand. OpenColorIO gets
-planes as harmaug does, and packed RGBA, in which it computes and which is a third more to read and
-write; its results go to memory that is already there. Before they are timed, trilinear peers must
-give harmaug's values. FFmpeg is timed as a program, with the filter less without it, processor time
-a frame.
+1920x1080, one LUT of 17 nodes an axis, one thread, processor time, whole frame. float32 results are
+planar in [0, 1]; "copy" writes the image to memory that is already there, "clone" allocates, as
+harmaug does. With 8 LUTs the time is that of one. grid_sample's grid is made beforehand.
+OpenColorIO gets planes as harmaug does, and packed RGBA, in which it computes and which is a third
+more to read and write; its results go to memory that is already there. Before they are timed,
+trilinear peers must give harmaug's values. FFmpeg is timed as a program, with the filter less
+without it, processor time a frame.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import measure
@@ -76,6 +77,7 @@ def main() -> None:
             ),
         },
         options.rounds,
+        time.process_time,
     )
     eights = measure.in_turn(
         {
@@ -89,6 +91,7 @@ def main() -> None:
             ),
         },
         options.rounds,
+        time.process_time,
     )
     for interpolation in ("trilinear", "tetrahedral"):
         name = f"FFmpeg lut3d {interpolation}"

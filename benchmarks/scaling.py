@@ -3,13 +3,14 @@
     python benchmarks/scaling.py [--rounds 9] [--out benchmarks/results/scaling.json]
 
 float32 planar pictures, whole frame; nanoseconds are a pixel and LUT. Threads are those of torch;
-all other tables are of one thread. "mix" is the weighted sum of K basis LUTs that makes one LUT
-before it is applied.
+all other tables are of one thread, in processor time. "mix" is the weighted sum of K basis LUTs
+that makes one LUT before it is applied.
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 import measure
 import torch
@@ -42,6 +43,7 @@ def main() -> None:
                 for side, image in images.items()
             },
             options.rounds,
+            time.process_time,
         ),
         {str(side): side * side for side in SIDES},
     )
@@ -53,6 +55,7 @@ def main() -> None:
         measure.in_turn(
             {name: lambda many=many: apply_lut(image, many) for name, many in counts.items()},
             options.rounds,
+            time.process_time,
         ),
         {name: 1024 * 1024 * int(name) for name in counts},
     )
@@ -63,6 +66,7 @@ def main() -> None:
         measure.in_turn(
             {name: lambda one=one: apply_lut(image, one) for name, one in sizes.items()},
             options.rounds,
+            time.process_time,
         ),
         {name: 1024 * 1024 for name in sizes},
     )
@@ -74,6 +78,7 @@ def main() -> None:
         measure.in_turn(
             {name: lambda name=name: mix_luts(weights[name], bases[name]) for name in bases},
             options.rounds,
+            time.process_time,
         ),
         {name: 8 * 17**3 for name in bases},
     )

@@ -8,6 +8,7 @@ import skimage.color
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kornia.color import rgb_to_lab
 
 from harmaug.lut import native
 from harmaug.nets import statistics
@@ -138,6 +139,14 @@ def test_a_region_is_described_as_numpy_and_scikit_image_do():
     for row in range(2):
         expected = reference_region(rgb[row].double().numpy(), weight[row].double().numpy())
         assert_near(found[row], expected, 2e-4)
+
+
+def test_lab_is_that_of_kornia_at_both_ends_of_its_curves_too():
+    near = torch.cat([limit + torch.linspace(-1e-3, 1e-3, 101) for limit in (0.0404, 0.0956)])
+    grid = torch.cat((torch.linspace(0, 1, 30), near[::5]))
+    rgb = torch.cat((torch.cartesian_prod(grid, grid, grid).mT, near.expand(3, -1)), 1)
+    expected = rgb_to_lab(rgb.view(1, 3, -1, 1)).view(1, 3, -1) / 100
+    torch.testing.assert_close(statistics._lab(rgb.unsqueeze(0)), expected, rtol=0, atol=5e-6)
 
 
 def test_histograms_sum_to_one_black_and_white_included():

@@ -68,7 +68,7 @@ class Prior(nn.Module):
             latent: (..., Z).
             condition: (..., C), its leading axes those of ``latent`` or ones.
         """
-        white = latent
+        white, condition = latent, _within_reach(condition)
         for coupling in self.couplings:
             white = coupling(white, condition)
         return self.mean + white @ self.scale.mT
@@ -160,6 +160,7 @@ class Prior(nn.Module):
     def _latent(self, white: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Latents, and the log of how much their volume grew."""
         latent, grown = white, white.new_zeros(white.shape[:-1])
+        condition = _within_reach(condition)
         for coupling in reversed(self.couplings):
             latent, more = coupling.inverse(latent, condition)  # type: ignore[operator]
             grown = grown + more
@@ -171,11 +172,13 @@ class _Coupling(nn.Module):
 
     kept: Tensor
     moved: Tensor
+    reach: Tensor
 
     def __init__(self, kept: Tensor, condition_dim: int) -> None:
         super().__init__()
         self.register_buffer("kept", kept, persistent=False)
         self.register_buffer("moved", 1 - kept, persistent=False)
+        self.register_buffer("reach", _REACH * (1 - kept), persistent=False)
         self.seen = nn.Linear(condition_dim, _WIDTH, bias=False) if condition_dim else None
         self.layers = nn.Sequential(
             nn.Linear(len(kept), _WIDTH),
@@ -204,12 +207,16 @@ class _Coupling(nn.Module):
         first, *others = self.layers  # a slice of them would be a new module every time
         hidden = first(values * self.kept)
         if self.seen is not None:
-            # A photo unlike all that were fitted to must not be told from afar.
-            hidden = hidden + self.seen(condition.clamp(-3, 3))
+            hidden = hidden + self.seen(condition)
         for layer in others:
             hidden = layer(hidden)
         stretch, shift = hidden.chunk(2, -1)
-        return self.moved * _REACH * torch.tanh(stretch / _REACH), self.moved * shift
+        return self.reach * torch.tanh(stretch / _REACH), self.moved * shift
+
+
+def _within_reach(condition: Tensor) -> Tensor:
+    # A photo unlike all that were fitted to must not be told from afar.
+    return condition.clamp(-3, 3)
 
 
 def _draw(codes: Codes, generator: torch.Generator | None) -> Tensor:
