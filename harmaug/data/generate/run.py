@@ -120,7 +120,13 @@ def generate(
         place.done.touch()
         whole = place.all_done()
         if whole:
-            summarize(place.root, place.partial, place.journals(), about)
+            try:
+                summarize(place.root, place.partial, place.journals(), about)
+            except OSError as error:
+                raise OSError(
+                    f"lists and manifest of {place.root} could not be written ({error}); the rest "
+                    "is there, and --resume writes them."
+                ) from error
     return Report(photos, len(before), len(log.skipped), seconds, whole, place.log)
 
 
