@@ -121,6 +121,18 @@ class TestDeterminism:
         generate(photos, tmp_path / "out", PNG, **options)
         assert contents(tmp_path / "out") == contents(unbroken)
 
+    def test_threads_change_no_byte_and_are_left_as_they_were(self, tmp_path):
+        photos = write_photos(tmp_path / "set", 4, size=(250, 255))
+        before = torch.get_num_threads()
+        try:
+            for threads in (1, 3):
+                torch.set_num_threads(threads)
+                generate(photos, tmp_path / str(threads), PNG, workers=0)
+                assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        assert contents(tmp_path / "1") == contents(tmp_path / "3")
+
     def test_shards_in_any_order_make_the_same_set(self, photos, unbroken, tmp_path):
         for part in (2, 3, 1):
             report = generate(photos, tmp_path / "out", PNG, shard=(part, 3), workers=0)

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+import torch
+
 from harmaug.data.generate.sources import Source
 from harmaug.data.generate.worker import Outcome, Start, attempt, failed
 
@@ -26,7 +28,12 @@ _GRACE = 10.0  # seconds a process has to finish what it was given
 
 def run_here(start: Start, sources: Iterable[Source]) -> Iterator[Outcome]:
     """Work in this process, one source after the other."""
-    return map(start(), sources)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in every process: more could add up in another order
+    try:
+        yield from map(start(), sources)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def run_pool(start: Start, sources: Iterable[Source], workers: int) -> Iterator[Outcome]:
@@ -104,7 +111,8 @@ class _Member:
         self.alone = False  # has a suspect, and nothing else
         self.ready = False
         self._process = context.Process(target=_serve, args=(theirs, start), daemon=True)
-        self._process.start()
+        with _ignoring_interrupts():
+            self._process.start()
         theirs.close()
 
     def give(self, source: Source) -> None:
@@ -120,11 +128,21 @@ class _Member:
         return self._process.exitcode
 
 
+@contextlib.contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """What starts meanwhile ignores Ctrl-C for good: the main process decides what it means."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's affair
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _serve(pipe: Connection, start: Start) -> None:
     """What a process of the pool runs: reading, composing and writing overlap in three threads."""
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
     torch.set_num_threads(1)
     worker = start()
     pipe.send(None)
