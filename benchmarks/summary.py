@@ -20,6 +20,7 @@ BARS = {
     "harmaug": (f"{PLANAR}harmaug", True),
     "FFmpeg lut3d, tetrahedral": (f"{PLANAR}FFmpeg lut3d tetrahedral", False),
     "OpenColorIO, tetrahedral": (f"{PLANAR}OpenColorIO tetrahedral", False),
+    "OpenColorIO, tetrahedral, RGBA": (f"{PLANAR}OpenColorIO tetrahedral, RGBA", False),
     "OpenColorIO": (f"{PLANAR}OpenColorIO trilinear", False),
     "FFmpeg lut3d": (f"{PLANAR}FFmpeg lut3d trilinear", False),
     "grid_sample": (f"{PLANAR}grid_sample", False),
@@ -40,7 +41,7 @@ def rows(results: Path) -> list[tuple[str, float, list[tuple[str, float]]]]:
         ("8 bit, packed", BYTES, "harmaug, packed"),
     ):
         peers = [
-            (name.removeprefix(start), one["times"])
+            (name.removeprefix(start).replace(", RGBA", " (RGBA)"), one["times"])
             for name, one in forward.items()
             if name.startswith(start) and "harmaug" not in name and not name.endswith("clone")
         ]
@@ -77,10 +78,11 @@ def chart(results: Path) -> Path:
     bars = {name: (figures[key]["median"], own) for name, (key, own) in BARS.items()}
     ordered = sorted(bars.items(), key=lambda item: -item[1][0])
     names, values = [name for name, _ in ordered], [value for _, (value, _) in ordered]
-    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
     colours = ["#d1495b" if own else "#9aa5b1" for _, (_, own) in ordered]
     axes.barh(names, values, color=colours)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(1, 2 * max(values))
     for row, value in enumerate(values):
         axes.text(1.04 * value, row, f"{value:.2g}" if value < 100 else f"{value:.0f}", va="center")
