@@ -111,7 +111,7 @@ class _Member:
         self.alone = False  # has a suspect, and nothing else
         self.ready = False
         self._process = context.Process(target=_serve, args=(theirs, start), daemon=True)
-        with _ignoring_interrupts():
+        with _interrupts_blocked():  # the main process decides what it means
             self._process.start()
         theirs.close()
 
@@ -129,16 +129,16 @@ class _Member:
 
 
 @contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """What starts meanwhile ignores Ctrl-C for good: the main process decides what it means."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's affair
+def _interrupts_blocked() -> Iterator[None]:
+    """What starts meanwhile never hears of Ctrl-C; here it comes when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, start: Start) -> None:
