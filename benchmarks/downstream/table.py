@@ -111,13 +111,13 @@ def rows(results: Results, question: Question) -> Iterator[list[str]]:
         yield cells
 
 
-def duels(results: Results, question: Question) -> Iterator[list[str]]:
-    """The headline arm against every other, paired."""
+def duels(results: Results, question: Question, champion: str) -> Iterator[list[str]]:
+    """One arm against every other, paired."""
     better = "seeds better"
     yield ["against", "PSNR, dB", better, "fMSE", better, "with extra photos: PSNR", better]
-    mine = [results.arm(HEADLINE, question, extra) for extra in (False, True)]
+    mine = [results.arm(champion, question, extra) for extra in (False, True)]
     for name, arm in ARMS.items():
-        if name == HEADLINE:
+        if name == champion:
             continue
         cells = [arm.title]
         for extra, metric in ((False, "PSNR"), (False, "fMSE"), (True, "PSNR")):
@@ -201,7 +201,8 @@ def main() -> None:
     for label, question in MAIN.items():
         if all(name in results.untouched for name in question.sets):
             tables[label] = rows(results, question)
-            tables[f"{label} duels"] = duels(results, question)
+            for champion in (HEADLINE, "domain"):
+                tables[f"{label} {champion}"] = duels(results, question, champion)
             tables[f"{label} outside"] = outside(results, question)
     for name, lines in tables.items():
         block = markdown(list(lines))
