@@ -57,6 +57,11 @@ def test_larger_sets_are_never_augmented_more(size: int, more: int) -> None:
     assert default_amount(size + more).p <= default_amount(size).p
 
 
+@pytest.mark.parametrize(("size", "p"), [(1, 0.5), (200, 0.5), (500, 0.5), (2000, 0.25)])
+def test_small_sets_take_half_and_larger_ones_less(size: int, p: float) -> None:
+    assert default_amount(size) == (p, 1)
+
+
 @pytest.mark.parametrize("size", [0, -3])
 def test_an_empty_set_has_no_amount(size: int) -> None:
     with pytest.raises(ValueError, match="size must be at least 1"):
