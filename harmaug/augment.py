@@ -6,37 +6,20 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
-from harmaug.draws import Foreground, hardest, spoilt
-from harmaug.lut import composite_lut, identity_lut, mix_luts
+from harmaug.decide import Decision, decide
+from harmaug.draws import hardest
+from harmaug.lut import composite_lut, identity_lut
 from harmaug.lut.ops import check_image, check_mask
 from harmaug.lut.tensors import check_lut
 from harmaug.nets import Generator
 from harmaug.nets.latents import draw_latents
 from harmaug.spaces import Space, SpaceLike
-
-# What a drawn latent that spoils its photo is multiplied by, one after the other: its opposite is
-# as likely and leaves draws as strong as they were, half of it is weaker.
-_INSTEAD = (-1.0, 0.5, -0.5, 0.25)
-
-
-class Decision(NamedTuple):
-    """What was decided for B photos, n times each.
-
-    Attributes:
-        luts: (B, n, 3, D, D, D), as `SycoNetAugment.sample` gives them.
-        latent: (B, n, Z), which decides the same again.
-        weights: (B, n, K), the mixing weights of the LUTs; 0 where the mask is empty.
-    """
-
-    luts: Tensor
-    latent: Tensor
-    weights: Tensor
 
 
 class SycoNetAugment(nn.Module):
@@ -198,26 +181,14 @@ class SycoNetAugment(nn.Module):
         else:
             latent = self._fitting(latent, real, n)
         latent = latent.to(self.device, torch.float32)
-        seen = alpha.sum((1, 2, 3)) > 0  # an empty mask recolours nothing: spare it the encoder
         with torch.autocast(photo.device.type, enabled=False):
-            if seen.all():
-                decision = self._decide(photo, alpha, latent, drawn)
-            else:
-                decision = Decision(
-                    self._neutral().repeat(*latent.shape[:2], 1, 1, 1, 1),
-                    latent.clone(),
-                    latent.new_zeros(*latent.shape[:2], len(self.basis)),
-                )
-                if seen.any():
-                    some = self._decide(photo[seen], alpha[seen], latent[seen], drawn)
-                    for whole, part in zip(decision, some, strict=True):
-                        whole[seen] = part
+            decision = decide(self.net, photo, alpha, latent, drawn=drawn)
             if candidates is not None:
                 order = hardest(decision.luts, photo, alpha, n)
                 rows = torch.arange(len(order), device=order.device).unsqueeze(1)
                 decision = Decision(*(values[rows, order] for values in decision))
         if strength != 1:
-            neutral = self._neutral()
+            neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
             moved = neutral + float(strength) * (decision.luts - neutral)
             decision = decision._replace(luts=moved)
         return decision if real.ndim == 4 else Decision(*(values[0] for values in decision))
@@ -336,9 +307,6 @@ class SycoNetAugment(nn.Module):
         inside = bool(((extremes >= 0) & (extremes <= 1)).all())  # as most are: spare them a copy
         return photo if inside else photo.clamp(0, 1), alpha
 
-    def _neutral(self) -> Tensor:
-        return identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
-
     def _draw(
         self, batch: int, n: int, candidates: int | None, generator: torch.Generator | None
     ) -> Tensor:
@@ -365,28 +333,6 @@ class SycoNetAugment(nn.Module):
         if not latent.isfinite().all():
             raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
         return given
-
-    def _decide(self, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Decision:
-        condition = self.net.condition(photo, alpha)
-        decision = self._mixed(condition, latent)
-        if not drawn:
-            return decision
-        foreground = Foreground.of(photo, alpha)
-        row, column = spoilt(decision.luts, foreground).nonzero(as_tuple=True)
-        first = decision.latent[row, column].unsqueeze(1)
-        for share in _INSTEAD:
-            if not len(row):
-                break
-            again = self._mixed(condition[row], share * first)
-            both = zip(decision, again, strict=True)
-            decision = Decision(*(a.index_put((row, column), b.squeeze(1)) for a, b in both))
-            still = spoilt(again.luts, foreground.rows(row)).squeeze(1)
-            row, column, first = row[still], column[still], first[still]
-        return decision
-
-    def _mixed(self, condition: Tensor, latent: Tensor) -> Decision:
-        weights = self.net.mixing_weights(condition, latent)
-        return Decision(mix_luts(weights, self.net.basis), latent, weights)
 
     def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
         photo, alpha = check_image(real), check_mask(mask, check_image(real))

@@ -15,7 +15,7 @@ FLOORS = [
     {"lut"},
     {"nets"},
     {"checkpoints"},
-    {"augment", "draws"},
+    {"augment", "decide", "draws"},
     {"adapters", "data"},
     {"training", "evaluation"},
     {"cli", "__init__", "__main__"},

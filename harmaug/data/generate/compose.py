@@ -14,10 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harmaug.augment import Decision, SycoNetAugment
+from harmaug.augment import SycoNetAugment
 from harmaug.data.generate.jpeg import RowwiseJpeg
 from harmaug.data.generate.pictures import PatchedPng, Picture, open_mask, open_photo
 from harmaug.data.generate.sources import Source, printable
+from harmaug.decide import Decision
 from harmaug.lut import composite_lut, identity_lut
 
 _MEMORY = 1 << 26  # bytes of composites that are made at once; of large photos one at a time
