@@ -31,18 +31,25 @@ DEFAULTS = {"size": 200, "steps": 600, "p": 0.5, "n": 1, "strength": 1.0, "fixed
 
 
 class Question(NamedTuple):
-    """What one main table is about: sets of the trials, what they are tested on, settings."""
+    """What one main table is about: sets of the trials, what they are tested on, settings.
+
+    ``champions`` are the arms that are set against each other one.
+    """
 
     sets: list[str]
     test: str
     settings: dict[str, Any]
+    champions: tuple[str, ...] = (HEADLINE, "domain")
 
 
 MAIN = {
     "retouch": Question(["retouch"], "unseen photos", {"steps": 600}),
     "color-transfer": Question(["color-transfer"], "unseen photos", {"steps": 600}),
     "daylight": Question(
-        [f"daylight/{camera}" for camera in CAMERAS], "unseen camera", {"steps": 300, "size": None}
+        [f"daylight/{camera}" for camera in CAMERAS],
+        "unseen camera",
+        {"steps": 300, "size": None},
+        ("own",),  # the only one that never saw the camera that is tested on
     ),
 }
 
@@ -151,7 +158,7 @@ def reached(results: Results) -> Iterator[list[str]]:
     yield ["set", "arm", f"PSNR over {BASE}", f"fMSE over {BASE}", f"{share}, PSNR", "fMSE"]
     for label, question in MAIN.items():
         base = results.arm(BASE, question)
-        for extra, name in itertools.product((False, True), (HEADLINE, "domain", BEST)):
+        for extra, name in itertools.product((False, True), (*question.champions, BEST)):
             arm, best = (results.arm(one, question, extra) for one in (name, BEST))
             if arm is None or base is None:
                 continue
@@ -201,7 +208,7 @@ def main() -> None:
     for label, question in MAIN.items():
         if all(name in results.untouched for name in question.sets):
             tables[label] = rows(results, question)
-            for champion in (HEADLINE, "domain"):
+            for champion in question.champions:
                 tables[f"{label} {champion}"] = duels(results, question, champion)
             tables[f"{label} outside"] = outside(results, question)
     for name, lines in tables.items():

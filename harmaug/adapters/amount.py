@@ -25,9 +25,9 @@ class Amount(NamedTuple):
 def default_amount(size: int) -> Amount:
     """The default p and n for a training set of so many composites.
 
-    From ``benchmarks/downstream``: with 200 photos any p from 0.25 to 0.75 serves alike, what is
-    gained shrinks with the size of the set and is gone at 2,000, and n composites of one photo
-    in a batch replace other photos. So p is 0.5 and falls with the root of the size from 500 on.
+    From ``benchmarks/downstream``: with 200 photos any p from 0.25 to 0.75 and any n from 1 to 4
+    serve alike; what is gained shrinks with the size of the set and is gone at 2,000, where a
+    smaller p costs nothing. So p is 0.5 and falls with the root of the size from 500 on.
 
     Args:
         size: composites in the set; photos with masks alone do not count.
