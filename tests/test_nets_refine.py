@@ -37,8 +37,9 @@ def error(net, pairs, latent):
 
 
 def posterior_mean(net, real, mask, composite):
-    mean, _ = net.posterior(net.condition(real, mask), net.change(real, mask, composite))
-    return net.prior.inverse(mean)
+    condition = net.condition(real, mask)
+    mean, _ = net.posterior(condition, net.change(real, mask, composite))
+    return net.prior.inverse(mean, net.describe(condition))
 
 
 def test_refined_latents_rebuild_a_composite_better_than_the_posteriors_mean(net, pairs):

@@ -26,7 +26,7 @@ class LiteSycoNet(Generator):
         thumbnail: longest side of the picture that statistics are taken from.
     """
 
-    refinement_steps = 60
+    refinement_steps = 300
 
     photo_mean: Tensor
     photo_std: Tensor

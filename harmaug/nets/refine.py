@@ -9,9 +9,9 @@ from torch import Tensor
 
 from harmaug.lut import composite_lut, mix_luts
 
-_RATE = 0.06  # of Adam at the start, in standard deviations of the prior
+_RATE = 0.2  # of Adam at the start, in standard deviations of the prior
 _SIDE = 128  # pixels of the longest side that are looked at, at least half as many
-_LENGTH_WEIGHT = 1.0  # fMSE on 0..255 that a unit of squared length must be worth
+_LENGTH_WEIGHT = 0.1  # fMSE on 0..255 that a unit of squared length must be worth
 
 
 def refine_latent(
