@@ -2,8 +2,8 @@
 
     python benchmarks/downstream/charts.py [--results FOLDER]
 
-Lines are means over seeds of the PSNR over the same seeds' training without synthetic composites;
-bars span the seeds. Needs matplotlib (``pip install 'harmaug[eval]'``).
+Lines are means of the PSNR over the same seeds' training without synthetic composites, of the seeds
+that all points of a line have; bars span the seeds. Needs matplotlib (``pip install 'harmaug[eval]'``).
 """
 
 from __future__ import annotations
@@ -39,25 +39,28 @@ LABELS = {
 _DEFAULT_FIXED = 4
 
 
-def gains(results: Results, arm: str, settings: dict[str, Any], base: dict[str, Any]) -> np.ndarray:
-    """PSNR over `BASE` of each seed that has both; empty where none has."""
-    tables = [
-        results.arm(name, Question(["retouch"], "unseen photos", found))
-        for name, found in ((arm, settings), (BASE, base))
-    ]
-    if tables[0] is None or tables[1] is None:
-        return np.empty(0)
-    means = [dict(zip(t.seeds, t.errors["PSNR"].mean(1), strict=True)) for t in tables if t]
-    return np.array([means[0][seed] - means[1][seed] for seed in means[0] if seed in means[1]])
+def gains(
+    results: Results, arm: str, settings: dict[str, Any], base: dict[str, Any]
+) -> dict[int, float]:
+    """PSNR over `BASE` by seed, of seeds that have both."""
+    means: list[dict[int, float]] = []
+    for name, found in ((arm, settings), (BASE, base)):
+        table = results.arm(name, Question(["retouch"], "unseen photos", found))
+        if table is None:
+            return {}
+        means.append(dict(zip(table.seeds, table.errors["PSNR"].mean(1).tolist(), strict=True)))
+    return {seed: means[0][seed] - means[1][seed] for seed in means[0] if seed in means[1]}
 
 
-def draw(axes: Any, places: Sequence[float], found: Sequence[np.ndarray], label: str) -> None:
-    """A line through the means, with bars from the least to the greatest seed."""
-    there = [i for i, values in enumerate(found) if len(values)]
+def draw(axes: Any, places: Sequence[float], found: Sequence[dict[int, float]], label: str) -> None:
+    """A line through the means of the seeds that all have, bars from the least to the greatest."""
+    there = [i for i, values in enumerate(found) if values]
     if not there:
         return
-    middle = np.array([found[i].mean() for i in there])
-    span = [middle - [found[i].min() for i in there], [found[i].max() for i in there] - middle]
+    shared = set.intersection(*(set(found[i]) for i in there))
+    values = np.array([[found[i][seed] for seed in sorted(shared)] for i in there])
+    middle = values.mean(1)
+    span = [middle - values.min(1), values.max(1) - middle]
     axes.errorbar([places[i] for i in there], middle, span, marker="o", capsize=3, label=label)
 
 
