@@ -57,8 +57,8 @@ def test_larger_sets_are_never_augmented_more(size: int, more: int) -> None:
     assert default_amount(size + more).p <= default_amount(size).p
 
 
-@pytest.mark.parametrize(("size", "p"), [(1, 0.5), (200, 0.5), (500, 0.5), (2000, 0.25)])
-def test_small_sets_take_half_and_larger_ones_less(size: int, p: float) -> None:
+@pytest.mark.parametrize(("size", "p"), [(1, 0.25), (200, 0.25), (2000, 0.25), (8000, 0.125)])
+def test_small_sets_take_a_quarter_and_large_ones_less(size: int, p: float) -> None:
     assert default_amount(size) == (p, 1)
 
 

@@ -3,7 +3,7 @@
     python benchmarks/downstream/charts.py [--results FOLDER]
 
 Lines are means of the PSNR over the same seeds' training without synthetic composites, of the seeds
-that all points of a line have; bars span the seeds. Needs matplotlib (``pip install 'harmaug[eval]'``).
+that all points of a line have; bars span the seeds. Needs matplotlib (``harmaug[eval]``).
 """
 
 from __future__ import annotations
