@@ -28,11 +28,17 @@ class Table(NamedTuple):
     scenes: list[str]
 
 
-def gather(records: Sequence[dict[str, Any]], test: str, untouched: dict[str, Any]) -> Table:
+def gather(
+    records: Sequence[dict[str, Any]],
+    sets: Sequence[str],
+    test: str,
+    untouched: dict[str, Any],
+) -> Table:
     """One arm's results as a table; with several sets (cameras) only seeds that have all of them.
 
     Args:
-        records: of one arm under the same settings, any sets and seeds.
+        records: of one arm under the same settings, any seeds.
+        sets: sets of the records.
         test: test set.
         untouched: the untouched records by set, which name the scenes.
     """
@@ -40,7 +46,6 @@ def gather(records: Sequence[dict[str, Any]], test: str, untouched: dict[str, An
     for record in records:
         if test in record["tests"]:
             by_seed[record["seed"]][record["set"]] = record["tests"][test]
-    sets = sorted({name for found in by_seed.values() for name in found})
     seeds = sorted(seed for seed, found in by_seed.items() if len(found) == len(sets))
     errors = {
         metric: np.array([np.concatenate([by_seed[s][n][metric] for n in sets]) for s in seeds])

@@ -75,13 +75,15 @@ class Results:
             for r in self.trials
             if r["set"] in question.sets and all(r[key] == value for key, value in wanted.items())
         ]
-        table = gather(found, test or question.test, self.untouched) if found else None
-        return table if table is not None and table.seeds else None
+        if not found:
+            return None
+        table = gather(found, question.sets, test or question.test, self.untouched)
+        return table if table.seeds else None
 
     def composites(self, sets: Sequence[str], test: str) -> Table:
         """The untouched composites, as a table of one seed."""
         records = [self.untouched[name] | {"seed": 0} for name in sets if name in self.untouched]
-        return gather(records, test, self.untouched)
+        return gather(records, sets, test, self.untouched)
 
 
 def rows(results: Results, question: Question) -> Iterator[list[str]]:
