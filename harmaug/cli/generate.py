@@ -7,7 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harmaug.cli.arguments import CHECKPOINT, Commands, add_command, add_sampling, count, megapixels
+from harmaug.cli.arguments import (
+    CHECKPOINT,
+    Commands,
+    add_command,
+    add_sampling,
+    count,
+    megapixels,
+    whole,
+)
 
 if TYPE_CHECKING:
     from harmaug.data.generate import Report, Settings
@@ -105,7 +113,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="processes of this machine, or a Ray cluster (default: local)",
     )
     parser.add_argument(
-        "--workers", type=_whole, metavar="N", help="processes; 0 for none (default: a core each)"
+        "--workers", type=whole, metavar="N", help="processes; 0 for none (default: a core each)"
     )
     parser.add_argument(
         "--device", default="cpu", help="where the net runs: cpu, cuda (default: cpu)"
@@ -175,7 +183,3 @@ def _shard(text: str) -> tuple[int, int]:
     if not (index.isdecimal() and parts.isdecimal() and 1 <= int(index) <= int(parts)):
         raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, got {text!r}")
     return int(index), int(parts)
-
-
-def _whole(text: str) -> int:
-    return 0 if text == "0" else count(text)

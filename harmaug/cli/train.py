@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmaug.cli.arguments import CHECKPOINT, Commands, add_command, count, number, seed
+from harmaug.cli.arguments import CHECKPOINT, Commands, add_command, count, number, seed, whole
 
 if TYPE_CHECKING:
     from harmaug.training.config import TrainConfig
@@ -116,7 +116,7 @@ def _add_settings(group: Any) -> None:
         group.add_argument(name, type=kind, help=text, metavar="N" if kind is count else "X")
     group.add_argument(
         "--patience",
-        type=_whole,
+        type=whole,
         metavar="N",
         help="stop after N figures without better reconstruction and coverage of held-out pairs, "
         "and keep the best; 0 never stops, and keeps the last (default: 0; finetuning 4)",
@@ -246,10 +246,6 @@ def _recipe(text: str) -> tuple[str, float]:
     if not name or not equals or not number(share):
         raise argparse.ArgumentTypeError(f"expected NAME=SHARE, as in retouch=0.5, got {text!r}")
     return name, float(share)
-
-
-def _whole(text: str) -> int:
-    return 0 if text == "0" else count(text)
 
 
 def _devices(text: str) -> int | str:

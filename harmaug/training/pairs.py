@@ -109,14 +109,11 @@ class PairSource:
 
     def split(self, share: float) -> tuple[PairSource, PairSource | None]:
         """Two sources that have no photo in common, the second None where there are too few."""
-
-        def part(images: Images | None, side: int) -> Images | None:
-            chosen = None if images is None else images.split(share)[side]
-            return chosen if chosen is not None and len(chosen) else None
-
+        kinds = (self.photos, self.pairs)
+        parts = [(None, None) if images is None else images.split(share) for images in kinds]
         sources = []
         for side in (0, 1):
-            photos, pairs = part(self.photos, side), part(self.pairs, side)
+            photos, pairs = (part[side] or None for part in parts)  # no photos are None
             if photos is None and pairs is None:
                 return self, None
             sources.append(PairSource(photos, pairs, self.recipe, self.pair_share, self.jitter))
