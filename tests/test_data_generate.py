@@ -82,7 +82,8 @@ class TestSet:
         expected |= {f"set/composite_images/p{k}_1_{i}.png" for k in range(6) for i in (1, 2, 3)}
         expected |= {"set/set_train.txt", "IHD_train.txt", "manifest.parquet", "sheet.jpg"}
         assert names == expected
-        assert not list((unbroken / ".harmaug/1-of-1/partial").iterdir())
+        state = {path.name for path in (unbroken / ".harmaug/1-of-1").iterdir()}
+        assert state <= {"journal.jsonl", "done", "lock"}
 
     def test_the_manifest_makes_each_composite_again(self, unbroken):
         augment = harmaug.SycoNetAugment.from_pretrained("unified")
@@ -410,7 +411,7 @@ class TestInterruptions:
                 assert code in (0, -signal.SIGKILL)
                 midway += code != 0 and 0 < lines(output) < 6
             assert contents(output) == contents(unbroken)
-            assert not list((output / ".harmaug/1-of-1/partial").iterdir())
+            assert not (output / ".harmaug/1-of-1/partial").exists()
         assert midway > 5  # or the kills came too early or too late to prove anything
 
     @needs_signals
@@ -469,10 +470,28 @@ class TestInterruptions:
         journal.write_bytes(journal.read_bytes()[:-100])
         (output / "set/composite_images/p1_1_2.png").unlink()
         (output / "set/masks/p2_1.png").write_bytes(b"")
-        (output / ".harmaug/1-of-1/partial/left.png").write_bytes(b"half")
+        partial = output / ".harmaug/1-of-1/partial/0123456789abcdef"
+        partial.mkdir(parents=True)
+        (partial / "left.png").write_bytes(b"half")
         report = generate(photos, output, PNG, workers=0, resume=True)
         assert (report.photos, report.before) == (3, 3)
         assert contents(output) == contents(unbroken)
+
+    def test_a_process_that_outlives_its_killed_run_takes_nothing_from_the_next(self, tmp_path):
+        from harmaug.data.generate.output import Output, Shard, Writer
+
+        files = {f"set/composite_images/p0_1_{k}.png": b"whole" for k in (1, 2)}
+        (tmp_path / "set/composite_images").mkdir(parents=True)
+        (tmp_path / ".harmaug").mkdir()
+        (tmp_path / ".harmaug/settings.json").write_text('{"shards": 1}')
+        killed, following = Output(tmp_path, Shard()), Output(tmp_path, Shard())
+        with killed.held({}, resume=False):
+            pass  # and a process of its own is still about to write
+        with following.held({}, resume=True):
+            Writer(tmp_path, following.partial).write(files, {})
+            with pytest.raises(FileNotFoundError):
+                Writer(tmp_path, killed.partial).write(files, {})
+            assert all((tmp_path / name).read_bytes() == b"whole" for name in files)
 
     def test_a_finished_set_is_left_as_it_is(self, photos, unbroken, tmp_path):
         generate(photos, tmp_path / "out", PNG, workers=0)

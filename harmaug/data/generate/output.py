@@ -3,18 +3,21 @@
     <subset>/composite_images, masks, real_images, <subset>_train.txt
     .harmaug/settings.json              what the set is made with
     .harmaug/1-of-1/journal.jsonl       a line for each source that is done
-    .harmaug/1-of-1/partial/            files that are being written
+    .harmaug/1-of-1/partial/<run>/      files that are being written
     .harmaug/1-of-1/lock                held while a run works here
 
 A file is written under another name and then renamed, and only when all files of a source stand
 does its line go into the journal. So what a killed run leaves is either in the journal or done
-once more, to the same bytes.
+once more, to the same bytes. Its processes may outlive it for a moment: the next run takes away
+the folder that they write in, and without it they touch nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +58,7 @@ class Output:
         self.root = Path(os.path.abspath(root))
         self.shard = shard
         self.state = self.root / _STATE / str(shard)
-        self.partial = self.state / "partial"
+        self.partial = self.state / "partial" / secrets.token_hex(8)
         self.log = self.root / f"generate{'' if shard.parts == 1 else f'-{shard}'}.log"
 
     @contextmanager
@@ -69,7 +72,7 @@ class Output:
         known = self.root / _STATE / "settings.json"
         if not known.exists() and self.root.exists() and set(os.listdir(self.root)) - {_STATE}:
             raise FileExistsError(f"{self.root} holds other files; choose another folder.")
-        self.partial.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.state / "lock")
         try:
             lock.acquire(blocking=False)  # the system frees it when its holder dies
@@ -84,13 +87,14 @@ class Output:
                     f"{self.root} holds a set already; go on with it by --resume, or choose "
                     "another folder."
                 )
+            self._discard_partial()  # of a run that was killed
+            self.partial.mkdir(parents=True)
             self._check_settings(known, {**settings, "shards": self.shard.parts})
-            for left in self.partial.iterdir():  # by a run that was killed
-                left.unlink(missing_ok=True)
             self.done.unlink(missing_ok=True)
             with Journal(journal) as opened:
                 yield opened
         finally:
+            self._discard_partial()
             lock.release()
 
     @property
@@ -117,6 +121,14 @@ class Output:
         except OSError:
             return False
 
+    def _discard_partial(self) -> None:
+        """Take away what is being written, all at once: whoever still writes there has lost it."""
+        folder, discarded = self.partial.parent, self.state / "discarded"
+        shutil.rmtree(discarded, ignore_errors=True)
+        if folder.exists():
+            folder.rename(discarded)
+            shutil.rmtree(discarded, ignore_errors=True)
+
     def _check_settings(self, known: Path, settings: dict[str, Any]) -> None:
         if not known.exists():
             with atomic_write(known, self.partial) as temporary:
@@ -140,7 +152,7 @@ class Writer:
 
     Args:
         root: the folder of the set.
-        partial: where files are until they are whole.
+        partial: where files are until they are whole; a run's own, and gone when the run is over.
         link: files that are the source's own become hard links to them where that is possible.
     """
 
@@ -162,7 +174,8 @@ class Writer:
                 if not (shared and _size(self.root / name) == len(data)):
                     self._place(self.root / name, data, originals.get(name))
         except BaseException:
-            self.remove(files)
+            if self.partial.is_dir():  # else another run goes on, and these may be its files
+                self.remove(files)
             raise
 
     def remove(self, files: Iterable[str]) -> None:
