@@ -2,14 +2,16 @@
 
     python benchmarks/lut_gpu.py [--out benchmarks/results/lut_gpu.json]
 
-Every time is the median of about 0.3 s of runs after a warm-up, by CUDA events, with the L2 cache
-flushed before each run (triton.testing.do_bench), in milliseconds; 10th and 90th percentiles go
-into the JSON file. Results are checked against the reference before anything is timed.
+Times are of the GPU's own work, in milliseconds: calls on several inputs, which together are four
+times the L2 cache or more, are captured in a CUDA graph, and the graph is replayed; median over the
+replays, divided by the calls; 10th and 90th percentiles go into the JSON file. "called" is what one
+call takes from Python, by the clock over many calls, which for small pictures is the host's work.
+Results are checked against the reference before anything is timed.
 
 - copy: a device copy that moves as many bytes as image, mask and results have;
 - grid_sample: the same composite by 5-D grid_sample, blend and clamp, in eager torch;
 - lookup: its grid_sample call alone, the grid made beforehand, no blend, no clamp;
-- compiled: torch.compile of the reference.
+- compiled: torch.compile of the reference, for some of the cases, since compiling takes long.
 
 Photos are smooth noise with grain, so that neighbours share grid cells as in a real photo;
 "noise" is uniform noise, where no two do: the worst case for the gathers.
@@ -23,7 +25,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +40,10 @@ DEVICE = "cuda"
 TOLERANCE = {"float32": 2e-6, "float16": 1e-3, "bfloat16": 8e-3, "uint8": 1}
 
 
+REPLAYS, CALLS = 31, 200
+Inputs = tuple[Tensor, Tensor | None, Tensor]
+
+
 @dataclass(frozen=True)
 class Case:
     height: int = 1080
@@ -47,10 +54,11 @@ class Case:
     dtype: str = "float32"
     mask: str = "none"  # none, all (soft everywhere) or tenth (a disc of a tenth of the frame)
     content: str = "photo"
+    compiled: bool = False
 
-    def inputs(self) -> tuple[Tensor, Tensor | None, Tensor]:
+    def inputs(self, seed: int = 0) -> Inputs:
         """Image, mask and LUTs near the identity, as a colour transfer's are."""
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         shape = (self.batch, 3, self.height, self.width)
         if self.content == "noise":
             image = torch.rand(shape, device=DEVICE)
@@ -77,9 +85,9 @@ class Case:
 
 
 FORWARD = [
-    Case(),
+    Case(compiled=True),
     Case(content="noise"),
-    Case(mask="all"),
+    Case(mask="all", compiled=True),
     Case(mask="tenth"),
     Case(count=8, mask="tenth"),
     Case(count=8),
@@ -93,7 +101,7 @@ FORWARD = [
     Case(height=256, width=256, batch=32, count=4, mask="tenth"),
 ]
 BACKWARD = [
-    Case(),
+    Case(compiled=True),
     Case(content="noise"),
     Case(mask="tenth"),
     Case(size=33),
@@ -102,13 +110,50 @@ BACKWARD = [
 ]
 
 
-def measure(function: Callable[[], object]) -> dict[str, float]:
-    """Milliseconds of one call: median, 10th and 90th percentile."""
-    from triton.testing import do_bench
+def many_inputs(case: Case) -> list[Inputs]:
+    """As many inputs as do not fit the L2 cache by far, and no fewer than two."""
+    cache = torch.cuda.get_device_properties(0).L2_cache_size
+    first = image, mask, _ = case.inputs()
+    size = image.nbytes * (1 + case.count) + (0 if mask is None else mask.nbytes)
+    return [first, *(case.inputs(seed) for seed in range(1, max(2, -(-4 * cache // size))))]
 
-    times = do_bench(function, warmup=100, rep=300, return_mode="all")
+
+def replayed(
+    calls: Sequence[Callable[[], object]], stream: torch.cuda.Stream | None = None
+) -> dict[str, float]:
+    """Milliseconds of one of these calls on the GPU: median, 10th and 90th percentile."""
+    stream = stream or torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):  # compiles, chooses, allocates
+        for call in calls:
+            call()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        kept = [call() for call in calls]  # results must not share memory within the graph
+    times = []
+    for _ in range(REPLAYS):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        graph.replay()
+        end.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(end) / len(kept))
     tenths = statistics.quantiles(times, n=10)
     return {"median": statistics.median(times), "p10": tenths[0], "p90": tenths[-1]}
+
+
+def called(call: Callable[[], object]) -> dict[str, float]:
+    """Milliseconds of one call from Python, of many in a row."""
+    times = []
+    for _ in range(5):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            call()
+        torch.cuda.synchronize()
+        times.append((time.perf_counter() - start) / CALLS * 1e3)
+    return {"median": statistics.median(times), "p10": min(times), "p90": max(times)}
 
 
 def as_unit(image: Tensor) -> Tensor:
@@ -147,40 +192,65 @@ def copy_of(moved_bytes: int) -> Callable[[], object]:
 
 
 def forward(case: Case) -> dict[str, dict[str, float]]:
-    image, mask, lut = inputs = case.inputs()
-    result = ours(*inputs)
-    error = (result.float() - reference.composite(*inputs).float()).abs().max().item()
+    sets = many_inputs(case)
+    first = sets[0]
+    result = ours(*first)
+    error = (result.float() - reference.composite(*first).float()).abs().max().item()
     if not error <= TOLERANCE[case.dtype]:
         raise SystemExit(f"{case} is off the reference by {error}.")
-    moved = sum(x.numel() * x.element_size() for x in (image, mask, result) if x is not None)
-    volume, grid = lookup_inputs(image, lut)
-    compiled = torch.compile(reference.composite)
-    return {
-        "ours": measure(lambda: ours(*inputs)),
-        "copy": measure(copy_of(moved)),
-        "grid_sample": measure(lambda: by_grid_sample(*inputs)),
-        "lookup": measure(lambda: lookup(volume, grid)),
-        "compiled": measure(lambda: compiled(*inputs)),
+    moved = sum(x.nbytes for x in (*first[:2], result) if x is not None)
+    lookups = [lookup_inputs(image, lut) for image, _, lut in sets]
+
+    def timed(function: Callable[..., object], arguments: Sequence[tuple]) -> dict[str, float]:
+        return replayed([lambda some=some: function(*some) for some in arguments])
+
+    times = {
+        "ours": timed(ours, sets),
+        "called": called(lambda: ours(*first)),
+        "copy": replayed([copy_of(moved) for _ in sets]),
+        "grid_sample": timed(by_grid_sample, sets),
+        "lookup": timed(lookup, lookups),
     }
+    if case.compiled:
+        times["compiled"] = timed(torch.compile(reference.composite), sets)
+    return times
 
 
 def backward(case: Case) -> dict[str, dict[str, float]]:
-    image, mask, lut = case.inputs()
-    image.requires_grad_()
-    lut.requires_grad_()
-    volume, grid = (x.detach().requires_grad_() for x in lookup_inputs(image, lut))
+    sets = many_inputs(case)[:4]
+    for image, _, lut in sets:
+        image.requires_grad_()
+        lut.requires_grad_()
+    lookups = [
+        tuple(x.detach().requires_grad_() for x in lookup_inputs(image, lut))
+        for image, _, lut in sets
+    ]
 
-    def timed(result: Tensor, *inputs: Tensor) -> dict[str, float]:
-        grad = torch.randn_like(result)
-        return measure(lambda: torch.autograd.grad(result, inputs, grad, retain_graph=True))
+    def timed(
+        function: Callable[..., Tensor], arguments: Sequence[tuple], wanted: Sequence[int]
+    ) -> dict[str, float]:
+        def gradients(some: tuple) -> Callable[[], object]:
+            result = function(*some)
+            inputs = [some[k] for k in wanted]
+            grad = torch.randn_like(result)
+            return lambda: torch.autograd.grad(result, inputs, grad, retain_graph=True)
 
-    return {
-        "ours": timed(ours(image, mask, lut), image, lut),
-        "ours, LUT alone": timed(ours(image, mask, lut), lut),
-        "grid_sample": timed(by_grid_sample(image, mask, lut), image, lut),
-        "lookup": timed(lookup(volume, grid), volume, grid),
-        "compiled": timed(torch.compile(reference.composite)(image, mask, lut), image, lut),
+        # Gradients are computed on the stream of their forward pass, and a graph has its own.
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            calls = [gradients(some) for some in arguments]
+        torch.cuda.synchronize()
+        return replayed(calls, stream)
+
+    times = {
+        "ours": timed(ours, sets, (0, 2)),
+        "ours, LUT alone": timed(ours, sets, (2,)),
+        "grid_sample": timed(by_grid_sample, sets, (0, 2)),
+        "lookup": timed(lookup, lookups, (0, 1)),
     }
+    if case.compiled:
+        times["compiled"] = timed(torch.compile(reference.composite), sets, (0, 2))
+    return times
 
 
 def describe(case: Case) -> str:

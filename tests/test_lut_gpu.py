@@ -232,7 +232,7 @@ def test_no_lut_at_all_gives_no_composites_and_zero_gradients():
 
 def test_a_table_too_large_for_32_bit_nodes_is_refused():
     lut = torch.zeros(()).expand(1, 1, 3, 1291, 1291, 1291)
-    with pytest.raises(ValueError, match=r"1290 .* got 1291"):
+    with pytest.raises(ValueError, match=r"812 .* got 1291"):
         gpu.composite(torch.zeros(1, 3, 1, 1), None, lut)
 
 
@@ -390,7 +390,9 @@ from harmaug.lut import gpu, gpu_kernels
 def build(kernel, architecture, dtype, **constants):
     options = dict(gpu._FORWARD if kernel is gpu_kernels.composite else gpu._BACKWARD)
     pixels = options["BLOCK"] // (32 * options["num_warps"])  # in each thread
-    constants |= {"SIZE": 17, "BLOCK": options.pop("BLOCK"), "image_x": 1}
+    constants |= {"SIZE": 33, "BLOCK": options.pop("BLOCK"), "image_x": 1}
+    if "TURNS" in options:
+        constants |= {"TURNS": options.pop("TURNS"), "PACKED": True}
     pointers = {"mask": "*fp32", "table": "*fp32", "grad_mask": "*fp32", "grad_table": "*fp32"}
     signature, attributes = {}, {}
     for index, name in enumerate(kernel.arg_names):

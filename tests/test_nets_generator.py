@@ -232,7 +232,7 @@ def test_the_prior_belongs_to_the_weights_but_is_not_trained_with_the_net():
 def test_every_architecture_fills_in_the_whole_interface():
     wanted = [name for name, _ in inspect.getmembers(Generator, inspect.isfunction)]
     abstract = [name for name in wanted if "raise NotImplementedError" in source(Generator, name)]
-    assert set(abstract) == {"config", "condition", "decode", "change", "posterior"}
+    assert set(abstract) == {"config", "condition", "decode", "start_from", "change", "posterior"}
     for kind in ARCHITECTURES.values():
         assert issubclass(kind, Generator)
         for name in abstract:

@@ -77,7 +77,9 @@ def _add_data(group: Any) -> None:
         metavar="SHARE",
         help="share of true pairs where there are photos without composites too (default: 0.1)",
     )
-    group.add_argument("--size", type=count, help="pixels a side of the photos (default: 96)")
+    group.add_argument(
+        "--size", type=count, help="pixels a side of the photos (default: 96; syconet 256)"
+    )
     group.add_argument(
         "--skip-missing", action="store_true", help="go on without samples whose files are absent"
     )
@@ -98,6 +100,11 @@ def _add_settings(group: Any) -> None:
     )
     group.add_argument(
         "--net", choices=("lite", "syconet"), help="architecture of a new net (default: lite)"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("32-true", "bf16-mixed"),
+        help="of the nets' arithmetic (default: 32-true); bf16-mixed is for syconet on a GPU",
     )
     group.add_argument("--latent-dim", type=count, metavar="Z", help="of a new net")
     for name, kind, text in (
@@ -187,6 +194,7 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         "basis",
         "pair_share",
         "size",
+        "precision",
         "rounds",
         "round_pairs",
         "passes",
@@ -206,8 +214,12 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         raise ValueError("--init brings its own net; leave out --net, --latent-dim and --basis.")
     if options.net:
         settings["architecture"] = options.net
+        settings["net"] = {}
+    if options.net == "syconet":
+        settings.setdefault("size", 256)
+        settings["net"]["size"] = settings["size"]
     if options.latent_dim:
-        settings["net"] = {"latent_dim": options.latent_dim}
+        settings["net"] = settings.get("net", {}) | {"latent_dim": options.latent_dim}
     return TrainConfig(
         data=tuple(options.data),
         transforms=tuple(options.transforms),

@@ -1,22 +1,22 @@
 """The LUT composite as Triton kernels, for CUDA tensors.
 
 The floor is memory traffic: a pixel of a float32 image moves 28 bytes through one LUT (12 image,
-4 mask, 12 result) and 12 more for each further LUT. The lookups have to hide behind that:
+4 mask, 12 result) and 12 more for each further LUT. The lookups have to hide behind that, and what
+limits them is the L1 cache, which serves a gather in as many steps as the threads of a warp touch
+cache lines. Measured on an H200 (`benchmarks/lut_gpu.py`):
 
 - One program serves a block of pixels and loops over the n LUTs, so that the image is read and
   the grid cell and fractions are found once. A grid axis over LUTs would do both n times.
-- Nodes are packed as four floats (r, g, b, 0): 8 gathers of 16 bytes a pixel where planes would
-  cost 24 of 4, for a gather costs at least one tag lookup for each cache line that the 32 pixels
-  of a warp touch. A table of 17^3 nodes is then 79 kB and stays in the L1 cache of every
-  multiprocessor (33^3: 575 kB, in L2); pixels, used once, are marked to leave the caches first.
+- A thread has one pixel at a time, so that a warp's pixels are neighbours, which share cells;
+  with two a thread the kernel takes half as long again. Blocks that small make so many programs
+  that starting them costs a tenth; so each has two turns.
+- A small table is gathered from its planes as they are, 24 times 4 bytes a pixel. Above 20 nodes
+  an axis the planes no longer fit the L1 cache; then nodes are packed as four floats
+  (r, g, b, 0) first, for 8 gathers of 16 bytes, which take two thirds of the time.
+- Pixels and results, used once, are marked to leave the caches first.
 - Planes are read and written coalesced, and a pixel has the same thread in the plane (BLOCK,) as
-  in the gather (BLOCK, 4), so that no value moves between threads. Two pixels a thread share the
-  arithmetic of their program; in the backward pass one leaves more registers.
+  in the gather (BLOCK, 4), so that no value moves between threads.
 - A block where the mask is 0 throughout is only copied.
-
-Compiled for an H100, 32 pixels of a whole frame take 160 instructions, which a multiprocessor
-issues in 40 cycles, where their 768 bytes take it 53. These are counts, and `benchmarks/lut_gpu.py`
-takes the times.
 
 The backward pass repeats the lookups, which costs less than storing them, and scatters the
 gradient of the LUT with atomics. The pixels of a photo crowd into few cells, where atomics on one
@@ -30,13 +30,15 @@ from __future__ import annotations
 import torch
 import triton
 from torch import Tensor
-from torch.nn import functional as F
 
 from harmaug.lut import gpu_kernels, reference
 
 # a + b * c in one instruction: Triton from 3.10 on leaves that to the caller.
-_FORWARD = {"BLOCK": 256, "num_warps": 4, "enable_fp_fusion": True}
-_BACKWARD = _FORWARD | {"BLOCK": 128}
+_BACKWARD = {"BLOCK": 128, "num_warps": 4, "enable_fp_fusion": True}
+_FORWARD = _BACKWARD | {"TURNS": 2}
+Steps = tuple[int, int]  # from sample to sample and from LUT to LUT, in nodes if these are packed
+_PLANES_UP_TO = 20  # nodes an axis
+_LARGEST = 812  # nodes an axis of a table with 32-bit offsets
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
@@ -46,10 +48,11 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     output = image.new_empty((batch, count, 3, height, width))
     if output.numel() == 0:
         return output
-    table, table_stride = _pack(lut)
+    packed = size > _PLANES_UP_TO
     rows, columns = _rows(image, mask)
-    blocks = triton.cdiv(columns, _FORWARD["BLOCK"])
+    blocks = triton.cdiv(columns, _FORWARD["BLOCK"] * _FORWARD["TURNS"])
     with torch.cuda.device_of(image):  # Triton launches on the current device
+        table, steps = _packed(lut) if packed else _planes(lut)
         gpu_kernels.composite[(batch * rows * blocks,)](
             image,
             mask,
@@ -59,10 +62,11 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
             rows,
             columns,
             blocks,
-            table_stride,
+            *steps,
             *image.stride(),
             *_strides(mask),
             SIZE=size,
+            PACKED=packed,
             **_FORWARD,
         )
     return output
@@ -94,10 +98,10 @@ def composite_backward(
     if need_lut:
         grad_table = lut.new_zeros((copies, batch, count, size**3, 4))
     if launch:
-        table, table_stride = _pack(lut)
         rows, columns = _rows(image, mask, grad)
         blocks = triton.cdiv(columns, _BACKWARD["BLOCK"])
         with torch.cuda.device_of(image):
+            table, steps = _packed(lut)
             gpu_kernels.composite_backward[(batch * rows * blocks,)](
                 grad,
                 image,
@@ -112,7 +116,7 @@ def composite_backward(
                 rows,
                 columns,
                 blocks,
-                table_stride,
+                *steps,
                 *grad.stride(),
                 *image.stride(),
                 *_strides(mask),
@@ -130,14 +134,24 @@ def composite_backward(
     )
 
 
-def _pack(lut: Tensor) -> tuple[Tensor, int]:
-    """Nodes as (B or 1, n, D^3, 4) floats, and how many tables to step from sample to sample."""
+def _planes(lut: Tensor) -> tuple[Tensor, Steps]:
+    """The LUTs with each one's three planes in one piece; a batch may share them."""
+    planes = lut if lut[0, 0].is_contiguous() else lut.contiguous()
+    return planes, (planes.stride(0), planes.stride(1))
+
+
+def _packed(lut: Tensor) -> tuple[Tensor, Steps]:
+    """Nodes as (B, n, D^3, 4) floats; where the batch shares them, B is 1."""
     count, size = lut.shape[1], lut.shape[-1]
-    if size**3 >= 2**31:
-        raise ValueError(f"lut must have at most 1290 nodes an axis on a GPU, got {size}.")
-    shared = lut.stride(0) == 0
-    nodes = (lut[:1] if shared else lut).flatten(3).transpose(-1, -2)
-    return F.pad(nodes, (0, 1)).contiguous(), 0 if shared else count
+    if size > _LARGEST:
+        raise ValueError(f"lut must have at most {_LARGEST} nodes an axis on a GPU, got {size}.")
+    (planes, steps), nodes, block = _planes(lut), size**3, 256
+    shared = steps[0] == 0
+    table = lut.new_empty(1 if shared else len(lut), count, nodes, 4)
+    gpu_kernels.pack[(triton.cdiv(nodes, block), len(table) * count)](
+        planes, table, nodes, count, *steps, BLOCK=block
+    )
+    return table, (0 if shared else count * nodes, nodes)
 
 
 def _copies(pixels: int, nodes: int) -> int:

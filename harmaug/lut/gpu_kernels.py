@@ -21,7 +21,8 @@ def composite(
     rows,
     columns,
     blocks,
-    table_b,
+    step_b,
+    step_n,
     image_b,
     image_c,
     image_y,
@@ -30,26 +31,43 @@ def composite(
     mask_y,
     mask_x,
     SIZE: tl.constexpr,
+    PACKED: tl.constexpr,
     BLOCK: tl.constexpr,
+    TURNS: tl.constexpr,
 ):
-    sample, row, column, inside = _block(rows, columns, blocks, BLOCK)
-    source = image + sample * image_b + row * image_y + column * image_x
-    pixel = _load_rgb(source, image_c, inside)
-    covering = sample * mask_b + row * mask_y + column * mask_x
-    alpha, touched = _load_mask(mask, covering, inside, BLOCK)
-    plane = tl.cast(rows, tl.int64) * columns
-    target = output + sample * count * 3 * plane + row * columns + column
-    if touched:
-        colour = _to_unit(pixel)
-        node, x, y, z = _cell(colour, SIZE)
-        for k in range(count):
-            lut = table + (sample * table_b + k) * (SIZE * SIZE * SIZE * 4)
-            blended = _blend(colour, _lookup(lut, node, x, y, z, SIZE), alpha)
-            result = tl.where(alpha > 0, _from_unit(blended, output.dtype.element_ty), pixel)
-            _store_rgb(target + k * 3 * plane, plane, result, inside)
-    else:
-        for k in range(count):
-            _store_rgb(target + k * 3 * plane, plane, pixel, inside)
+    for turn in range(TURNS):
+        sample, row, column, inside = _block(rows, columns, blocks, turn, BLOCK, TURNS)
+        source = image + sample * image_b + row * image_y + column * image_x
+        pixel = _load_rgb(source, image_c, inside)
+        covering = sample * mask_b + row * mask_y + column * mask_x
+        alpha, touched = _load_mask(mask, covering, inside, BLOCK)
+        plane = tl.cast(rows, tl.int64) * columns
+        target = output + sample * count * 3 * plane + row * columns + column
+        if touched:
+            colour = _to_unit(pixel)
+            node, x, y, z = _cell(colour, SIZE)
+            for k in range(count):
+                lut = _lut(table, sample, k, step_b, step_n, PACKED)
+                looked_up = _lookup(lut, node, x, y, z, SIZE, PACKED)
+                blended = _blend(colour, looked_up, alpha)
+                result = tl.where(alpha > 0, _from_unit(blended, output.dtype.element_ty), pixel)
+                _store_rgb(target + k * 3 * plane, plane, result, inside)
+        else:
+            for k in range(count):
+                _store_rgb(target + k * 3 * plane, plane, pixel, inside)
+
+
+@triton.jit
+def pack(lut, table, nodes, count, lut_b, lut_n, BLOCK: tl.constexpr):
+    """Lay planes (b, n, 3, nodes) out as (b, n, nodes, 4): red, green, blue, 0."""
+    which = tl.program_id(1).to(tl.int64)
+    node = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = node < nodes
+    red = lut + which // count * lut_b + which % count * lut_n + node
+    green = red + nodes
+    planes = (tl.load(red, inside), tl.load(green, inside), tl.load(green + nodes, inside))
+    pointers = table + (which * nodes + node)[:, None] * 4 + tl.arange(0, 4)[None, :]
+    tl.store(pointers, _join(*planes), inside[:, None])
 
 
 @triton.jit
@@ -67,7 +85,8 @@ def composite_backward(
     rows,
     columns,
     blocks,
-    table_b,
+    step_b,
+    step_n,
     grad_b,
     grad_n,
     grad_c,
@@ -83,7 +102,7 @@ def composite_backward(
     SIZE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    sample, row, column, inside = _block(rows, columns, blocks, BLOCK)
+    sample, row, column, inside = _block(rows, columns, blocks, 0, BLOCK, 1)
     source = image + sample * image_b + row * image_y + column * image_x
     pixel = _load_rgb(source, image_c, inside).to(tl.float32)
     covering = sample * mask_b + row * mask_y + column * mask_x
@@ -96,8 +115,8 @@ def composite_backward(
         node, x, y, z = _cell(colour, SIZE)
         copy = tl.program_id(0) % copies
         for k in range(count):
-            lut = table + (sample * table_b + k) * (SIZE * SIZE * SIZE * 4)
-            looked_up = _lookup(lut, node, x, y, z, SIZE)
+            lut = _lut(table, sample, k, step_b, step_n, True)
+            looked_up = _lookup(lut, node, x, y, z, SIZE, True)
             blended = _blend(colour, looked_up, alpha)
             given = _load_rgb(source + tl.cast(k, tl.int64) * grad_n, grad_c, inside).to(tl.float32)
             # The last clamp hands gradients on from 0 to 1, which excludes NaN.
@@ -131,11 +150,12 @@ def composite_backward(
 
 
 @triton.jit
-def _block(rows, columns, blocks, BLOCK: tl.constexpr):
-    """This program's sample, row and columns, and which of these columns there are."""
+def _block(rows, columns, blocks, turn, BLOCK: tl.constexpr, TURNS: tl.constexpr):
+    """The sample, row and columns of this program's turn, and which of these columns there are."""
     program = tl.program_id(0)
     row = program // blocks
-    column = (program % blocks).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    first = ((program % blocks).to(tl.int64) * TURNS + turn) * BLOCK
+    column = first + tl.arange(0, BLOCK)
     return (row // rows).to(tl.int64), (row % rows).to(tl.int64), column, column < columns
 
 
@@ -165,9 +185,9 @@ def _load_rgb(red, stride, inside):
 @triton.jit
 def _store_rgb(red, stride, value, inside):
     r, g, b = _split(value)
-    tl.store(red, r, inside)
-    tl.store(red + stride, g, inside)
-    tl.store(red + 2 * stride, b, inside)
+    tl.store(red, r, inside, eviction_policy="evict_first")
+    tl.store(red + stride, g, inside, eviction_policy="evict_first")
+    tl.store(red + 2 * stride, b, inside, eviction_policy="evict_first")
 
 
 @triton.jit
@@ -214,7 +234,7 @@ def _cell(colour, SIZE: tl.constexpr):
     cell = tl.where(position < SIZE - 2, position, SIZE - 2.0).to(tl.int32)
     x, y, z = _split(position - cell.to(tl.float32))
     r, g, b = _split(cell)
-    return (r + SIZE * (g + SIZE * b)).to(tl.int64), x, y, z
+    return r + SIZE * (g + SIZE * b), x, y, z
 
 
 @triton.jit
@@ -234,12 +254,51 @@ def _weights(corner: tl.constexpr, x, y, z):
 
 
 @triton.jit
-def _lookup(table, node, x, y, z, SIZE: tl.constexpr):
-    result = tl.zeros([x.shape[0], 4], tl.float32)
-    for corner in tl.static_range(8):
-        wx, wy, wz = _weights(corner, x, y, z)
-        result += (wx * wy * wz)[:, None] * tl.load(_corner(table, node, corner, SIZE))
-    return result
+def _lut(table, sample, k, step_b, step_n, PACKED: tl.constexpr):
+    """The table of LUT k of a sample; steps count nodes where these are packed, else floats."""
+    offset = sample * step_b + tl.cast(k, tl.int64) * step_n
+    # A factor that the compiler sees: a node's address is a multiple of 16.
+    return table + offset * (4 if PACKED else 1)
+
+
+@triton.jit
+def _lookup(table, node, x, y, z, SIZE: tl.constexpr, PACKED: tl.constexpr):
+    """The colours (BLOCK, 4) at places in grid cells, of a packed table or of its three planes."""
+    if PACKED:
+        first = _corner(table, node, 0, SIZE)
+        colour = _trilinear(first, x[:, None], y[:, None], z[:, None], 4, SIZE)
+    else:
+        red = table + node
+        green = red + SIZE * SIZE * SIZE
+        blue = green + SIZE * SIZE * SIZE
+        colour = _join(
+            _trilinear(red, x, y, z, 1, SIZE),
+            _trilinear(green, x, y, z, 1, SIZE),
+            _trilinear(blue, x, y, z, 1, SIZE),
+        )
+    return colour
+
+
+@triton.jit
+def _trilinear(first, x, y, z, STEP: tl.constexpr, SIZE: tl.constexpr):
+    """Between the corners of a cell, of which pointers to the first are given."""
+    near = _bilinear(first, x, y, STEP, SIZE)
+    far = _bilinear(first + STEP * SIZE * SIZE, x, y, STEP, SIZE)
+    return _lerp(near, far, z)
+
+
+@triton.jit
+def _bilinear(first, x, y, STEP: tl.constexpr, SIZE: tl.constexpr):
+    second = first + STEP * SIZE
+    low = _lerp(tl.load(first), tl.load(first + STEP), x)
+    high = _lerp(tl.load(second), tl.load(second + STEP), x)
+    return _lerp(low, high, y)
+
+
+@triton.jit
+def _lerp(start, end, share):
+    # Unlike a weighted sum, exact between equal nodes.
+    return start + share * (end - start)
 
 
 @triton.jit

@@ -54,6 +54,10 @@ class Generator(nn.Module):
         """Mixing weights (B, n, K), convex, from (B, ...) and codes (B, n, Z)."""
         raise NotImplementedError
 
+    def start_from(self, weights: Tensor) -> None:
+        """Make a new net predict the mixing weights (K,) whatever it sees, to train from there."""
+        raise NotImplementedError
+
     def change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
         """What the reconstruction branch takes from a known composite: (B, ...)."""
         raise NotImplementedError

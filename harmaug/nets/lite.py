@@ -92,7 +92,6 @@ class LiteSycoNet(Generator):
 
     @torch.no_grad()
     def start_from(self, weights: Tensor) -> None:
-        """Make the net predict the mixing weights (K,) whatever it sees, to train from there."""
         last = self.decoder[-1]
         assert isinstance(last, nn.Linear)
         last.bias.copy_((weights + 1e-3).log())

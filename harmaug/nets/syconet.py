@@ -90,6 +90,12 @@ class SycoNet(Generator):
         weight = self.mixing.weight.flatten(1)
         return F.linear(features, weight, self.mixing.bias).softmax(-1)
 
+    @torch.no_grad()
+    def start_from(self, weights: Tensor) -> None:
+        assert self.mixing.bias is not None
+        self.mixing.bias.copy_((weights + 1e-3).log())
+        self.mixing.weight.mul_(0.1)
+
     def change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
         """The composite as the reconstruction branch sees it, (B, 3, size, size)."""
         return self._resized(composite)
@@ -101,7 +107,7 @@ class SycoNet(Generator):
                 "one), so it cannot encode known composites; use a checkpoint trained with one."
             )
         features = self.reconstruction(torch.cat((condition, change), 1))
-        return self.mean(features), self.log_variance(features)
+        return self.mean(features), self.log_variance(features).clamp(-12, 4)
 
     def _resized(self, image: Tensor) -> Tensor:
         image = image.to(self.basis.dtype)

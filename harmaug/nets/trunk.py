@@ -52,6 +52,8 @@ class Trunk(nn.Module):
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) and codes (B, Z) -> features (B, 4 * width)."""
+        # Convolutions are faster on channels that lie together, above all in 16 bits on a GPU.
+        image = image.contiguous(memory_format=torch.channels_last)
         x = self.stem(_with_code(image, code))
         for block in self.blocks:
             x = block(_with_code(x, code))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from harmaug.nets import ARCHITECTURES
 
@@ -19,6 +19,7 @@ _COUNTS = (
     "heldout_pairs",
     "validate_every",
 )
+Precision = Literal["32-true", "bf16-mixed"]
 _SEEDS = 1 << 32  # each is the start of many streams of random numbers
 
 
@@ -40,6 +41,7 @@ class TrainConfig:
             None takes those of ``unified``.
         architecture: "lite" or "syconet".
         net: keyword arguments of the architecture, but for the sizes of the basis.
+        precision: "32-true", or "bf16-mixed" for the nets to compute in 16 bits on a GPU.
         size: pixels a side that photos are resized to.
         rounds: how many.
         round_pairs: pairs made a round.
@@ -67,6 +69,7 @@ class TrainConfig:
     basis: str | None = None
     architecture: str = "lite"
     net: dict[str, Any] = dataclasses.field(default_factory=dict)
+    precision: Precision = "32-true"
     size: int = 96
     rounds: int = 80
     round_pairs: int = 2048
@@ -89,6 +92,9 @@ class TrainConfig:
         if self.architecture not in ARCHITECTURES:
             known = ", ".join(ARCHITECTURES)
             raise ValueError(f"architecture must be one of {known}, got {self.architecture!r}.")
+        if self.precision not in get_args(Precision):
+            known = ", ".join(get_args(Precision))
+            raise ValueError(f"precision must be one of {known}, got {self.precision!r}.")
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")

@@ -59,7 +59,7 @@ def train(
     """
     state_path = output / "state.safetensors"
     _check_output(config, output, resume)
-    fabric = _fabric(accelerator, devices, tensorboard)
+    fabric = _fabric(config, accelerator, devices, tensorboard)
     if config.batch % fabric.world_size:
         raise ValueError(
             f"batch must be a multiple of the {fabric.world_size} devices, got {config.batch}."
@@ -132,6 +132,7 @@ def _train_round(
 ) -> dict[str, float]:
     """Train on a round's pairs as `observe` sees them; figures are means over the last pass."""
     generator = stream(config, 2 * number + 1)
+    seen = [values.to(fabric.device) for values in seen]
     module.train()
     steps = config.round_pairs // config.batch
     share = config.batch // fabric.world_size
@@ -139,14 +140,14 @@ def _train_round(
     figures = torch.zeros(2, device=fabric.device)
     for step in range(config.passes * steps):
         if step % steps == 0:
-            order = torch.randperm(config.round_pairs, generator=generator)
+            order = torch.randperm(config.round_pairs, generator=generator).to(fabric.device)
         done = (number - 1 + step / (config.passes * steps)) / config.rounds
         _set_rates(config, stepper.optimizer, done)
         first = step % steps * config.batch
         # Every process draws what all need and takes its share: one process or many, one curve.
         noise = torch.randn(config.batch, module.module.net.latent_dim, generator=generator)
         rows = order[first : first + config.batch][mine]
-        condition, change, colours, wanted = (values[rows].to(fabric.device) for values in seen)
+        condition, change, colours, wanted = (values[rows] for values in seen)
         rebuilt, mean, log_variance = module(
             condition, change, colours, noise[mine].to(fabric.device)
         )
@@ -253,7 +254,7 @@ def _check_output(config: TrainConfig, output: Path, resume: bool) -> None:
         raise ValueError(f"{output} was trained with other settings: {'; '.join(changed)}.")
 
 
-def _fabric(accelerator: str, devices: int | str, tensorboard: bool) -> Any:
+def _fabric(config: TrainConfig, accelerator: str, devices: int | str, tensorboard: bool) -> Any:
     wanted = ["lightning_fabric"] + ["tensorboard"] * tensorboard
     if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:
         raise ImportError(
@@ -263,7 +264,7 @@ def _fabric(accelerator: str, devices: int | str, tensorboard: bool) -> Any:
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices)
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=config.precision)
     except (RuntimeError, MisconfigurationException) as error:
         raise ValueError(f"cannot train on {devices} of {accelerator!r}: {error}") from error
     fabric.launch()

@@ -36,10 +36,13 @@ class Reconstruction(nn.Module):
         Returns:
             rebuilt colours (B, 3, 1, P), mean and log-variance of the codes (B, Z).
         """
-        mean, log_variance = self.net.posterior(condition, change)
+        mean, log_variance = (x.float() for x in self.net.posterior(condition, change))
         code = mean + noise * (log_variance / 2).exp()
         weights = self.net.decode(condition, code.unsqueeze(1)).squeeze(1)
-        return apply_lut(colours, mix_luts(weights, self.net.basis)), mean, log_variance
+        # Where the nets compute in 16 bits, LUTs may not: 8 bits of mantissa are no colour.
+        with torch.autocast(colours.device.type, enabled=False):
+            rebuilt = apply_lut(colours, mix_luts(weights.float(), self.net.basis))
+        return rebuilt, mean, log_variance
 
 
 def reconstruction_loss(rebuilt: Tensor, wanted: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def build_net(config: TrainConfig, source: PairSource) -> Generator:
         net.basis.copy_(basis)
     if isinstance(net, LiteSycoNet):
         net.standardize(*source.draw(min(1024, config.round_pairs), stream(config, INITIAL)))
-        net.start_from(_identity_weights(basis))
+    net.start_from(_identity_weights(basis))
     return net
 
 
