@@ -8,7 +8,8 @@ mask sets that were at hand). One worker and the codecs alone take turns photo b
 process on one core, so that a machine that slows down does so for both; "of their rate" is the
 ratio of their processor times in a round, the median over the rounds. The codecs decode the photo
 and encode the n composites, from memory to memory; the worker also reads the files, decodes the
-mask, decides, looks up and writes. kornia_rs has the fastest JPEG codec, Pillow the usual one.
+mask, decides, looks up and writes new files. kornia_rs has the fastest JPEG codec, Pillow the
+usual one.
 """
 
 from __future__ import annotations
@@ -114,18 +115,14 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
     """Processor seconds a photo of the worker and of the codecs, and the ratio of their rates."""
     sources = find_sources(root).sources
     with worker(root, Settings(n=n, format=form)) as work:
-        made = [
-            [
-                np.array(Image.open(work.writer.root / name))
-                for name in list(written(work, source))[2:]
-            ]
-            for source in sources
-        ]
+        files = [written(work, source) for source in sources]
+        made = [[np.array(Image.open(file)) for file in some[2:]] for some in files]
         photos = [work.read(source)[0] for source in sources]
         spent: dict[str, list[float]] = {"worker": [], **{name: [] for name in CODECS[form]}}
         for _ in range(rounds):
             total: Counter[str] = Counter()
-            for source, photo, composites in zip(sources, photos, made, strict=True):
+            for source, some, photo, composites in zip(sources, files, photos, made, strict=True):
+                remove(some)
                 total["worker"] += timed(work, source)
                 for name, pair in CODECS[form].items():
                     total[name] += timed(codecs_alone, *pair, photo, composites)
@@ -146,10 +143,17 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
     }
 
 
-def written(work: Worker, source: Source) -> dict[str, int]:
+def written(work: Worker, source: Source) -> list[Path]:
+    """The files of a source, which are there now."""
     outcome = work(source)
     assert outcome.record is not None, outcome.error
-    return outcome.record["files"]
+    return [work.writer.root / name for name in outcome.record["files"]]
+
+
+def remove(files: list[Path]) -> None:
+    """To be written anew, as in a set: taking the place of a file costs more."""
+    for file in files:
+        file.unlink()
 
 
 @contextmanager
@@ -187,21 +191,21 @@ def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
         (Composer, "_view", "reduce for the net"),
         (Composer, "_decide", "decide on LUTs"),
         (compose, "composite_lut", "look up"),
-        (compose.RowwiseJpeg, "__init__", "encode the shared rows"),
-        (compose.RowwiseJpeg, "encode", "encode the foreground's rows"),
+        (compose.PatchedJpeg, "__init__", "encode what is shared"),
+        (compose.PatchedJpeg, "encode", "encode the foregrounds"),
         (compose.PatchedPng, "encode", "encode"),
         (Writer, "write", "write files"),
     ]
     undo = [watched(*part) for part in parts]
     sources = find_sources(root).sources
     with worker(root, Settings(n=n, format=form)) as work:
-        work(sources[0])
+        files = [written(work, source) for source in sources]
         spent.clear()
-        begin = time.process_time()
+        whole = 0.0
         for _ in range(rounds):
-            for source in sources:
-                work(source)
-        whole = time.process_time() - begin
+            for source, some in zip(sources, files, strict=True):
+                remove(some)
+                whole += timed(work, source)
     for restore in undo:
         restore()
     spent["all else"] = whole - sum(spent.values())

@@ -59,21 +59,25 @@ def decide(
 
 def _decide(net: Generator, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Decision:
     condition = net.condition(photo, alpha)
-    decision = _mixed(net, condition, latent)
+    luts, _, weights = decision = _mixed(net, condition, latent)
     if not drawn:
         return decision
     foreground = Foreground.of(photo, alpha)
-    row, column = spoilt(decision.luts, foreground).nonzero(as_tuple=True)
-    first = decision.latent[row, column].unsqueeze(1)
+    row, column = spoilt(luts, foreground).nonzero(as_tuple=True)
+    first = latent[row, column].unsqueeze(1)
     for share in _INSTEAD:
         if not len(row):
             break
         again = _mixed(net, condition[row], share * first)
-        both = zip(decision, again, strict=True)
-        decision = Decision(*(a.index_put((row, column), b.squeeze(1)) for a, b in both))
+        # In place, as copies of all LUTs would take long; autograd holds on to the others.
+        luts.index_put_((row, column), again.luts.squeeze(1))
+        latent, weights = (
+            whole.index_put((row, column), part.squeeze(1))
+            for whole, part in ((latent, again.latent), (weights, again.weights))
+        )
         still = spoilt(again.luts, foreground.rows(row)).squeeze(1)
         row, column, first = row[still], column[still], first[still]
-    return decision
+    return Decision(luts, latent, weights)
 
 
 def _mixed(net: Generator, condition: Tensor, latent: Tensor) -> Decision:

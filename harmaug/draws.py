@@ -13,7 +13,7 @@ from harmaug.nets.statistics import thumbnails
 _SIDE = 64  # pixels of the longest side of the view
 _CLIPPED = 0.1  # of the foreground; seen on contact sheets, more looks blown out
 _CONTRAST = 0.4  # of the foreground's own contrast: as much as the recipes keep at least
-_BORDER = 0.01  # from the ends of the range; LUTs flatten out before they reach them
+_BORDER = 0.49  # from the middle of the range; LUTs flatten out before they reach its ends
 
 
 class Foreground(NamedTuple):
@@ -22,13 +22,14 @@ class Foreground(NamedTuple):
     Attributes:
         colours: (B, 3, 1, P) in [0, 1].
         share: (B, P, 1), of each pixel in its foreground; 0 for what only fills up.
-        free: (B, 1, 3, P), which values are not at the border of the range to begin with.
+        limit: (B, 1, 3, P), how far from 0.5 a value counts as clipped; out of reach for one that
+            is at the border of the range to begin with.
         contrast: (B, 1), standard deviation of the mean channel.
     """
 
     colours: Tensor
     share: Tensor
-    free: Tensor
+    limit: Tensor
     contrast: Tensor
 
     @classmethod
@@ -42,9 +43,10 @@ class Foreground(NamedTuple):
         weights, place = weights.topk(most, sorted=False)
         colours = view.gather(2, place.expand(-1, 3, -1))
         share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).mT
-        free = ~_at_border(colours.unsqueeze(1))
         contrast = _contrast(colours.unsqueeze(1), share)
-        return cls(colours.unsqueeze(2), share, free, contrast)
+        clipped = (colours - 0.5).abs() >= _BORDER
+        limit = clipped.to(colours.dtype).clamp_min(_BORDER)
+        return cls(colours.unsqueeze(2), share, limit.unsqueeze(1), contrast)
 
     def rows(self, which: Tensor) -> Foreground:
         """Those of some photos, (M,) indices."""
@@ -61,9 +63,9 @@ def spoilt(luts: Tensor, foreground: Foreground) -> Tensor:
     """
     moved = apply_lut(foreground.colours, luts).squeeze(3)  # (B, n, 3, P)
     # By channel: an orange whose red is at its limit already can still be blown out to white.
-    clipped = (_at_border(moved) & foreground.free).any(2).float() @ foreground.share
+    clipped = ((moved - 0.5).abs() - foreground.limit).amax(2) >= 0
     flat = _contrast(moved, foreground.share) < _CONTRAST * foreground.contrast
-    return (clipped.squeeze(2) > _CLIPPED) | flat
+    return ((clipped.float() @ foreground.share).squeeze(2) > _CLIPPED) | flat
 
 
 def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
@@ -86,11 +88,6 @@ def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
     background = (rgb_to_lab(colours[:, 1].unsqueeze(2)).squeeze(2) * share[:, 1]).sum(2)
     mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
     return mismatch.topk(n, dim=1).indices
-
-
-def _at_border(values: Tensor) -> Tensor:
-    """Which values are clipped."""
-    return (values - 0.5).abs() >= 0.5 - _BORDER
 
 
 def _contrast(colours: Tensor, share: Tensor) -> Tensor:

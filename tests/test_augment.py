@@ -458,6 +458,25 @@ def test_no_graph_is_built_unless_asked(aug):
     assert not any(output.requires_grad for output in outputs)
 
 
+def test_what_was_sampled_without_gradients_may_be_used_with_them(aug):
+    real, mask = photos(1)
+    drawn = aug.decide(real, mask, 2)
+    assert not any(values.is_inference() for values in drawn)
+    real.requires_grad_()
+    aug.apply(drawn.luts, real, mask).sum().backward()
+    assert (real.grad != 0).any()
+    with torch.inference_mode():
+        again = aug.sample(real.detach(), mask, latent=drawn.latent)
+    torch.testing.assert_close(again, drawn.luts, rtol=0, atol=2e-6)
+
+
+def test_gradients_of_drawn_composites_reach_the_photo_where_draws_are_replaced(default):
+    real, mask = photos(1)
+    real.requires_grad_()
+    default.augment(real, mask, 48, generator=torch.Generator().manual_seed(1)).sum().backward()
+    assert real.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("space", ["unit", "pm1"])
 def test_latent_real_mask_and_luts_get_their_gradient_where_they_ask(aug, space):
     real, mask = photos()

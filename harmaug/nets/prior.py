@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _COUPLINGS = 6
 _WIDTH = 64
@@ -204,13 +205,13 @@ class _Coupling(nn.Module):
         return (values - shift) * (-stretch).exp(), -stretch.sum(-1)
 
     def _amounts(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        first, *others = self.layers  # a slice of them would be a new module every time
-        hidden = first(values * self.kept)
+        # Called for every latent of every photo: as functions, small layers take half the time.
+        first, second, last = (layer for layer in self.layers if isinstance(layer, nn.Linear))
+        hidden = F.linear(values * self.kept, first.weight, first.bias)
         if self.seen is not None:
-            hidden = hidden + self.seen(condition)
-        for layer in others:
-            hidden = layer(hidden)
-        stretch, shift = hidden.chunk(2, -1)
+            hidden = hidden + F.linear(condition, self.seen.weight)
+        hidden = F.linear(F.silu(hidden), second.weight, second.bias)
+        stretch, shift = F.linear(F.silu(hidden), last.weight, last.bias).chunk(2, -1)
         return self.reach * torch.tanh(stretch / _REACH), self.moved * shift
 
 

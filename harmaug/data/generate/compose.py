@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from harmaug.augment import SycoNetAugment
-from harmaug.data.generate.jpeg import RowwiseJpeg
+from harmaug.data.generate.jpeg import PatchedJpeg
 from harmaug.data.generate.pictures import PatchedPng, Picture, open_mask, open_photo
 from harmaug.data.generate.sources import Source, printable
 from harmaug.decide import Decision
@@ -201,7 +201,7 @@ def _composites(
     box = mask.getbbox()
     assert box is not None, "an empty mask is refused before"
     encode = (
-        RowwiseJpeg(picture.image, box, settings.quality, picture.icc_profile).encode
+        PatchedJpeg(picture.image, box, settings.quality, picture.icc_profile).encode
         if settings.format == "jpg"
         else PatchedPng(picture.image, box, picture.icc_profile).encode
     )

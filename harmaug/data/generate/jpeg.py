@@ -1,8 +1,8 @@
 """JPEG files of one photo's composites: what they share is encoded once.
 
-Composites of a photo differ in the box around its foreground alone. With a restart marker after
-every row of 8x8 blocks, each of these rows is coded by itself (ITU-T T.81, E.1.4), so that the rows
-above and below the box are coded once for all composites and a file is put together of its rows. It
+Composites of a photo differ in the box around its foreground alone. Restart markers cut each row of
+8x8 blocks into a few intervals that are coded each by itself (ITU-T T.81, E.1.4), so that those
+outside the box are coded once for all composites, and a file is put together of its intervals. It
 is byte for byte what encoding the whole composite with such markers gives.
 """
 
@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 from PIL import Image
 
-_BLOCK = 8  # rows of pixels in a row of blocks, chroma being not subsampled
+_BLOCK = 8  # pixels of a block's side, chroma being not subsampled
+# A marker takes about 3 bytes and a block of a photo 25 at quality 95, so that intervals of 8
+# blocks make a file 2 percent longer.
+_SHORTEST, _MOST = 8, 8  # blocks of an interval, intervals of a row
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")  # in coded data every other FF is followed by 00
 _RESTARTS = [bytes((0xFF, 0xD0 + k)) for k in range(8)]
 _END = b"\xff\xd9"
@@ -22,15 +26,11 @@ _START_OF_FRAME, _START_OF_SCAN = 0xC0, 0xDA
 
 
 def encode_jpeg(image: Image.Image, quality: int, icc_profile: bytes | None = None) -> bytes:
-    """A JPEG file without chroma subsampling, coded row by row."""
-    # An empty profile keeps Pillow from taking one of the picture's own.
-    extra: dict[str, Any] = {"icc_profile": icc_profile or b""}
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling=0, restart_marker_rows=1, **extra)
-    return file.getvalue()
+    """A JPEG file without chroma subsampling, coded interval by interval."""
+    return _encode(image, _interval(image.width), quality, icc_profile)
 
 
-class RowwiseJpeg:
+class PatchedJpeg:
     """Encodes pictures that differ from a photo within a box.
 
     Args:
@@ -47,47 +47,74 @@ class RowwiseJpeg:
         quality: int,
         icc_profile: bytes | None = None,
     ) -> None:
+        self._interval = _interval(photo.width)
         self._quality = quality
         self._icc_profile = icc_profile
-        self._height = photo.height
-        left, top, _, bottom = box
-        start = top // _BLOCK * _BLOCK
-        stop = min(-(-bottom // _BLOCK) * _BLOCK, photo.height)
-        self._corner = (left, top - start)
-        above, self._rows, below = (
-            photo.crop((0, first, photo.width, last))
-            for first, last in ((0, start), (start, stop), (stop, photo.height))
-        )
-        self._above = self._encode(above).rows if above.height else []
-        self._below = self._encode(below).rows if below.height else []
+        self._size = width, height = photo.size
+        wide = self._interval * _BLOCK
+        self._columns = -(-width // wide)  # intervals of a row
+        count = self._columns * -(-height // _BLOCK)
+        self._coded = [b""] * count
+        self._markers = [*(_RESTARTS * count)[: count - 1], _END]
+
+        # The box, grown to whole intervals.
+        left, top = box[0] // wide * wide, box[1] // _BLOCK * _BLOCK
+        right = min(-(-box[2] // wide) * wide, width)
+        bottom = min(-(-box[3] // _BLOCK) * _BLOCK, height)
+        for shared in (
+            (0, 0, width, top),
+            (0, top, left, bottom),
+            (right, top, width, bottom),
+            (0, bottom, width, height),
+        ):
+            if shared[0] < shared[2] and shared[1] < shared[3]:
+                self._code(photo.crop(shared), shared[:2], self._coded)
+        self._corner = (left, top)
+        self._offset = (box[0] - left, box[1] - top)
+        self._inside = photo.crop((left, top, right, bottom))
 
     def encode(self, patch: Image.Image) -> bytes:
         """The photo with this in place of the box, as a JPEG file."""
-        self._rows.paste(patch, self._corner)
-        coded = self._encode(self._rows)
-        rows = [*self._above, *coded.rows, *self._below]
-        parts = [_with_height(coded.header, self._height), rows[0]]
-        for k, row in enumerate(rows[1:]):
-            parts += (_RESTARTS[k % 8], row)
-        return b"".join([*parts, _END])
+        self._inside.paste(patch, self._offset)
+        coded = list(self._coded)
+        header = self._code(self._inside, self._corner, coded)
+        pairs = zip(coded, self._markers, strict=True)
+        return b"".join([_with_size(header, self._size), *chain.from_iterable(pairs)])
 
-    def _encode(self, image: Image.Image) -> _Coded:
-        file = encode_jpeg(image, self._quality, self._icc_profile)
+    def _code(self, part: Image.Image, corner: tuple[int, int], coded: list[bytes]) -> bytes:
+        """Put a part's intervals where they belong; gives all before the coded data."""
+        file = _encode(part, self._interval, self._quality, self._icc_profile)
         scan = _segment(file, _START_OF_SCAN)
         start = scan + 2 + int.from_bytes(file[scan + 2 : scan + 4], "big")
-        return _Coded(file[:start], _RESTART.split(file[start : -len(_END)]))
+        intervals = _RESTART.split(file[start : -len(_END)])
+        wide = self._interval * _BLOCK
+        at = corner[1] // _BLOCK * self._columns + corner[0] // wide
+        columns = -(-part.width // wide)
+        for first in range(0, len(intervals), columns):
+            coded[at : at + columns] = intervals[first : first + columns]
+            at += self._columns
+        return file[:start]
 
 
-class _Coded(NamedTuple):
-    """A JPEG file taken apart: all before the coded data, and the data of each row of blocks."""
+def _interval(width: int) -> int:
+    """Blocks of an interval, of which a whole number makes a row."""
+    blocks = -(-width // _BLOCK)
+    most = min(max(blocks // _SHORTEST, 1), _MOST)
+    return blocks // next(parts for parts in range(most, 0, -1) if blocks % parts == 0)
 
-    header: bytes
-    rows: list[bytes]
+
+def _encode(image: Image.Image, interval: int, quality: int, icc_profile: bytes | None) -> bytes:
+    # An empty profile keeps Pillow from taking one of the picture's own.
+    extra: dict[str, Any] = {"icc_profile": icc_profile or b"", "restart_marker_blocks": interval}
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, subsampling=0, **extra)
+    return file.getvalue()
 
 
-def _with_height(header: bytes, height: int) -> bytes:
+def _with_size(header: bytes, size: tuple[int, int]) -> bytes:
     at = _segment(header, _START_OF_FRAME) + 5  # after marker, length and precision
-    return header[:at] + height.to_bytes(2, "big") + header[at + 2 :]
+    width, height = (side.to_bytes(2, "big") for side in size)
+    return header[:at] + height + width + header[at + 4 :]
 
 
 def _segment(file: bytes, kind: int) -> int:
