@@ -35,7 +35,7 @@ def test_another_photo_changes_as_the_pair_did():
     weights = torch.tensor([[0.7, 0, 0.3, 0]])
     recipe = Transplant.fit(basis(), *pairs(weights))
     real, mask = photos(5, seed=1)
-    made = Transplant(recipe.weights, recipe.gains, recipe.basis, strength=1)(real, mask)
+    made = recipe(real, mask)
     changes = mix_luts(weights, basis()).expand(5, 1, -1, -1, -1, -1)
     expected = composite_lut(real, mask, changes)[:, 0]
     assert (made - expected).abs().max() < 0.01
@@ -55,7 +55,7 @@ def test_what_the_basis_cannot_follow_keeps_the_strength_of_its_pair():
     noise = 0.05 * torch.randn(composite.shape, generator=generator(2))
     noisy = (composite + mask * noise).clamp(0, 1)
     recipe = Transplant.fit(basis(), real, mask, noisy)
-    same = Transplant(recipe.weights[:1], recipe.gains[:1], recipe.basis, strength=1)
+    same = Transplant(recipe.weights[:1], recipe.gains[:1], recipe.basis)
     made = same(real[:1], mask[:1])
     assert recipe.gains.min() > 1.05
     assert fmse(made, real[:1], mask[:1]) == pytest.approx(

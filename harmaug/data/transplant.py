@@ -30,14 +30,11 @@ class Transplant:
         weights: (N, K), convex mixing weights of each pair's LUT.
         gains: (N,), how many times what its LUT does each pair's change is.
         basis: (K, 3, D, D, D).
-        strength: scales every change. A change does less to another scene than to the one it was
-            seen in, whose own draws have it nowhere else.
     """
 
     weights: Tensor
     gains: Tensor
     basis: Tensor
-    strength: float = 1.5
 
     @classmethod
     def fit(cls, basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Transplant:
@@ -58,6 +55,6 @@ class Transplant:
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
         rows = torch.randint(len(self.weights), (len(real),), generator=generator)
         moved = apply_lut(real.clamp(0, 1), mix_luts(self.weights[rows], self.basis).to(real))
-        gains = self.gains[rows].to(real) * self.strength
+        gains = self.gains[rows].to(real)
         moved = torch.lerp(real, moved, gains.view(-1, 1, 1, 1)).clamp(0, 1)
         return torch.where(mask > 0, real + mask * (moved - real), real)
