@@ -53,7 +53,7 @@ def everything():
         "plain retouch": Retouch(),
         "filters": Filters(),
         "illuminant": Illuminant(TRANSFORMS.to_standard, TRANSFORMS.from_standard),
-        "mixture": build_recipe(dict.fromkeys(RECIPES, 1.0), TRANSFORMS),
+        "mixture": build_recipe(dict.fromkeys(RECIPES, 1.0), TRANSFORMS, Filters()),
     }
 
 
@@ -301,9 +301,11 @@ def test_recipes_are_built_by_name():
     assert isinstance(build_recipe({"color-transfer": 1}, Transforms()), ColourTransfer)
     assert isinstance(build_recipe({"retouch": 1}, Transforms()), Retouch)
     assert isinstance(build_recipe({"filters": 1}, Transforms()), Filters)
-    mixture = build_recipe(dict.fromkeys(RECIPES, 0.5), TRANSFORMS)
+    pairs = Retouch()
+    mixture = build_recipe(dict.fromkeys(RECIPES, 0.5), TRANSFORMS, pairs)
     assert isinstance(mixture, Mixture)
-    assert [share for _, share in mixture.parts] == [0.5] * 4
+    assert [share for _, share in mixture.parts] == [0.5] * 5
+    assert mixture.parts[-1][0] is pairs
 
 
 def test_recipes_that_cannot_be_built_say_why():
@@ -313,6 +315,8 @@ def test_recipes_that_cannot_be_built_say_why():
         build_recipe({}, TRANSFORMS)
     with pytest.raises(ValueError, match="'illuminant' needs illuminant polynomials"):
         build_recipe({"illuminant": 1}, Transforms())
+    with pytest.raises(ValueError, match="'transplant' needs true pairs"):
+        build_recipe({"transplant": 1}, TRANSFORMS)
 
 
 def test_tone_curves_are_smooth_luts_around_the_identity():

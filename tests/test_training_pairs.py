@@ -172,6 +172,16 @@ def test_a_source_splits_into_two_without_a_photo_in_common():
     assert len(names(second.photos)) == 2
 
 
+def test_photos_that_are_those_of_the_pairs_fall_on_the_same_side():
+    true = images(20, composites=True)
+    own = Images(true.real, true.mask, None)
+    photos = merge([images(30, seed=1), own])
+    first, second = PairSource(photos, true, Filters()).split(0.25)
+    sides = [set(part.photos.names()) | set(part.pairs.names()) for part in (first, second)]
+    assert not sides[0] & sides[1]
+    assert len(sides[0] | sides[1]) == 50
+
+
 def test_a_single_photo_is_not_split():
     source = PairSource(None, images(1, composites=True), None)
     assert source.split(0.2) == (source, None)

@@ -70,6 +70,52 @@ def test_recipes_for_folders_with_composites_are_refused(pairs, tmp_path):
         read_data(small(pairs, None, recipes={"retouch": 1.0}))
 
 
+def weights_of(recipe):
+    """The changes of a recipe, as a set that can be compared."""
+    return {tuple(row) for row in recipe.weights.mul(1e4).round().tolist()}
+
+
+def test_transplants_are_made_of_pairs_to_learn_from_and_never_of_those_held_out(pairs, tmp_path):
+    config = small(pairs, write_basis(tmp_path / "basis.safetensors"), recipes={"transplant": 1.0})
+    names = sorted(path.name for path in (pairs / "composite_images").iterdir())
+    for split, chosen in (("train", names[:14]), ("val", names[14:])):
+        (pairs / f"pairs_{split}.txt").write_text("\n".join(chosen))
+    learnt = weights_of(read_data(config)[0].recipe)
+    for split, chosen in (("train", names[14:]), ("val", names[:14])):
+        (pairs / f"pairs_{split}.txt").write_text("\n".join(chosen))
+    source, heldout, _ = read_data(config)
+    assert len(source.recipe.weights) == len(names) - 14
+    assert not learnt & weights_of(source.recipe)
+    assert heldout.kinds.keys() == {"transplant", "pairs"}
+
+
+def test_transplants_go_to_the_photos_of_the_pairs_and_to_those_without_composites(pairs, tmp_path):
+    basis = write_basis(tmp_path / "basis.safetensors")
+    source = read_data(small(pairs, basis, recipes={"transplant": 1.0}))[0]
+    assert source.photos.real.equal(source.pairs.real)
+    assert source.pair_share == 0.1
+    bare = write_folder(tmp_path / "bare", seed=1)
+    both = small(pairs, basis, data=(str(pairs), str(bare)), recipes={"transplant": 1.0})
+    source, _, subsets = read_data(both)
+    assert len(source.photos) == sum(subsets.values()) > len(source.pairs)
+
+
+def test_photos_held_out_take_known_changes_where_no_pair_is_held_out(pairs, tmp_path):
+    bare = write_folder(tmp_path / "bare", seed=1)
+    (pairs / "pairs_train.txt").write_text("".join(f"p{k}_1_1.png\n" for k in range(24)))
+    (bare / "bare_val.txt").write_text("".join(f"p{k}_1.png\n" for k in range(24)))
+    config = small(pairs, None, data=(str(pairs), str(bare)), recipes={"transplant": 1.0})
+    source, heldout, _ = read_data(config)
+    assert len(source.recipe.weights) == 24
+    assert heldout.kinds.keys() == {"transplant"}
+
+
+def test_transplants_without_pairs_are_refused(tmp_path):
+    bare = write_folder(tmp_path / "bare")
+    with pytest.raises(ValueError, match="'transplant' needs true pairs"):
+        read_data(small(bare, None, recipes={"transplant": 1.0}))
+
+
 def test_streams_are_reproducible_and_differ(pairs):
     config, other = small(pairs, None), small(pairs, None, seed=1)
     draws = [

@@ -34,11 +34,13 @@ def register(commands: Commands) -> None:
         "train a generator, or finetune one on your own photos",
         "  harmaug train --data my_photos --init unified -o mine\n"
         "  harmaug train --data HAdobe5k HFlickr -o both --rounds 40\n"
+        "  harmaug train --data webcam photos --recipes transplant=1 --init unified -o daylight\n"
         "  harmaug train --data photos --recipes retouch=1 --transforms looks/ -o retouched\n"
         "  harmaug augment photo.jpg mask.png --checkpoint mine -o composites",
         "Data are folders in the iHarmony4 layout: real_images, masks, and composite_images where "
-        "there are composites; recipes make composites of photos without. An interrupted training "
-        "goes on when the same command is given once more with --resume.",
+        "there are composites; recipes make composites of photos without. Of few scenes, or few "
+        "pairs, --recipes transplant=1 puts the change of each pair on the other photos too. An "
+        "interrupted training goes on when the same command is given once more with --resume.",
     )
     _add_data(parser.add_argument_group("data"))
     _add_settings(parser.add_argument_group("net and training"))
@@ -69,13 +71,14 @@ def _add_data(group: Any) -> None:
         type=_recipe,
         nargs="+",
         help="how often each recipe makes a composite: color-transfer, retouch, illuminant, "
-        "filters (default: all that the transforms allow)",
+        "filters, or transplant, which puts the changes of the true pairs on other photos "
+        "(default: the first four, as the transforms allow)",
     )
     group.add_argument(
         "--pair-share",
         type=number,
         metavar="SHARE",
-        help="share of true pairs where there are photos without composites too (default: 0.1)",
+        help="share of true pairs where recipes make composites too (default: 0.1)",
     )
     group.add_argument(
         "--size", type=count, help="pixels a side of the photos (default: 96; syconet 256)"

@@ -25,7 +25,7 @@ from harmaug.data.paste import clipped_fraction, paste
 from harmaug.data.transforms import Transforms, as_luts, node_colours
 from harmaug.lut import apply_lut
 
-RECIPES = ("color-transfer", "retouch", "illuminant", "filters")
+RECIPES = ("color-transfer", "retouch", "illuminant", "filters", "transplant")
 
 
 class Recipe(Protocol):
@@ -186,12 +186,15 @@ class Mixture:
         return composite
 
 
-def build_recipe(shares: Mapping[str, float], transforms: Transforms) -> Recipe:
+def build_recipe(
+    shares: Mapping[str, float], transforms: Transforms, transplant: Recipe | None = None
+) -> Recipe:
     """The mixture of recipes by name.
 
     Args:
-        shares: name -> how often: "color-transfer", "retouch", "illuminant", "filters".
+        shares: name -> how often, of the names in `RECIPES`.
         transforms: what "retouch" and "illuminant" draw from.
+        transplant: the recipe of that name (`data.transplant`), where there are true pairs.
     """
     parts: list[tuple[Recipe, float]] = []
     for name, share in shares.items():
@@ -205,6 +208,10 @@ def build_recipe(shares: Mapping[str, float], transforms: Transforms) -> Recipe:
             if transforms.to_standard is None or transforms.from_standard is None:
                 raise ValueError("the recipe 'illuminant' needs illuminant polynomials.")
             parts.append((Illuminant(transforms.to_standard, transforms.from_standard), share))
+        elif name == "transplant":
+            if transplant is None:
+                raise ValueError("the recipe 'transplant' needs true pairs to learn changes from.")
+            parts.append((transplant, share))
         else:
             raise ValueError(f"unknown recipe {name!r}, expected one of {', '.join(RECIPES)}.")
     if not parts:

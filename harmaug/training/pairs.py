@@ -55,13 +55,14 @@ class Images(NamedTuple):
         real, composite = (values[rows].float() / 255 for values in (self.real, self.composite))
         return Pairs(real, self.mask[rows].float(), composite)
 
-    def split(self, share: float) -> tuple[Images, Images]:
-        """Two parts that have no photo in common; the second has about ``share`` of the photos."""
-        names = [zlib.crc32(photo.numpy().tobytes()) for photo in self.real]
-        ordered = sorted(set(names))
-        chosen = set(ordered[: round(len(ordered) * share)])
-        aside = torch.tensor([name in chosen for name in names], dtype=torch.bool)
-        return self._at(~aside), self._at(aside)
+    def names(self) -> list[int]:
+        """A number for each row's photo, the same for the same pixels."""
+        return [zlib.crc32(photo.numpy().tobytes()) for photo in self.real]
+
+    def split(self, aside: set[int]) -> tuple[Images, Images]:
+        """Two parts, the second of the photos of those names."""
+        rows = torch.tensor([name in aside for name in self.names()], dtype=torch.bool)
+        return self._at(~rows), self._at(rows)
 
     def _at(self, rows: Tensor) -> Images:
         composite = None if self.composite is None else self.composite[rows]
@@ -109,8 +110,11 @@ class PairSource:
 
     def split(self, share: float) -> tuple[PairSource, PairSource | None]:
         """Two sources that have no photo in common, the second None where there are too few."""
-        kinds = (self.photos, self.pairs)
-        parts = [(None, None) if images is None else images.split(share) for images in kinds]
+        kinds, aside = (self.photos, self.pairs), set[int]()
+        for images in kinds:
+            names = [] if images is None else sorted(set(images.names()))
+            aside |= set(names[: round(len(names) * share)])
+        parts = [(None, None) if images is None else images.split(aside) for images in kinds]
         sources = []
         for side in (0, 1):
             photos, pairs = (part[side] or None for part in parts)  # no photos are None

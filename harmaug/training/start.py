@@ -11,6 +11,7 @@ from torch import Tensor
 from harmaug.checkpoints import find_checkpoint, open_checkpoint
 from harmaug.data.recipes import build_recipe
 from harmaug.data.transforms import Transforms, read_transforms
+from harmaug.data.transplant import Transplant
 from harmaug.lut import identity_lut
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.nets import ARCHITECTURES, Generator, LiteSycoNet
@@ -19,6 +20,7 @@ from harmaug.training.health import HeldOut
 from harmaug.training.pairs import Images, PairSource, merge, read_images
 
 _BASIS = "unified"  # the checkpoint whose basis a new net starts on
+_FITTED_AT_ONCE = 64  # pairs, to bound memory
 _STREAMS = 1 << 20  # seeds of one training lie this far apart from another's
 INITIAL, HELDOUT, PRIOR = 0, 1 << 19, (1 << 19) + 1  # streams; those between are the loop's
 
@@ -38,23 +40,29 @@ def read_data(
     transforms, transforms_aside = Transforms(), Transforms()
     if config.transforms:
         transforms, transforms_aside = read_transforms(config.transforms).split()
-    photos = _without_composites(learnt)
+    pairs, pairs_aside = (merge(list(_pairs(part).values())) for part in (learnt, aside))
+    photos, photos_aside = _without_composites(learnt), _without_composites(aside)
+    transplant = transplant_aside = None
+    if "transplant" in config.recipes and pairs is not None:
+        basis = _read_basis(config.init or config.basis or _BASIS)
+        transplant = transplant_aside = _fit_transplant(basis, pairs)
+        photos = _with_photos_of(pairs, photos)
+        if pairs_aside is not None:  # else photos held out take changes that are learnt from
+            transplant_aside = _fit_transplant(basis, pairs_aside)
+            photos_aside = _with_photos_of(pairs_aside, photos_aside)
     if config.recipes and photos is None:
         raise ValueError(
-            "recipes make composites of photos that have none, and every subset of "
-            f"{', '.join(config.data)} has its own; leave the recipes out."
+            "these recipes make composites of photos that have none, and every subset of "
+            f"{', '.join(config.data)} has its own; leave the recipes out, or name transplant."
         )
-    recipe = build_recipe(config.recipes, transforms) if config.recipes else None
-    source = PairSource(
-        photos, merge(list(_pairs(learnt).values())), recipe, config.pair_share, config.jitter
-    )
-    kinds = {name: build_recipe({name: 1.0}, transforms_aside) for name in config.recipes}
+    recipe = build_recipe(config.recipes, transforms, transplant) if config.recipes else None
+    source = PairSource(photos, pairs, recipe, config.pair_share, config.jitter)
+    kinds = {
+        name: build_recipe({name: 1.0}, transforms_aside, transplant_aside)
+        for name in config.recipes
+    }
     heldout = HeldOut.make(
-        _without_composites(aside),
-        kinds,
-        _pairs(aside),
-        config.heldout_pairs,
-        stream(config, HELDOUT),
+        photos_aside, kinds, _pairs(aside), config.heldout_pairs, stream(config, HELDOUT)
     )
     if not heldout.kinds:
         raise ValueError(
@@ -102,6 +110,25 @@ def _identity_weights(basis: Tensor) -> Tensor:
     """Convex weights (K,) that mix a basis to what comes nearest to the identity."""
     flat, neutral = basis.flatten(1), identity_lut(basis.shape[-1]).flatten()
     return simplex_least_squares(flat @ flat.mT, (neutral @ flat.mT).unsqueeze(0))[0]
+
+
+@torch.no_grad()
+def _fit_transplant(basis: Tensor, pairs: Images) -> Transplant:
+    parts = [
+        Transplant.fit(basis, *pairs.pairs(rows))
+        for rows in torch.arange(len(pairs)).split(_FITTED_AT_ONCE)
+    ]
+    weights, gains = (
+        torch.cat([getattr(part, name) for part in parts]) for name in ("weights", "gains")
+    )
+    return Transplant(weights, gains, basis)
+
+
+def _with_photos_of(pairs: Images, photos: Images | None) -> Images:
+    own = Images(pairs.real, pairs.mask, None)
+    joined = merge([own] if photos is None else [photos, own])
+    assert joined is not None
+    return joined
 
 
 def _without_composites(subsets: Mapping[str, Images]) -> Images | None:
