@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=cache, help=f"scratch (default: {cache})")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once (default: cores)")
     parser.add_argument("--threads", type=int, default=1, help="of each job (default: 1)")
-    parser.add_argument("--device", default="cpu", help="default: cpu; with cuda give --jobs 1")
+    parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument("--arms", nargs="+", help="only these")
     parser.add_argument("--sets", nargs="+", help="only these")
     options = parser.parse_args()

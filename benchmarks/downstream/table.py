@@ -1,8 +1,8 @@
-"""Write the tables of README.md from the results that there are.
+"""Write the tables of a page from the results that there are.
 
-    python benchmarks/downstream/table.py [--results FOLDER]
+    python benchmarks/downstream/table.py [--results FOLDER] [--page FILE.md]
 
-Each table stands between ``<!-- name -->`` and ``<!-- end -->`` in README.md.
+Each table stands between ``<!-- name -->`` and ``<!-- end -->`` in the page.
 """
 
 from __future__ import annotations
@@ -202,10 +202,10 @@ def _short(table: Table) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--page", type=Path, default=HERE / "README.md")
     options = parser.parse_args()
     results = Results(store.load(options.results))
-    readme = HERE / "README.md"
-    text = readme.read_text()
+    text = options.page.read_text()
     tables = {"reached": reached(results)}
     for label, question in MAIN.items():
         if all(name in results.untouched for name in question.sets):
@@ -222,7 +222,7 @@ def main() -> None:
             text,
             flags=re.DOTALL,
         )
-    readme.write_text(text)
+    options.page.write_text(text)
 
 
 if __name__ == "__main__":
