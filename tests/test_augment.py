@@ -220,6 +220,15 @@ def test_a_soft_mask_blends(aug):
 # 2. Same latent, same composite
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_gpu_gives_the_same_composites_as_a_cpu(aug):
+    (real, mask), latent = photos(), latents()
+    found = copy.deepcopy(aug).cuda().augment(real.cuda(), mask.cuda(), latent=latent.cuda())
+    torch.testing.assert_close(
+        found.cpu(), aug.augment(real, mask, latent=latent), rtol=0, atol=2e-5
+    )
+
+
 def test_a_photo_alone_without_batch_axis_or_in_any_company_gives_the_same_composite(aug):
     real, mask = photos(5)
     latent = latents(5)

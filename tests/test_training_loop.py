@@ -26,15 +26,6 @@ from harmaug.training.pairs import read_images
 pytest.importorskip("lightning_fabric")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As in the processes that are started here: sums of more threads differ in their last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Photos, pairs and a basis."""
