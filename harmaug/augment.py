@@ -181,9 +181,10 @@ class SycoNetAugment(nn.Module):
         else:
             latent = self._fitting(latent, real, n)
         latent = latent.to(self.device, torch.float32)
-        # What is decided takes hundreds of small operations: without autograd's bookkeeping, where
-        # nobody asks for a gradient, they take an eighth less.
-        asked = torch.is_grad_enabled() and any(t.requires_grad for t in (photo, alpha, latent))
+        # To decide takes hundreds of small operations; where nobody asks for a gradient they go
+        # without autograd's bookkeeping, which makes `augment` about 6 percent faster.
+        inputs = (photo, alpha, latent, self.net.basis)
+        asked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
         alone = not asked and not torch.compiler.is_compiling()
         with torch.autocast(photo.device.type, enabled=False), torch.inference_mode(alone):
             decision = decide(self.net, photo, alpha, latent, drawn=drawn)

@@ -503,6 +503,13 @@ def test_latent_real_mask_and_luts_get_their_gradient_where_they_ask(aug, space)
     assert all(p.grad is None for p in aug.net.parameters())
 
 
+def test_a_basis_that_asks_for_its_gradient_gets_it(aug):
+    trained = copy.deepcopy(aug)
+    trained.net.requires_grad_(True)
+    trained.augment(*photos(), latent=latents()).sum().backward()
+    assert trained.net.basis.grad.abs().max() > 0
+
+
 def test_the_gradient_of_a_latent_is_the_slope_of_its_composite():
     aug = build("lite")
     real, mask = photos(1)

@@ -54,6 +54,24 @@ def test_blowing_out_colours_with_one_channel_at_its_limit_counts():
     assert spoilt(luts(lambda lut: lut * 3), real, mask).all()
 
 
+def test_clipped_is_a_tenth_of_the_foreground_with_a_channel_newly_within_a_hundredth_of_the_ends():
+    real, mask = photo()
+    real = ((real - 0.5) * 1.8 + 0.5).clamp(0, 1)  # some is clipped to begin with
+    gains = torch.linspace(0.2, 3, 57).tolist()
+    changes = luts(*(lambda lut, gain=gain: (lut - 0.3) * gain + 0.3 for gain in gains))
+    inside = (mask > 0)[0, 0, ::2, ::2]  # 96 pixels a side are judged on 48
+    before = real[0, :, ::2, ::2][:, inside]
+    moved = apply_lut(real, changes)[0][..., ::2, ::2][..., inside]
+
+    def at_border(values):
+        return (values < 0.01) | (values > 0.99)
+
+    clipped = (at_border(moved) & ~at_border(before)).any(1).float().mean(1) > 0.1
+    flat = moved.mean(1).std(1) < 0.4 * before.mean(0).std()
+    assert 0 < clipped.sum() < len(gains)
+    assert spoilt(changes, real, mask)[0].tolist() == (clipped | flat).tolist()
+
+
 def test_a_foreground_too_small_to_sample_passes():
     real, mask = photo()
     mask = torch.zeros_like(mask)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from harmaug.lut import identity_lut
 from harmaug.nets import ARCHITECTURES, Codes, Generator, LiteSycoNet, Prior, SycoNet
@@ -55,6 +56,20 @@ def test_an_unfitted_prior_is_the_identity():
     condition = torch.randn(5, 1, 4)
     assert torch.equal(Prior(3, 4)(latent, condition), latent)
     assert torch.equal(Prior(3, 4).inverse(latent, condition), latent)
+
+
+@pytest.mark.parametrize("seen", [0, 4])
+def test_a_coupling_computes_what_its_layers_do(seen):
+    torch.manual_seed(0)
+    values, condition = torch.randn(5, 2, 3), torch.randn(5, 1, seen)
+    for coupling in Prior(3, seen).couplings:
+        nn.init.normal_(coupling.layers[-1].weight)  # new ones are the identity
+        hidden = coupling.layers[0](values * coupling.kept)
+        hidden = hidden + coupling.seen(condition) if seen else hidden
+        stretch, shift = coupling.layers[1:](hidden).chunk(2, -1)
+        stretch = coupling.reach * torch.tanh(stretch / 1.5)
+        expected = values * stretch.exp() + coupling.moved * shift
+        torch.testing.assert_close(coupling(values, condition), expected)
 
 
 def test_fit_takes_mean_and_covariance_of_the_aggregated_posterior():

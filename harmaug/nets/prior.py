@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -205,8 +205,8 @@ class _Coupling(nn.Module):
         return (values - shift) * (-stretch).exp(), -stretch.sum(-1)
 
     def _amounts(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        # Called for every latent of every photo: as functions, small layers take half the time.
-        first, second, last = (layer for layer in self.layers if isinstance(layer, nn.Linear))
+        # Called for every draw of a photo: as functions, layers that small take a sixth less.
+        first, second, last = cast("list[nn.Linear]", [*self.layers][::2])
         hidden = F.linear(values * self.kept, first.weight, first.bias)
         if self.seen is not None:
             hidden = hidden + F.linear(condition, self.seen.weight)
