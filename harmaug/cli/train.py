@@ -217,17 +217,15 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         raise ValueError("--init brings its own net; leave out --net, --latent-dim and --basis.")
     if options.net:
         settings["architecture"] = options.net
-        settings["net"] = {}
+    net: dict[str, Any] = {"latent_dim": options.latent_dim} if options.latent_dim else {}
     if options.net == "syconet":
-        settings.setdefault("size", 256)
-        settings["net"]["size"] = settings["size"]
-    if options.latent_dim:
-        settings["net"] = settings.get("net", {}) | {"latent_dim": options.latent_dim}
+        net["size"] = settings.setdefault("size", 256)
     return TrainConfig(
         data=tuple(options.data),
         transforms=tuple(options.transforms),
         recipes=_recipes(options),
         skip_missing=options.skip_missing,
+        net=net,
         **settings,
     )
 
