@@ -148,8 +148,9 @@ def _packed(lut: Tensor) -> tuple[Tensor, Steps]:
     (planes, steps), nodes, block = _planes(lut), size**3, 256
     shared = steps[0] == 0
     table = lut.new_empty(1 if shared else len(lut), count, nodes, 4)
-    gpu_kernels.pack[(triton.cdiv(nodes, block), len(table) * count)](
-        planes, table, nodes, count, *steps, BLOCK=block
+    blocks = triton.cdiv(nodes, block)
+    gpu_kernels.pack[(len(table) * count * blocks,)](
+        planes, table, nodes, blocks, count, *steps, BLOCK=block
     )
     return table, (0 if shared else count * nodes, nodes)
 

@@ -58,10 +58,11 @@ def composite(
 
 
 @triton.jit
-def pack(lut, table, nodes, count, lut_b, lut_n, BLOCK: tl.constexpr):
+def pack(lut, table, nodes, blocks, count, lut_b, lut_n, BLOCK: tl.constexpr):
     """Lay planes (b, n, 3, nodes) out as (b, n, nodes, 4): red, green, blue, 0."""
-    which = tl.program_id(1).to(tl.int64)
-    node = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    program = tl.program_id(0)  # of one axis, as the others end at 65535
+    which = (program // blocks).to(tl.int64)
+    node = program % blocks * BLOCK + tl.arange(0, BLOCK)
     inside = node < nodes
     red = lut + which // count * lut_b + which % count * lut_n + node
     green = red + nodes
