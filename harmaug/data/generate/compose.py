@@ -198,20 +198,18 @@ def _composites(
     picture: Picture, mask: Image.Image, luts: list[Tensor], settings: Settings
 ) -> Iterator[bytes]:
     """The file of the composite that each LUT (3, D, D, D) makes."""
-    box = mask.getbbox()
-    assert box is not None, "an empty mask is refused before"
-    encode = (
-        PatchedJpeg(picture.image, box, settings.quality, picture.icc_profile).encode
+    image, profile = picture.image, picture.icc_profile
+    patched = (
+        PatchedJpeg(image, mask, settings.quality, profile)
         if settings.format == "jpg"
-        else PatchedPng(picture.image, box, picture.icc_profile).encode
+        else PatchedPng(image, mask, profile)
     )
-    real = torch.from_numpy(np.array(picture.image.crop(box))).permute(2, 0, 1).unsqueeze(0)
-    alpha = torch.from_numpy(np.array(mask.crop(box))).unsqueeze(0).float() / 255
+    real = torch.from_numpy(patched.photo).permute(2, 0, 1).unsqueeze(0)
+    alpha = torch.from_numpy(patched.mask).unsqueeze(0).float() / 255
     at_once = max(_MEMORY // real.numel(), 1)
     for start in range(0, len(luts), at_once):
         some = torch.stack(luts[start : start + at_once]).unsqueeze(0)
-        for patch in composite_lut(real, alpha, some)[0]:
-            yield encode(Image.fromarray(patch.permute(1, 2, 0).numpy()))
+        yield from patched.encode(composite_lut(real, alpha, some)[0].permute(0, 2, 3, 1).numpy())
 
 
 def _check_mask(source: Source, mask: Image.Image, photo: Image.Image) -> None:

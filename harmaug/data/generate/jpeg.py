@@ -1,9 +1,10 @@
 """JPEG files of one photo's composites: what they share is encoded once.
 
-Composites of a photo differ in the box around its foreground alone. Restart markers cut each row of
-8x8 blocks into a few intervals that are coded each by itself (ITU-T T.81, E.1.4), so that those
-outside the box are coded once for all composites, and a file is put together of its intervals. It
-is byte for byte what encoding the whole composite with such markers gives.
+Composites of a photo differ in its foreground alone. Restart markers cut each row of 8x8 blocks
+into strips that are coded each by itself (ITU-T T.81, E.1.4). The photo is coded once; of each
+composite only the strips that hold foreground are, laid together as a smaller picture, the sheet,
+and put in the place of the photo's own. That is byte for byte what encoding the whole composite
+with such markers gives.
 """
 
 from __future__ import annotations
@@ -13,113 +14,130 @@ import re
 from itertools import chain
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 _BLOCK = 8  # pixels of a block's side, chroma being not subsampled
-# A marker takes about 3 bytes and a block of a photo 25 at quality 95, so that intervals of 8
-# blocks make a file 2 percent longer.
-_SHORTEST, _MOST = 8, 8  # blocks of an interval, intervals of a row
+# A marker takes about 3 bytes and a block of a photo 25 at quality 95, so that strips of 8 blocks
+# make a file 2 percent longer.
+_SHORTEST = 8  # blocks of a strip
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")  # in coded data every other FF is followed by 00
-_RESTARTS = [bytes((0xFF, 0xD0 + k)) for k in range(8)]
 _END = b"\xff\xd9"
-_START_OF_FRAME, _START_OF_SCAN = 0xC0, 0xDA
+_START_OF_SCAN = 0xDA
+_TALLEST = 65500  # pixels of a picture's height that encoders accept
 
 
 def encode_jpeg(image: Image.Image, quality: int, icc_profile: bytes | None = None) -> bytes:
-    """A JPEG file without chroma subsampling, coded interval by interval."""
-    return _encode(image, _interval(image.width), quality, icc_profile)
+    """A JPEG file without chroma subsampling, coded strip by strip."""
+    return _encode(image, _strip(image.width), quality, icc_profile)
 
 
 class PatchedJpeg:
-    """Encodes pictures that differ from a photo within a box.
+    """Encodes pictures that differ from a photo within its foreground.
 
     Args:
         photo: in mode RGB.
-        box: left, top, right and bottom of where others differ from it.
+        mask: in mode L, of the same size; somewhere above 0.
         quality: 1 to 100.
         icc_profile: goes into the files.
+
+    Attributes:
+        photo: (h, w, 3), the sheet of the strips that hold foreground.
+        mask: (h, w), the mask of that sheet.
     """
 
     def __init__(
-        self,
-        photo: Image.Image,
-        box: tuple[int, int, int, int],
-        quality: int,
-        icc_profile: bytes | None = None,
+        self, photo: Image.Image, mask: Image.Image, quality: int, icc_profile: bytes | None = None
     ) -> None:
-        self._interval = _interval(photo.width)
+        self._strip = _strip(photo.width)
         self._quality = quality
         self._icc_profile = icc_profile
-        self._size = width, height = photo.size
-        wide = self._interval * _BLOCK
-        self._columns = -(-width // wide)  # intervals of a row
-        count = self._columns * -(-height // _BLOCK)
-        self._coded = [b""] * count
-        self._markers = [*(_RESTARTS * count)[: count - 1], _END]
+        wide = self._strip * _BLOCK
+        columns = -(-photo.width // wide)  # strips of a row
 
-        # The box, grown to whole intervals.
-        left, top = box[0] // wide * wide, box[1] // _BLOCK * _BLOCK
-        right = min(-(-box[2] // wide) * wide, width)
-        bottom = min(-(-box[3] // _BLOCK) * _BLOCK, height)
-        for shared in (
-            (0, 0, width, top),
-            (0, top, left, bottom),
-            (right, top, width, bottom),
-            (0, bottom, width, height),
-        ):
-            if shared[0] < shared[2] and shared[1] < shared[3]:
-                self._code(photo.crop(shared), shared[:2], self._coded)
-        self._corner = (left, top)
-        self._offset = (box[0] - left, box[1] - top)
-        self._inside = photo.crop((left, top, right, bottom))
+        # Only the rows of blocks that hold foreground are looked at.
+        box = mask.getbbox()
+        assert box is not None, "an empty mask is refused before"
+        top = box[1] // _BLOCK * _BLOCK
+        bottom = min(-(-box[3] // _BLOCK) * _BLOCK, photo.height)
+        band = (0, top, photo.width, bottom)
+        pixels, region = (_in_whole_blocks(np.asarray(i.crop(band))) for i in (photo, mask))
+        held = region.reshape(-1, _BLOCK, columns, wide).max(1).any(2)
+        strips = np.flatnonzero(held)
+        self.photo, self.mask = (_sheet(whole, strips, columns) for whole in (pixels, region))
 
-    def encode(self, patch: Image.Image) -> bytes:
-        """The photo with this in place of the box, as a JPEG file."""
-        self._inside.paste(patch, self._offset)
-        coded = list(self._coded)
-        header = self._code(self._inside, self._corner, coded)
-        pairs = zip(coded, self._markers, strict=True)
-        return b"".join([_with_size(header, self._size), *chain.from_iterable(pairs)])
+        file = self._encode(photo)
+        starts, ends = _strips(file)
+        strips += top // _BLOCK * columns
+        after = [0, *ends[strips].tolist()]
+        before = [*starts[strips].tolist(), len(file)]
+        self._between = [file[start:end] for start, end in zip(after, before, strict=True)]
 
-    def _code(self, part: Image.Image, corner: tuple[int, int], coded: list[bytes]) -> bytes:
-        """Put a part's intervals where they belong; gives all before the coded data."""
-        file = _encode(part, self._interval, self._quality, self._icc_profile)
-        scan = _segment(file, _START_OF_SCAN)
-        start = scan + 2 + int.from_bytes(file[scan + 2 : scan + 4], "big")
-        intervals = _RESTART.split(file[start : -len(_END)])
-        wide = self._interval * _BLOCK
-        at = corner[1] // _BLOCK * self._columns + corner[0] // wide
-        columns = -(-part.width // wide)
-        for first in range(0, len(intervals), columns):
-            coded[at : at + columns] = intervals[first : first + columns]
-            at += self._columns
-        return file[:start]
+    def encode(self, sheets: np.ndarray) -> list[bytes]:
+        """The photo with each of these (n, h, w, 3) in place of ``photo``, as JPEG files."""
+        first, *others = self._between
+        strips = sheets.shape[1] // _BLOCK * (sheets.shape[2] // (self._strip * _BLOCK))
+        files = []
+        for some in np.array_split(sheets, -(-sheets.shape[0] * sheets.shape[1] // _TALLEST)):
+            file = self._encode(Image.fromarray(some.reshape(-1, *sheets.shape[2:])))
+            coded = _RESTART.split(file[_start_of_scan(file) : -len(_END)])
+            for start in range(0, len(coded), strips):
+                # A sheet's last strips may only fill it up.
+                pairs = zip(coded[start : start + strips], others, strict=False)
+                files.append(b"".join([first, *chain.from_iterable(pairs)]))
+        return files
+
+    def _encode(self, image: Image.Image) -> bytes:
+        return _encode(image, self._strip, self._quality, self._icc_profile)
 
 
-def _interval(width: int) -> int:
-    """Blocks of an interval, of which a whole number makes a row."""
+def _strip(width: int) -> int:
+    """Blocks of a strip, of which a whole number makes a row."""
     blocks = -(-width // _BLOCK)
-    most = min(max(blocks // _SHORTEST, 1), _MOST)
-    return blocks // next(parts for parts in range(most, 0, -1) if blocks % parts == 0)
+    return next((k for k in range(_SHORTEST, blocks // 2 + 1) if blocks % k == 0), blocks)
 
 
-def _encode(image: Image.Image, interval: int, quality: int, icc_profile: bytes | None) -> bytes:
+def _in_whole_blocks(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (H, W, ...) up to whole blocks: the last ones repeated, as the encoder does itself."""
+    missing = [(0, -side % _BLOCK) for side in pixels.shape[:2]]
+    if not any(after for _, after in missing):
+        return pixels
+    return np.pad(pixels, missing + [(0, 0)] * (pixels.ndim - 2), "edge")
+
+
+def _sheet(pixels: np.ndarray, strips: np.ndarray, columns: int) -> np.ndarray:
+    """Strips of a picture (H, W, ...) of so many columns, as a picture filled up by repetition."""
+    rows = -(-len(strips) // columns)
+    across = -(-len(strips) // rows)
+    row, column = divmod(np.resize(strips, (rows, 1, across)), columns)
+    lines = (row * _BLOCK + np.arange(_BLOCK)[:, None]) * columns + column
+    found = pixels.reshape(len(pixels) * columns, -1).take(lines.ravel(), 0)
+    return found.reshape(rows * _BLOCK, -1, *pixels.shape[2:])
+
+
+def _encode(image: Image.Image, strip: int, quality: int, icc_profile: bytes | None) -> bytes:
     # An empty profile keeps Pillow from taking one of the picture's own.
-    extra: dict[str, Any] = {"icc_profile": icc_profile or b"", "restart_marker_blocks": interval}
+    extra: dict[str, Any] = {"icc_profile": icc_profile or b"", "restart_marker_blocks": strip}
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality, subsampling=0, **extra)
     return file.getvalue()
 
 
-def _with_size(header: bytes, size: tuple[int, int]) -> bytes:
-    at = _segment(header, _START_OF_FRAME) + 5  # after marker, length and precision
-    width, height = (side.to_bytes(2, "big") for side in size)
-    return header[:at] + height + width + header[at + 4 :]
+def _strips(file: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where in a file each strip's coded data begins and ends."""
+    start, end = _start_of_scan(file), len(file) - len(_END)
+    codes = np.frombuffer(file, np.uint8, end - start, start)
+    marks = np.flatnonzero(codes[:-1] == 0xFF)
+    following = codes[marks + 1]
+    marks = marks[(following >= 0xD0) & (following <= 0xD7)] + start
+    return np.concatenate(([start], marks + 2)), np.concatenate((marks, [end]))
 
 
-def _segment(file: bytes, kind: int) -> int:
-    """Where the first marker segment of a kind begins."""
+def _start_of_scan(file: bytes) -> int:
+    """Where the coded data begins, after all segments."""
     at = 2  # after the start of image
-    while file[at + 1] != kind:
-        at += 2 + int.from_bytes(file[at + 2 : at + 4], "big")
-    return at
+    while True:
+        kind, size = file[at + 1], 2 + int.from_bytes(file[at + 2 : at + 4], "big")
+        at += size
+        if kind == _START_OF_SCAN:
+            return at

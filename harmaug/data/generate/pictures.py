@@ -102,24 +102,34 @@ def open_mask(path: str, data: bytes, max_megapixels: float) -> Picture:
 
 
 class PatchedPng:
-    """Encodes pictures that differ from a photo within a box.
+    """Encodes pictures that differ from a photo within its foreground.
 
     Args:
         photo: in mode RGB.
-        box: left, top, right and bottom of where others differ from it.
+        mask: in mode L, of the same size; somewhere above 0.
         icc_profile: goes into the files.
+
+    Attributes:
+        photo: (h, w, 3), the box around the foreground.
+        mask: (h, w), the mask there.
     """
 
     def __init__(
-        self, photo: Image.Image, box: tuple[int, int, int, int], icc_profile: bytes | None
+        self, photo: Image.Image, mask: Image.Image, icc_profile: bytes | None = None
     ) -> None:
+        box = mask.getbbox()
+        assert box is not None, "an empty mask is refused before"
         self._picture = photo.copy()
         self._box = box
         self._icc_profile = icc_profile
+        self.photo, self.mask = (np.array(image.crop(box)) for image in (photo, mask))
 
-    def encode(self, patch: Image.Image) -> bytes:
-        """The photo with this in place of the box, as a PNG file."""
-        self._picture.paste(patch, self._box)
+    def encode(self, boxes: np.ndarray) -> list[bytes]:
+        """The photo with each of these (n, h, w, 3) in place of ``photo``, as PNG files."""
+        return [self._encode(Image.fromarray(box)) for box in boxes]
+
+    def _encode(self, box: Image.Image) -> bytes:
+        self._picture.paste(box, self._box)
         return encode_png(self._picture, self._icc_profile)
 
 
