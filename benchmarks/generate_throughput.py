@@ -1,6 +1,6 @@
 """How near `harmaug generate` comes to what decoding and encoding alone cost, and where time goes.
 
-    python benchmarks/generate_throughput.py [--photos 12] [--rounds 5] [--out FILE.json]
+    python benchmarks/generate_throughput.py [--photos 24] [--rounds 9] [--out FILE.json]
 
 Photos of 1024x768 are mosaics of the packaged ones at their own resolution; foregrounds are
 ellipses of 0.2 to 0.9 of the frame's height (0.55 on average; 0.53 to 0.79 in the larger of the
@@ -249,8 +249,8 @@ def codec_times(root: Path, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--photos", type=int, default=12)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--photos", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)

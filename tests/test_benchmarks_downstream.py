@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT / "benchmarks" / "downstream"), str(ROOT / "examples" /
 
 import plan  # noqa: E402
 import store  # noqa: E402
-from arms import ARMS, WITHOUT_PHOTOS, Make, maker  # noqa: E402
+from arms import ARMS, WITHOUT_PHOTOS, Make, _in_turn, maker  # noqa: E402
 from generators import digest_photos, fingerprint  # noqa: E402
 from measured import Table, gain, share_of_gain  # noqa: E402
 from sets import PHOTO_FOLDERS, Data, TestSet, TrainingSet, composed, scene_of  # noqa: E402
@@ -194,6 +194,16 @@ def test_arms_keep_the_background_and_make_n_composites(
     assert not made[0].equal(made[1])
 
 
+def test_two_makers_in_turn_make_every_second_photo_s_composites() -> None:
+    def paint(value: float) -> Make:
+        return lambda real, mask, n: torch.full((len(real) * n, *real.shape[1:]), value)
+
+    real, mask = torch.zeros(3, 3, 4, 4), torch.ones(3, 1, 4, 4)
+    made = _in_turn(paint(0.25), paint(0.75))(real, mask, 2)
+    assert made[:, 0, 0, 0].tolist() == [0.25, 0.25, 0.75, 0.75, 0.25, 0.25]
+    assert len(_in_turn(paint(0.25), paint(0.75))(real[:1], mask[:1], 1)) == 1
+
+
 def test_untouched_composites_have_the_errors_of_an_independent_formula(
     training: TrainingSet,
 ) -> None:
@@ -249,12 +259,14 @@ def test_results_are_picked_by_every_setting_and_only_whole_seeds_count() -> Non
 
     records = [record(0, "a"), record(0, "b"), record(1, "a"), record(0, "a", p=0.9)]
     records += [record(0, name, arm="untouched") for name in "ab"]
-    table = Results(records).arm("none", Question(["a", "b"], "t", {}))  # type: ignore[arg-type]
+    table = Results(records).arm("none", Question(["a", "b"], ("t",), {}))  # type: ignore[arg-type]
     assert table is not None
     assert table.seeds == [0]
     assert table.errors["PSNR"].tolist() == [[30.0, 30.0]]
     assert table.scenes == ["a", "b"]
-    assert Results([records[0], *records[-2:]]).arm("none", Question(["a", "b"], "t", {})) is None  # type: ignore[arg-type]
+    assert (
+        Results([records[0], *records[-2:]]).arm("none", Question(["a", "b"], ("t",), {})) is None
+    )  # type: ignore[arg-type]
 
 
 def test_tables_are_markdown() -> None:

@@ -51,6 +51,7 @@ ARMS = {
     "mixtures": Arm("random basis mixtures", "mixtures", checkpoint="unified"),
     "static": Arm("static, finetuned on the pairs", checkpoint="own-finetuned", fixed=4),
     "unified": Arm("dynamic, `unified`", checkpoint="unified"),
+    "both": Arm("`unified` and filters, in turn", "both", checkpoint="unified"),
     "domain": Arm("dynamic, domain checkpoint", checkpoint="domain"),
     "own": Arm("dynamic, learnt from the pairs alone", checkpoint="own"),
     "own-finetuned": Arm("dynamic, finetuned on the pairs", checkpoint="own-finetuned"),
@@ -73,7 +74,7 @@ def maker(
         augment: the loaded checkpoint, for arms that have one.
         strength: of checkpoints.
     """
-    if arm.source == "checkpoint":
+    if arm.source in ("checkpoint", "both"):
         assert augment is not None
         chosen = augment  # for the closure below: it is no longer None
 
@@ -82,7 +83,7 @@ def maker(
             made = chosen.augment(real, mask, n, strength=strength, candidates=candidates)
             return made.flatten(0, 1)
 
-        return draw
+        return draw if arm.source == "checkpoint" else _in_turn(draw, _once(RandomFilters()))
     if arm.source == "filters":
         return _once(RandomFilters())
     if arm.source == "filters-matched":
@@ -124,6 +125,20 @@ def _once(recipe: Callable[[Tensor, Tensor], Tensor]) -> Make:
 
     def make(real: Tensor, mask: Tensor, n: int) -> Tensor:
         return recipe(real.repeat_interleave(n, 0), mask.repeat_interleave(n, 0))
+
+    return make
+
+
+def _in_turn(one: Make, other: Make) -> Make:
+    """Every second photo's composites come from the other."""
+
+    def make(real: Tensor, mask: Tensor, n: int) -> Tensor:
+        made = real.repeat_interleave(n, 0).unflatten(0, (-1, n)).clone()
+        for start, source in enumerate((one, other)):
+            rows = slice(start, None, 2)
+            if len(real[rows]):
+                made[rows] = source(real[rows], mask[rows], n).unflatten(0, (-1, n))
+        return made.flatten(0, 1)
 
     return make
 

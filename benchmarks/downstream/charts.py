@@ -45,7 +45,7 @@ def gains(
     """PSNR over `BASE` by seed, of seeds that have both."""
     means: list[dict[int, float]] = []
     for name, found in ((arm, settings), (BASE, base)):
-        table = results.arm(name, Question(["retouch"], "unseen photos", found))
+        table = results.arm(name, Question(["retouch"], ("unseen photos",), found))
         if table is None:
             return {}
         means.append(dict(zip(table.seeds, table.errors["PSNR"].mean(1).tolist(), strict=True)))

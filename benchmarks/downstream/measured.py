@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +11,6 @@ import numpy as np
 
 from harmaug.evaluation.bootstrap import Estimate, SceneBootstrap
 
-DOMAIN_TESTS = ("unseen photos", "unseen camera")
 _RESAMPLES = 2000
 
 
@@ -31,7 +31,7 @@ class Table(NamedTuple):
 def gather(
     records: Sequence[dict[str, Any]],
     sets: Sequence[str],
-    test: str,
+    tests: Sequence[str],
     untouched: dict[str, Any],
 ) -> Table:
     """One arm's results as a table; with several sets (cameras) only seeds that have all of them.
@@ -39,19 +39,23 @@ def gather(
     Args:
         records: of one arm under the same settings, any seeds.
         sets: sets of the records.
-        test: test set.
+        tests: test sets, one after the other.
         untouched: the untouched records by set, which name the scenes.
     """
-    by_seed: dict[int, dict[str, Any]] = defaultdict(dict)
+    places = list(itertools.product(sets, tests))
+    by_seed: dict[int, dict[tuple[str, str], Any]] = defaultdict(dict)
     for record in records:
-        if test in record["tests"]:
-            by_seed[record["seed"]][record["set"]] = record["tests"][test]
-    seeds = sorted(seed for seed, found in by_seed.items() if len(found) == len(sets))
+        for test in tests:
+            if test in record["tests"]:
+                by_seed[record["seed"]][record["set"], test] = record["tests"][test]
+    seeds = sorted(seed for seed, found in by_seed.items() if len(found) == len(places))
     errors = {
-        metric: np.array([np.concatenate([by_seed[s][n][metric] for n in sets]) for s in seeds])
+        metric: np.array(
+            [np.concatenate([by_seed[s][place][metric] for place in places]) for s in seeds]
+        )
         for metric in ("PSNR", "fMSE")
     }
-    scenes = [scene for name in sets for scene in untouched[name]["tests"][test]["scenes"]]
+    scenes = [s for name, test in places for s in untouched[name]["tests"][test]["scenes"]]
     return Table(errors, seeds, scenes)
 
 

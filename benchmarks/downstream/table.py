@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 import store  # noqa: E402
 from arms import ARMS  # noqa: E402
 from measured import Table, gain, gather, share_of_gain  # noqa: E402
-from sets import CAMERAS, OFFICIAL  # noqa: E402
+from sets import CAMERAS, DOMAINS, OFFICIAL  # noqa: E402
 
 from harmaug.evaluation.bootstrap import Estimate  # noqa: E402
 
@@ -37,19 +37,28 @@ class Question(NamedTuple):
     """
 
     sets: list[str]
-    test: str
+    tests: tuple[str, ...]
     settings: dict[str, Any]
     champions: tuple[str, ...] = (HEADLINE, "domain")
 
 
 MAIN = {
-    "retouch": Question(["retouch"], "unseen photos", {"steps": 600}),
-    "color-transfer": Question(["color-transfer"], "unseen photos", {"steps": 600}),
+    "retouch": Question(["retouch"], ("unseen photos",), {}),
+    "color-transfer": Question(["color-transfer"], ("unseen photos",), {}),
     "daylight": Question(
         [f"daylight/{camera}" for camera in CAMERAS],
-        "unseen camera",
+        ("unseen camera",),
         {"steps": 300, "size": None},
         ("own",),  # the only one that never saw the camera that is tested on
+    ),
+    "unified": Question(
+        ["unified"], tuple(f"unseen photos, {part}" for part in DOMAINS), {}, (HEADLINE, "unified")
+    ),
+    "large": Question(
+        ["retouch"], ("unseen photos",), {"steps": 1200, "size": None, "p": 0.21}, ("domain",)
+    ),
+    "large half": Question(
+        ["retouch"], ("unseen photos",), {"steps": 1200, "size": None}, ("domain",)
     ),
 }
 
@@ -66,9 +75,13 @@ class Results:
         self.trials = [r for r in records if r["arm"] != "untouched"]
 
     def arm(
-        self, name: str, question: Question, extra: bool = False, test: str | None = None
+        self,
+        name: str,
+        question: Question,
+        extra: bool = False,
+        tests: Sequence[str] | None = None,
     ) -> Table | None:
-        """One arm's table, or None where nothing is there."""
+        """One arm's table, of the question's tests if no others are named; None if it is empty."""
         wanted = DEFAULTS | question.settings | {"arm": name, "extra": extra}
         found = [
             r
@@ -77,13 +90,13 @@ class Results:
         ]
         if not found:
             return None
-        table = gather(found, question.sets, test or question.test, self.untouched)
+        table = gather(found, question.sets, tests or question.tests, self.untouched)
         return table if table.seeds else None
 
-    def composites(self, sets: Sequence[str], test: str) -> Table:
+    def composites(self, sets: Sequence[str], tests: Sequence[str]) -> Table:
         """The untouched composites, as a table of one seed."""
         records = [self.untouched[name] | {"seed": 0} for name in sets if name in self.untouched]
-        return gather(records, sets, test, self.untouched)
+        return gather(records, sets, tests, self.untouched)
 
 
 def rows(results: Results, question: Question) -> Iterator[list[str]]:
@@ -100,7 +113,7 @@ def rows(results: Results, question: Question) -> Iterator[list[str]]:
         "fMSE mean",
         "median",
     ]
-    psnr, mean, median = _levels(results.composites(question.sets, question.test))
+    psnr, mean, median = _levels(results.composites(question.sets, question.tests))
     yield ["untouched composite", psnr, "", "", mean, median, "", "", "", ""]
     base = results.arm(BASE, question)
     for name, arm in ARMS.items():
@@ -140,15 +153,14 @@ def duels(results: Results, question: Question, champion: str) -> Iterator[list[
             yield cells
 
 
-def outside(results: Results, question: Question) -> Iterator[list[str]]:
-    """PSNR and mean fMSE of each arm on the official pairs."""
-    tests = [test for test in OFFICIAL if test != "Hday2night"]
+def by_test(results: Results, question: Question, tests: Sequence[str]) -> Iterator[list[str]]:
+    """PSNR and mean fMSE of each arm, one test set a column."""
     yield ["arm", *(f"{test}{', with extra photos' * x}" for x in (0, 1) for test in tests)]
-    untouched = [_short(results.composites(question.sets[:1], test)) for test in tests]
+    untouched = [_short(results.composites(question.sets[:1], [test])) for test in tests]
     yield ["untouched composite", *untouched, *[""] * len(tests)]
     for name, arm in ARMS.items():
         tables = [
-            results.arm(name, question, bool(extra), test) for extra in (0, 1) for test in tests
+            results.arm(name, question, bool(extra), [test]) for extra in (0, 1) for test in tests
         ]
         if any(tables):
             yield [arm.title, *("" if table is None else _short(table) for table in tables)]
@@ -212,7 +224,10 @@ def main() -> None:
             tables[label] = rows(results, question)
             for champion in question.champions:
                 tables[f"{label} {champion}"] = duels(results, question, champion)
-            tables[f"{label} outside"] = outside(results, question)
+            outside = [test for test in OFFICIAL if test != "Hday2night"]
+            tables[f"{label} outside"] = by_test(results, question, outside)
+            if len(question.tests) > 1:
+                tables[f"{label} parts"] = by_test(results, question, question.tests)
     for name, lines in tables.items():
         block = markdown(list(lines))
         print(f"\n{name}\n{block}")

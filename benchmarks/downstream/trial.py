@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from harmaug.evaluation.metrics import fmse, psnr
 
-VERSION = 1  # of everything below; raise it where results change
+VERSION = 2  # of everything below; raise it where results change
 KEPT = 64  # pixels a side of the photos that are trained on, before crops
 BATCH = 16
 THUMBNAIL = 32

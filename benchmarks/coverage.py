@@ -1,0 +1,154 @@
+"""How near 32 draws come to true composites, over many draws of 32.
+
+    python benchmarks/coverage.py --data DATA [--seeds 16] [--out FILE.json]
+
+DATA holds ``pairs/`` as in `downstream/README.md`. Coverage is the fMSE of a pair's nearest draw,
+here its mean over the seeds: with few pairs the median of a single seed moves by a fifth. Webcams
+are taken one camera at a time, at 160x160, the other pairs at 256x256. Intervals are over photos.
+
+"Its own changes" is no augmenter but what a perfect memory of the kind would draw: LUTs (the basis
+of `unified`) fitted to the kind's other pairs, none of the same photo, in random order. "Best LUT"
+is the one fitted to the pair itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import measure
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmaug import SycoNetAugment, composite_lut, mix_luts
+from harmaug.data.folder import HarmonyFolder, HarmonyItem
+from harmaug.evaluation.bootstrap import SceneBootstrap, weighted_median
+from harmaug.evaluation.pairs import Pair, pair_generator, read_pair, scene_of
+from harmaug.evaluation.samplers import (
+    CheckpointSampler,
+    Draws,
+    FilterSampler,
+    Sampler,
+    foreground_error,
+    match_filters,
+)
+from harmaug.lut.fitting import fit_pair
+
+KINDS = {
+    "hadobe5k_official": 256,
+    "hflickr_official": 256,
+    "hday2night_official": 256,
+    "hday2night_rebuilt": 256,
+    "webcam": 160,
+}
+DRAWS = 32
+FILTERS, MATCHED, OWN = "filters x 0.6", "filters, matched", "its own changes"
+AGAINST = (FILTERS, "unified")
+_PIXELS = 4096  # of a foreground, enough for its errors
+
+
+def groups(data: Path) -> Iterator[tuple[str, list[HarmonyItem], list[Pair]]]:
+    """Pairs of one kind, or of one camera."""
+    for kind, size in KINDS.items():
+        split = None if kind == "webcam" else "test"
+        folder = HarmonyFolder(data / "pairs" / kind, split=split, size=size)
+        rows = defaultdict(list)
+        for row, item in enumerate(folder.items):
+            rows[f"{kind}, {scene_of(item, 'prefix')[1]}" if kind == "webcam" else kind].append(row)
+        for name, some in rows.items():
+            yield name, [folder.items[row] for row in some], [read_pair(folder, r) for r in some]
+
+
+def compare(
+    items: list[HarmonyItem], pairs: list[Pair], samplers: dict[str, Sampler], seeds: int
+) -> dict[str, Any]:
+    """Coverage and strength of each sampler on one kind."""
+    views = [pair.foreground(_PIXELS) for pair in pairs]
+    basis = SycoNetAugment.from_pretrained("unified").basis
+    changes = torch.cat([mix_luts(fit_pair(basis, *pair.foreground()), basis) for pair in pairs])
+    photos = [item.real for item in items]
+    # By sampler, (pairs, seeds): nearest to the composite, and the median draw's strength.
+    nearest: dict[str, list[list[float]]] = defaultdict(list)
+    strength: dict[str, list[list[float]]] = defaultdict(list)
+    for row, (item, pair, view) in enumerate(zip(items, pairs, views, strict=True)):
+        others = [k for k, photo in enumerate(photos) if photo != item.real]
+        for name in (*samplers, *([OWN] if len(others) >= DRAWS else [])):
+            found = []
+            for seed in range(seeds):
+                generator = pair_generator(item, seed)
+                if name == OWN:
+                    order = torch.randperm(len(others), generator=generator)[:DRAWS].tolist()
+                    found.append(_errors(view, changes[[others[k] for k in order]].unsqueeze(0)))
+                else:
+                    found.append(_of_draws(view, samplers[name](pair, view, DRAWS, generator)))
+            nearest[name].append([to_composite.min().item() for to_composite, _ in found])
+            strength[name].append([to_photo.median().item() for _, to_photo in found])
+        to_composite, to_photo = _errors(view, changes[row : row + 1].unsqueeze(0))
+        nearest["best LUT"].append([to_composite.item()] * seeds)
+        strength["best LUT"].append([to_photo.item()] * seeds)
+    composites = [foreground_error(v.composite, v.real, v.mask).item() for v in views]
+    boot = SceneBootstrap([scene_of(item, "photo") for item in items])
+    mean = {name: np.mean(values, 1) for name, values in nearest.items()}
+    figures: dict[str, Any] = {"pairs": len(items), "composites": statistics.median(composites)}
+    for name, values in nearest.items():
+        figures[name] = {
+            "coverage": float(np.median(mean[name])),
+            "coverage by seed": np.median(values, 0).round(1).tolist(),
+            "strength": float(np.median(strength[name]) / statistics.median(composites)),
+        }
+        for other in AGAINST:
+            figures[name][f"of {other}"] = list(boot(_ratio(mean[name], mean[other])))
+    return figures
+
+
+def _ratio(mine: np.ndarray, theirs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda weights: weighted_median(mine, weights) / weighted_median(theirs, weights)
+
+
+def _errors(view: Pair, luts: Tensor) -> tuple[Tensor, Tensor]:
+    return _of_draws(view, [Draws(composite_lut(view.real, view.mask, luts)[0], None)])
+
+
+def _of_draws(view: Pair, draws: Iterable[Draws]) -> tuple[Tensor, Tensor]:
+    """FMSE (n,) of draws to the true composite, and to the photo."""
+    composites = torch.cat([some.composites for some in draws])
+    to_composite = foreground_error(composites, view.composite, view.mask)
+    return to_composite, foreground_error(composites, view.real, view.mask)
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of photos and pairs")
+    parser.add_argument("--seeds", type=int, default=16, help="default: 16")
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    samplers: dict[str, Sampler] = {
+        name: CheckpointSampler(SycoNetAugment.from_pretrained(name).net)
+        for name in ("unified", "daylight")
+    }
+    samplers[FILTERS] = FilterSampler(0.6)
+    found = {}
+    for name, items, pairs in groups(options.data):
+        matched = {MATCHED: match_filters(pairs, seed=0)}
+        found[name] = figures = compare(items, pairs, samplers | matched, options.seeds)
+        rows: list[tuple[object, ...]] = []
+        for sampler in (*samplers, MATCHED, OWN, "best LUT"):
+            if sampler in figures:
+                one = figures[sampler]
+                ratios = ["{:.2f} [{:.2f}, {:.2f}]".format(*one[f"of {k}"]) for k in AGAINST]
+                rows.append((sampler, one["coverage"], *ratios, one["strength"]))
+        title = f"{name}: {len(items)} pairs, composites {figures['composites']:.0f}"
+        header = ("draws", "coverage", *(f"of {other}" for other in AGAINST), "strength")
+        measure.table(title, header, rows)
+    measure.record(options.out, __doc__, found)
+
+
+if __name__ == "__main__":
+    main()
