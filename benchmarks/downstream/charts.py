@@ -66,7 +66,7 @@ def draw(axes: Any, places: Sequence[float], found: Sequence[dict[int, float]], 
 
 def size_chart(results: Results, path: Path, sizes: Sequence[int]) -> None:
     """Gain against the size of the set."""
-    figure, axes = plt.subplots(figsize=(6, 4))
+    figure, axes = plt.subplots(figsize=(8, 4))
     for number, name in enumerate(ACROSS_SIZES):
         found = [gains(results, name, {"size": size}, {"size": size}) for size in sizes]
         places = [size * 1.04 ** (number - 1.5) for size in sizes]  # bars beside each other
@@ -74,6 +74,7 @@ def size_chart(results: Results, path: Path, sizes: Sequence[int]) -> None:
     axes.set(xscale="log", xlabel="photos with one composite each", ylabel="dB PSNR over none")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
+    axes.legend(fontsize=8, bbox_to_anchor=(1.02, 0.5), loc="center left")
     _finish(figure, [axes], path)
 
 
@@ -94,7 +95,7 @@ def _finish(figure: Any, grid: Sequence[Any], path: Path) -> None:
     for axes in grid:
         axes.axhline(0, color="#555555", linewidth=0.8)
         axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
+        if axes.get_legend() is None and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=110, metadata={"Software": None})

@@ -55,10 +55,10 @@ MAIN = {
     "unified": Question(
         ["unified"], tuple(f"unseen photos, {part}" for part in DOMAINS), {}, (HEADLINE, "unified")
     ),
-    "large": Question(
+    "all photos": Question(
         ["retouch"], ("unseen photos",), {"steps": 1200, "size": None, "p": 0.21}, ("domain",)
     ),
-    "large half": Question(
+    "all photos, p = 0.5": Question(
         ["retouch"], ("unseen photos",), {"steps": 1200, "size": None}, ("domain",)
     ),
 }
@@ -170,9 +170,10 @@ def by_test(results: Results, question: Question, tests: Sequence[str]) -> Itera
 def against_filters(results: Results) -> Iterator[list[str]]:
     """PSNR over hand-made filters, in the domain and on the official pairs."""
     yield ["trained on", "arm", "over", "its own test set", *OUTSIDE]
-    arms = itertools.product(("unified", "both"), ("filters", "filters-matched"))
-    for (label, question), (name, other) in itertools.product(MAIN.items(), list(arms)):
-        cells = [label, ARMS[name].title, ARMS[other].title]
+    labels = ("retouch", "color-transfer", "daylight", "unified")
+    arms = (("unified", "both"), ("filters", "filters-matched"))
+    for label, name, other in itertools.product(labels, *arms):
+        question, cells = MAIN[label], [label, ARMS[name].title, ARMS[other].title]
         for tests in (question.tests, *([test] for test in OUTSIDE)):
             tables = [results.arm(one, question, tests=tests) for one in (name, other)]
             cells.append(shown(gain(*tables)[0]) if all(tables) else "")  # type: ignore[arg-type]
