@@ -78,7 +78,9 @@ class PatchedJpeg:
         first, *others = self._between
         strips = sheets.shape[1] // _BLOCK * (sheets.shape[2] // (self._strip * _BLOCK))
         files = []
-        for some in np.array_split(sheets, -(-sheets.shape[0] * sheets.shape[1] // _TALLEST)):
+        at_once = max(_TALLEST // sheets.shape[1], 1)
+        for row in range(0, len(sheets), at_once):
+            some = sheets[row : row + at_once]
             file = self._encode(Image.fromarray(some.reshape(-1, *sheets.shape[2:])))
             coded = _RESTART.split(file[_start_of_scan(file) : -len(_END)])
             for start in range(0, len(coded), strips):
