@@ -17,6 +17,7 @@ import argparse
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ KINDS = {
     "webcam": 160,
 }
 DRAWS = 32
-FILTERS, MATCHED, OWN = "filters x 0.6", "filters, matched", "its own changes"
+FILTERS, MATCHED = "filters x 0.6", "filters, matched"
+OWN, BEST = "its own changes", "best LUT"
 AGAINST = (FILTERS, "unified")
 _PIXELS = 4096  # of a foreground, enough for its errors
 
@@ -64,6 +66,19 @@ def groups(data: Path) -> Iterator[tuple[str, list[HarmonyItem], list[Pair]]]:
             yield name, [folder.items[row] for row in some], [read_pair(folder, r) for r in some]
 
 
+@dataclass(frozen=True)
+class Changes:
+    """Draws from LUTs (L, 3, D, D, D), each at most once, so at most L."""
+
+    luts: Tensor
+
+    def __call__(
+        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
+    ) -> Iterator[Draws]:
+        chosen = self.luts[torch.randperm(len(self.luts), generator=generator)[:n]]
+        yield Draws(composite_lut(view.real, view.mask, chosen.unsqueeze(0))[0], None)
+
+
 def compare(
     items: list[HarmonyItem], pairs: list[Pair], samplers: dict[str, Sampler], seeds: int
 ) -> dict[str, Any]:
@@ -76,21 +91,16 @@ def compare(
     nearest: dict[str, list[list[float]]] = defaultdict(list)
     strength: dict[str, list[list[float]]] = defaultdict(list)
     for row, (item, pair, view) in enumerate(zip(items, pairs, views, strict=True)):
-        others = [k for k, photo in enumerate(photos) if photo != item.real]
-        for name in (*samplers, *([OWN] if len(others) >= DRAWS else [])):
-            found = []
-            for seed in range(seeds):
-                generator = pair_generator(item, seed)
-                if name == OWN:
-                    order = torch.randperm(len(others), generator=generator)[:DRAWS].tolist()
-                    found.append(_errors(view, changes[[others[k] for k in order]].unsqueeze(0)))
-                else:
-                    found.append(_of_draws(view, samplers[name](pair, view, DRAWS, generator)))
+        others = changes[[photo != item.real for photo in photos]]
+        drawn = samplers | ({OWN: Changes(others)} if len(others) >= DRAWS else {})
+        drawn[BEST] = Changes(changes[row : row + 1])
+        for name, sampler in drawn.items():
+            found = [
+                _of_draws(view, sampler(pair, view, DRAWS, pair_generator(item, seed)))
+                for seed in range(seeds)
+            ]
             nearest[name].append([to_composite.min().item() for to_composite, _ in found])
             strength[name].append([to_photo.median().item() for _, to_photo in found])
-        to_composite, to_photo = _errors(view, changes[row : row + 1].unsqueeze(0))
-        nearest["best LUT"].append([to_composite.item()] * seeds)
-        strength["best LUT"].append([to_photo.item()] * seeds)
     composites = [foreground_error(v.composite, v.real, v.mask).item() for v in views]
     boot = SceneBootstrap([scene_of(item, "photo") for item in items])
     mean = {name: np.mean(values, 1) for name, values in nearest.items()}
@@ -108,10 +118,6 @@ def compare(
 
 def _ratio(mine: np.ndarray, theirs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda weights: weighted_median(mine, weights) / weighted_median(theirs, weights)
-
-
-def _errors(view: Pair, luts: Tensor) -> tuple[Tensor, Tensor]:
-    return _of_draws(view, [Draws(composite_lut(view.real, view.mask, luts)[0], None)])
 
 
 def _of_draws(view: Pair, draws: Iterable[Draws]) -> tuple[Tensor, Tensor]:
@@ -139,7 +145,7 @@ def main() -> None:
         matched = {MATCHED: match_filters(pairs, seed=0)}
         found[name] = figures = compare(items, pairs, samplers | matched, options.seeds)
         rows: list[tuple[object, ...]] = []
-        for sampler in (*samplers, MATCHED, OWN, "best LUT"):
+        for sampler in (*samplers, MATCHED, OWN, BEST):
             if sampler in figures:
                 one = figures[sampler]
                 ratios = ["{:.2f} [{:.2f}, {:.2f}]".format(*one[f"of {k}"]) for k in AGAINST]

@@ -18,8 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -50,7 +48,7 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> flo
     made = sorted((output / root.name / "composite_images").iterdir())[: 4 * _KEPT]
     composites = [np.array(Image.open(path)) for path in made]
     files = [path.read_bytes() for path in sorted((root / "real_images").iterdir())[:photos]]
-    with folder(output.parent) as place:
+    with tempfile.TemporaryDirectory(dir=output.parent) as place:
         begin = time.perf_counter()
         for row, data in enumerate(files):
             decode(data)
@@ -58,16 +56,8 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> flo
             for k in range(4 * row, 4 * row + 4):
                 coded.append(encode(composites[k % len(composites)]))
             for k, found in enumerate(coded if write else []):
-                (place / f"{row}_{k}").write_bytes(found)
+                Path(place, f"{row}_{k}").write_bytes(found)
         return time.perf_counter() - begin
-
-
-@contextmanager
-def folder(parent: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards."""
-    place = Path(tempfile.mkdtemp(dir=parent))
-    yield place
-    shutil.rmtree(place)
 
 
 def rates(root: Path, form: str, photos: int, workers: int) -> dict[str, float]:

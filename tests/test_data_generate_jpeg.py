@@ -1,4 +1,4 @@
-"""JPEG files put together of intervals: the bytes of encoding the whole, whatever differs."""
+"""JPEG files put together of strips: the bytes of encoding the whole, whatever differs."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from sets import Data, TrainingSet, stream
@@ -74,7 +74,10 @@ def maker(
         augment: the loaded checkpoint, for arms that have one.
         strength: of checkpoints.
     """
-    if arm.source in ("checkpoint", "both"):
+    if arm.source == "both":
+        parts = (replace(arm, source=source) for source in ("checkpoint", "filters"))
+        return _in_turn(*(maker(part, data, training, augment, strength) for part in parts))
+    if arm.source == "checkpoint":
         assert augment is not None
         chosen = augment  # for the closure below: it is no longer None
 
@@ -83,7 +86,7 @@ def maker(
             made = chosen.augment(real, mask, n, strength=strength, candidates=candidates)
             return made.flatten(0, 1)
 
-        return draw if arm.source == "checkpoint" else _in_turn(draw, _once(RandomFilters()))
+        return draw
     if arm.source == "filters":
         return _once(RandomFilters())
     if arm.source == "filters-matched":
@@ -133,7 +136,7 @@ def _in_turn(one: Make, other: Make) -> Make:
     """Every second photo's composites come from the other."""
 
     def make(real: Tensor, mask: Tensor, n: int) -> Tensor:
-        made = real.repeat_interleave(n, 0).unflatten(0, (-1, n)).clone()
+        made = real.new_empty(len(real), n, *real.shape[1:])
         for start, source in enumerate((one, other)):
             rows = slice(start, None, 2)
             if len(real[rows]):

@@ -10,7 +10,6 @@ with such markers gives.
 from __future__ import annotations
 
 import io
-import re
 from itertools import chain
 from typing import Any
 
@@ -21,7 +20,6 @@ _BLOCK = 8  # pixels of a block's side, chroma being not subsampled
 # A marker takes about 3 bytes and a block of a photo 25 at quality 95, so that strips of 8 blocks
 # make a file 2 percent longer.
 _SHORTEST = 8  # blocks of a strip
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")  # in coded data every other FF is followed by 00
 _END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _TALLEST = 65500  # pixels of a picture's height that encoders accept
@@ -82,7 +80,8 @@ class PatchedJpeg:
         for row in range(0, len(sheets), at_once):
             some = sheets[row : row + at_once]
             file = self._encode(Image.fromarray(some.reshape(-1, *sheets.shape[2:])))
-            coded = _RESTART.split(file[_start_of_scan(file) : -len(_END)])
+            places = (places.tolist() for places in _strips(file))
+            coded = [file[start:end] for start, end in zip(*places, strict=True)]
             for start in range(0, len(coded), strips):
                 # A sheet's last strips may only fill it up.
                 pairs = zip(coded[start : start + strips], others, strict=False)
@@ -129,7 +128,7 @@ def _strips(file: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Where in a file each strip's coded data begins and ends."""
     start, end = _start_of_scan(file), len(file) - len(_END)
     codes = np.frombuffer(file, np.uint8, end - start, start)
-    marks = np.flatnonzero(codes[:-1] == 0xFF)
+    marks = np.flatnonzero(codes[:-1] == 0xFF)  # followed by 00 but for restart markers
     following = codes[marks + 1]
     marks = marks[(following >= 0xD0) & (following <= 0xD7)] + start
     return np.concatenate(([start], marks + 2)), np.concatenate((marks, [end]))
