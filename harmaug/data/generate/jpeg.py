@@ -21,6 +21,7 @@ _BLOCK = 8  # pixels of a block's side, chroma being not subsampled
 # make a file 2 percent longer.
 _SHORTEST = 8  # blocks of a strip
 _END = b"\xff\xd9"
+_MARKER, _MARKERS = 0xD0, 8  # the first restart marker's code, and how many take turns
 _START_OF_SCAN = 0xDA
 _TALLEST = 65500  # pixels of a picture's height that encoders accept
 
@@ -51,41 +52,48 @@ class PatchedJpeg:
         self._quality = quality
         self._icc_profile = icc_profile
         wide = self._strip * _BLOCK
-        columns = -(-photo.width // wide)  # strips of a row
 
-        # Only the rows of blocks that hold foreground are looked at.
+        # Only the strips around the foreground are looked at.
         box = mask.getbbox()
         assert box is not None, "an empty mask is refused before"
-        top = box[1] // _BLOCK * _BLOCK
-        bottom = min(-(-box[3] // _BLOCK) * _BLOCK, photo.height)
-        band = (0, top, photo.width, bottom)
-        pixels, region = (_in_whole_blocks(np.asarray(i.crop(band))) for i in (photo, mask))
-        held = region.reshape(-1, _BLOCK, columns, wide).max(1).any(2)
-        strips = np.flatnonzero(held)
-        self.photo, self.mask = (_sheet(whole, strips, columns) for whole in (pixels, region))
+        left, right = box[0] // wide, -(-box[2] // wide)
+        top, bottom = box[1] // _BLOCK, -(-box[3] // _BLOCK)
+        frame = (left * wide, top * _BLOCK, right * wide, bottom * _BLOCK)
+        frame = (*frame[:2], min(frame[2], photo.width), min(frame[3], photo.height))
+        pixels, region = (_in_whole_blocks(np.asarray(i.crop(frame))) for i in (photo, mask))
+        columns = right - left
+        held = np.flatnonzero(region.reshape(-1, _BLOCK, columns, wide).max(1).any(2))
+        self.photo, self.mask = (_sheet(whole, held, columns) for whole in (pixels, region))
 
+        # Strips that follow each other are cut out in one piece with the markers between them.
+        row, column = divmod(held, columns)
+        strips = (top + row) * -(-photo.width // wide) + left + column
+        follows = np.diff(strips) == 1
+        self._first = np.flatnonzero(np.concatenate(([True], ~follows)))
+        self._last = np.flatnonzero(np.concatenate((~follows, [True])))
+        self._numbers = _MARKER + strips % _MARKERS
         file = self._encode(photo)
         starts, ends = _strips(file)
-        strips += top // _BLOCK * columns
-        after = [0, *ends[strips].tolist()]
-        before = [*starts[strips].tolist(), len(file)]
+        after = [0, *ends[strips[self._last]].tolist()]
+        before = [*starts[strips[self._first]].tolist(), len(file)]
         self._between = [file[start:end] for start, end in zip(after, before, strict=True)]
 
     def encode(self, sheets: np.ndarray) -> list[bytes]:
         """The photo with each of these (n, h, w, 3) in place of ``photo``, as JPEG files."""
-        first, *others = self._between
-        strips = sheets.shape[1] // _BLOCK * (sheets.shape[2] // (self._strip * _BLOCK))
         files = []
         at_once = max(_TALLEST // sheets.shape[1], 1)
         for row in range(0, len(sheets), at_once):
             some = sheets[row : row + at_once]
             file = self._encode(Image.fromarray(some.reshape(-1, *sheets.shape[2:])))
-            places = (places.tolist() for places in _strips(file))
-            coded = [file[start:end] for start, end in zip(*places, strict=True)]
-            for start in range(0, len(coded), strips):
+            codes = np.frombuffer(file, np.uint8).copy()
+            for starts, ends in zip(*(np.split(p, len(some)) for p in _strips(file)), strict=True):
                 # A sheet's last strips may only fill it up.
-                pairs = zip(coded[start : start + strips], others, strict=False)
-                files.append(b"".join([first, *chain.from_iterable(pairs)]))
+                ends = ends[: len(self._numbers)]
+                codes[ends + 1] = self._numbers
+                places = zip(starts[self._first].tolist(), ends[self._last].tolist(), strict=True)
+                runs = (codes.data[start:end] for start, end in places)
+                pairs = zip(self._between, [*runs, b""], strict=True)
+                files.append(b"".join(chain.from_iterable(pairs)))
         return files
 
     def _encode(self, image: Image.Image) -> bytes:
@@ -130,7 +138,7 @@ def _strips(file: bytes) -> tuple[np.ndarray, np.ndarray]:
     codes = np.frombuffer(file, np.uint8, end - start, start)
     marks = np.flatnonzero(codes[:-1] == 0xFF)  # followed by 00 but for restart markers
     following = codes[marks + 1]
-    marks = marks[(following >= 0xD0) & (following <= 0xD7)] + start
+    marks = marks[following // _MARKERS == _MARKER // _MARKERS] + start
     return np.concatenate(([start], marks + 2)), np.concatenate((marks, [end]))
 
 
