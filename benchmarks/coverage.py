@@ -1,6 +1,6 @@
 """How near 32 draws come to true composites, over many draws of 32.
 
-    python benchmarks/coverage.py --data DATA [--seeds 16] [--out FILE.json]
+    python benchmarks/coverage.py --data DATA [--seeds 16] [--also CHECKPOINT ...] [--out FILE.json]
 
 DATA holds ``pairs/`` as in `downstream/README.md`. Coverage is the fMSE of a pair's nearest draw,
 here its mean over the seeds: with few pairs the median of a single seed moves by a fifth. Webcams
@@ -132,12 +132,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of photos and pairs")
     parser.add_argument("--seeds", type=int, default=16, help="default: 16")
+    parser.add_argument(
+        "--also", metavar="CHECKPOINT", nargs="+", default=[], help="names or paths of others"
+    )
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     torch.set_num_threads(1)
     samplers: dict[str, Sampler] = {
-        name: CheckpointSampler(SycoNetAugment.from_pretrained(name).net)
-        for name in ("unified", "daylight")
+        Path(name).name: CheckpointSampler(SycoNetAugment.from_pretrained(name).net)
+        for name in ("unified", "daylight", *options.also)
     }
     samplers[FILTERS] = FilterSampler(0.6)
     found = {}
