@@ -156,7 +156,7 @@ def main() -> None:
         title = f"{name}: {len(items)} pairs, composites {figures['composites']:.0f}"
         header = ("draws", "coverage", *(f"of {other}" for other in AGAINST), "strength")
         measure.table(title, header, rows)
-    measure.record(options.out, __doc__, found)
+        measure.record(options.out, __doc__, found)  # after each, for all take long
 
 
 if __name__ == "__main__":
