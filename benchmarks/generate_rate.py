@@ -21,11 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import generate_throughput as single
 import measure
@@ -33,49 +31,35 @@ import numpy as np
 from PIL import Image
 
 PARTS = 5  # a set of one part, and one of all
+TIMES = ("clock", "own", "system")  # the last two of processor time
 _KEPT = 24  # photos whose composites are encoded over and over
 
 
-class Spent(NamedTuple):
-    """Seconds by the clock, and of processor time in processes themselves and in the system."""
-
-    clock: float
-    own: float
-    system: float
-
-    @classmethod
-    @contextmanager
-    def by(cls, whose: int) -> Iterator[list[Spent]]:
-        """Appends what the block takes; ``whose`` is one of `resource.getrusage`'s."""
-        spent: list[Spent] = []
-        before, begin = resource.getrusage(whose), time.perf_counter()
-        yield spent
-        clock, after = time.perf_counter() - begin, resource.getrusage(whose)
-        own, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
-        spent.append(cls(clock, own, system))
+def used(whose: int) -> np.ndarray:
+    """Seconds so far of each of `TIMES`; ``whose`` is one of `resource.getrusage`'s."""
+    usage = resource.getrusage(whose)
+    return np.array([time.perf_counter(), usage.ru_utime, usage.ru_stime])
 
 
-def generate(root: Path, output: Path, form: str, workers: int, limit: int) -> Spent:
-    """One run of the command."""
+def generate(root: Path, output: Path, form: str, workers: int, limit: int) -> np.ndarray:
+    """What one run of the command takes."""
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-m", "harmaug", "generate", str(root), "-o", str(output)]
     command += ["-n", "4", "--format", form, "--workers", str(workers), "--limit", str(limit)]
-    with Spent.by(resource.RUSAGE_CHILDREN) as spent:
-        subprocess.run(command, check=True, cwd=output.parent, capture_output=True)
-    return spent[0]
+    before = used(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, cwd=output.parent, capture_output=True)
+    return used(resource.RUSAGE_CHILDREN) - before
 
 
-def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> Spent:
-    """Decoding and encoding in this process, and writing if asked for."""
+def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> np.ndarray:
+    """What decoding and encoding take in this process, and writing if asked for."""
     decode = single.pillow_decode
     encode = single.pillow_encode if form == "jpg" else single.runs_encode
     made = sorted((output / root.name / "composite_images").iterdir())[: 4 * _KEPT]
     composites = [np.array(Image.open(path)) for path in made]
     files = [path.read_bytes() for path in sorted((root / "real_images").iterdir())[:photos]]
-    with (
-        tempfile.TemporaryDirectory(dir=output.parent) as place,
-        Spent.by(resource.RUSAGE_SELF) as spent,
-    ):
+    with tempfile.TemporaryDirectory(dir=output.parent) as place:
+        before = used(resource.RUSAGE_SELF)
         for row, data in enumerate(files):
             decode(data)
             coded = [data]
@@ -83,27 +67,24 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> Spe
                 coded.append(encode(composites[k % len(composites)]))
             for k, found in enumerate(coded if write else []):
                 Path(place, f"{row}_{k}").write_bytes(found)
-    return spent[0]
+        return used(resource.RUSAGE_SELF) - before
 
 
-def once(root: Path, form: str, photos: int, workers: int) -> dict[str, Spent]:
-    """What a photo takes each, with as many processes at work."""
+def once(root: Path, form: str, photos: int, workers: int) -> dict[str, dict[str, float]]:
+    """What a photo takes of each of `TIMES`, with as many processes at work."""
     output = root.parent / "output"
     few = photos // PARTS
     part = generate(root, output, form, workers, few)
     whole = generate(root, output, form, workers, photos)
-    found = {
-        "generate": Spent(*((w - p) / (photos - few) for w, p in zip(whole, part, strict=True)))
-    }
+    found = {"generate": (whole - part) / (photos - few)}
     share = photos // workers
     with get_context("spawn").Pool(workers) as pool:
         for name, write in (("codecs alone", False), ("codecs and writing", True)):
-            each = pool.starmap(codecs, [(root, output, form, share, write)] * workers)
-            clock = 1 / (share * sum(1 / spent.clock for spent in each))
-            own = statistics.mean(spent.own for spent in each) / share
-            system = statistics.mean(spent.system for spent in each) / share
-            found[name] = Spent(clock, own, system)
-    return found
+            jobs = [(root, output, form, share, write)] * workers
+            each = np.array(pool.starmap(codecs, jobs)) / share
+            clock = 1 / (1 / each[:, 0]).sum()  # their rates add up
+            found[name] = np.array([clock, *each[:, 1:].mean(0)])
+    return {name: dict(zip(TIMES, spent.tolist(), strict=True)) for name, spent in found.items()}
 
 
 def main() -> None:
@@ -120,13 +101,14 @@ def main() -> None:
         single.write_photos(root, options.photos)
         for form, photos in (("jpg", options.photos), ("png", options.photos // 6)):
             rounds = [once(root, form, photos, options.workers) for _ in range(options.rounds)]
-            figures[form] = [{k: spent._asdict() for k, spent in some.items()} for some in rounds]
+            figures[form] = rounds
             for name in rounds[0]:
-                each = [some[name] for some in rounds]
-                rate = [1 / spent.clock for spent in each]
-                ratio = [some[name].clock / some["generate"].clock for some in rounds]
-                own = statistics.median(1000 * spent.own for spent in each)
-                system = statistics.median(1000 * spent.system for spent in each)
+                rate = [1 / some[name]["clock"] for some in rounds]
+                ratio = [some[name]["clock"] / some["generate"]["clock"] for some in rounds]
+                own, system = (
+                    statistics.median(1000 * some[name][kind] for some in rounds)
+                    for kind in TIMES[1:]
+                )
                 row = (form, name, statistics.median(rate), min(rate), max(rate))
                 rows.append((*row, statistics.median(ratio), own, system))
     rate_columns = ("photos/s", "least", "most", "generate's rate over it")

@@ -58,19 +58,18 @@ class PatchedJpeg:
         assert box is not None, "an empty mask is refused before"
         left, right = box[0] // wide, -(-box[2] // wide)
         top, bottom = box[1] // _BLOCK, -(-box[3] // _BLOCK)
-        frame = (left * wide, top * _BLOCK, right * wide, bottom * _BLOCK)
-        frame = (*frame[:2], min(frame[2], photo.width), min(frame[3], photo.height))
+        corner = min(right * wide, photo.width), min(bottom * _BLOCK, photo.height)
+        frame = (left * wide, top * _BLOCK, *corner)
         pixels, region = (_in_whole_blocks(np.asarray(i.crop(frame))) for i in (photo, mask))
-        columns = right - left
-        held = np.flatnonzero(region.reshape(-1, _BLOCK, columns, wide).max(1).any(2))
-        self.photo, self.mask = (_sheet(whole, held, columns) for whole in (pixels, region))
+        held = region.reshape(-1, _BLOCK, right - left, wide).max(1).any(2)
+        found = np.flatnonzero(held)
+        self.photo, self.mask = (_sheet(whole, found, right - left) for whole in (pixels, region))
 
         # Strips that follow each other are cut out in one piece with the markers between them.
-        row, column = divmod(held, columns)
+        row, column = held.nonzero()
         strips = (top + row) * -(-photo.width // wide) + left + column
-        follows = np.diff(strips) == 1
-        self._first = np.flatnonzero(np.concatenate(([True], ~follows)))
-        self._last = np.flatnonzero(np.concatenate((~follows, [True])))
+        self._first = np.flatnonzero(np.diff(strips, prepend=-2) != 1)
+        self._last = np.flatnonzero(np.diff(strips, append=-2) != 1)
         self._numbers = _MARKER + strips % _MARKERS
         file = self._encode(photo)
         starts, ends = _strips(file)
@@ -138,7 +137,7 @@ def _strips(file: bytes) -> tuple[np.ndarray, np.ndarray]:
     codes = np.frombuffer(file, np.uint8, end - start, start)
     marks = np.flatnonzero(codes[:-1] == 0xFF)  # followed by 00 but for restart markers
     following = codes[marks + 1]
-    marks = marks[following // _MARKERS == _MARKER // _MARKERS] + start
+    marks = marks[(following >= _MARKER) & (following < _MARKER + _MARKERS)] + start
     return np.concatenate(([start], marks + 2)), np.concatenate((marks, [end]))
 
 
