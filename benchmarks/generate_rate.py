@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -43,7 +42,6 @@ def used(whose: int) -> np.ndarray:
 
 def generate(root: Path, output: Path, form: str, workers: int, limit: int) -> np.ndarray:
     """What one run of the command takes."""
-    shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-m", "harmaug", "generate", str(root), "-o", str(output)]
     command += ["-n", "4", "--format", form, "--workers", str(workers), "--limit", str(limit)]
     before = used(resource.RUSAGE_CHILDREN)
@@ -58,29 +56,30 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> np.
     made = sorted((output / root.name / "composite_images").iterdir())[: 4 * _KEPT]
     composites = [np.array(Image.open(path)) for path in made]
     files = [path.read_bytes() for path in sorted((root / "real_images").iterdir())[:photos]]
-    with tempfile.TemporaryDirectory(dir=output.parent) as place:
-        before = used(resource.RUSAGE_SELF)
-        for row, data in enumerate(files):
-            decode(data)
-            coded = [data]
-            for k in range(4 * row, 4 * row + 4):
-                coded.append(encode(composites[k % len(composites)]))
-            for k, found in enumerate(coded if write else []):
-                Path(place, f"{row}_{k}").write_bytes(found)
-        return used(resource.RUSAGE_SELF) - before
+    place = Path(tempfile.mkdtemp(dir=output.parent))
+    before = used(resource.RUSAGE_SELF)
+    for row, data in enumerate(files):
+        decode(data)
+        coded = [data]
+        for k in range(4 * row, 4 * row + 4):
+            coded.append(encode(composites[k % len(composites)]))
+        for k, found in enumerate(coded if write else []):
+            (place / f"{row}_{k}").write_bytes(found)
+    return used(resource.RUSAGE_SELF) - before
 
 
 def once(root: Path, form: str, photos: int, workers: int) -> dict[str, dict[str, float]]:
     """What a photo takes of each of `TIMES`, with as many processes at work."""
-    output = root.parent / "output"
+    # Nothing is deleted meanwhile: ext4 looks long for an inode where many were freed just before.
+    output = Path(tempfile.mkdtemp(dir=root.parent))
     few = photos // PARTS
-    part = generate(root, output, form, workers, few)
-    whole = generate(root, output, form, workers, photos)
+    part = generate(root, output / "part", form, workers, few)
+    whole = generate(root, output / "whole", form, workers, photos)
     found = {"generate": (whole - part) / (photos - few)}
     share = photos // workers
     with get_context("spawn").Pool(workers) as pool:
         for name, write in (("codecs alone", False), ("codecs and writing", True)):
-            jobs = [(root, output, form, share, write)] * workers
+            jobs = [(root, output / "whole", form, share, write)] * workers
             each = np.array(pool.starmap(codecs, jobs)) / share
             clock = 1 / (1 / each[:, 0]).sum()  # their rates add up
             found[name] = np.array([clock, *each[:, 1:].mean(0)])

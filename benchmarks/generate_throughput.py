@@ -4,7 +4,7 @@
 
 Photos of 1024x768 are mosaics of the packaged ones at their own resolution; foregrounds are
 ellipses of 0.2 to 0.9 of the frame's height (0.55 on average; 0.53 to 0.79 in the larger of the
-mask sets that were at hand). One worker and the codecs alone take turns photo by photo in one
+mask sets that were at hand). One worker and the codecs alone take turns, a few photos each, in one
 process on one core, so that a machine that slows down does so for both; "of their rate" is the
 ratio of their processor times in a round, the median over the rounds. The codecs decode the photo
 and encode the n composites, from memory to memory; the worker also reads the files, decodes the
@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from harmaug.data.generate.compose import Composer
 from harmaug.data.generate.output import FOLDERS, Writer
 from harmaug.data.generate.pictures import encode_png
 from harmaug.data.generate.sources import Source, find_sources
-from harmaug.data.generate.worker import Worker
+from harmaug.data.generate.worker import TOGETHER, Worker
 
 WIDTH, HEIGHT = 1024, 768
 LIMIT = 0.9
@@ -121,11 +122,13 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
         spent: dict[str, list[float]] = {"worker": [], **{name: [] for name in CODECS[form]}}
         for _ in range(rounds):
             total: Counter[str] = Counter()
-            for source, some, photo, composites in zip(sources, files, photos, made, strict=True):
-                remove(some)
-                total["worker"] += timed(work, source)
+            for start in range(0, len(sources), TOGETHER):
+                few = slice(start, start + TOGETHER)
+                remove(files[few])
+                total["worker"] += timed(make, work, sources[few])
                 for name, pair in CODECS[form].items():
-                    total[name] += timed(codecs_alone, *pair, photo, composites)
+                    for photo, composites in zip(photos[few], made[few], strict=True):
+                        total[name] += timed(codecs_alone, *pair, photo, composites)
             for name, seconds in total.items():
                 spent[name].append(seconds / len(sources))
     rate = {
@@ -145,14 +148,19 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
 
 def written(work: Worker, source: Source) -> list[Path]:
     """The files of a source, which are there now."""
-    outcome = work(source)
+    (outcome,) = work([source])
     assert outcome.record is not None, outcome.error
     return [work.writer.root / name for name in outcome.record["files"]]
 
 
-def remove(files: list[Path]) -> None:
+def make(work: Worker, sources: list[Source]) -> None:
+    for _ in work(sources):
+        pass
+
+
+def remove(files: list[list[Path]]) -> None:
     """To be written anew, as in a set: taking the place of a file costs more."""
-    for file in files:
+    for file in chain.from_iterable(files):
         file.unlink()
 
 
@@ -189,7 +197,7 @@ def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
         (compose, "open_photo", "decode the photo"),
         (compose, "open_mask", "decode the mask"),
         (Composer, "_view", "reduce for the net"),
-        (Composer, "_decide", "decide on LUTs"),
+        (Composer, "decide", "decide on LUTs"),
         (compose, "composite_lut", "look up"),
         (compose.PatchedJpeg, "__init__", "encode what is shared"),
         (compose.PatchedJpeg, "encode", "encode the foregrounds"),
@@ -203,9 +211,10 @@ def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
         spent.clear()
         whole = 0.0
         for _ in range(rounds):
-            for source, some in zip(sources, files, strict=True):
-                remove(some)
-                whole += timed(work, source)
+            for start in range(0, len(sources), TOGETHER):
+                few = slice(start, start + TOGETHER)
+                remove(files[few])
+                whole += timed(make, work, sources[few])
     for restore in undo:
         restore()
     spent["all else"] = whole - sum(spent.values())

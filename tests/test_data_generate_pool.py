@@ -10,7 +10,7 @@ import pytest
 
 from harmaug.data.generate.pool import run_pool
 from harmaug.data.generate.sources import Source
-from harmaug.data.generate.worker import Outcome
+from harmaug.data.generate.worker import Outcome, attempt
 
 
 class Fragile:
@@ -20,10 +20,13 @@ class Fragile:
         self.folder = folder
 
     def __call__(self):
-        return SimpleNamespace(read=self.read, compose=self.compose, write=self.write)
+        return SimpleNamespace(read=self.read, compose=self.compose_all, write=self.write)
 
     def read(self, source, _):
         return source.name
+
+    def compose_all(self, items):
+        return ((source, attempt(self.compose, source, name)) for source, name in items)
 
     def compose(self, source, name):
         marker = Path(self.folder) / "met"

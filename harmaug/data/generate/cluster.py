@@ -71,4 +71,4 @@ class _Actor:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         sources = [Source(*json.loads(text)) for text in batch["source"]]
-        return {"outcome": [json.dumps(self._worker(source)) for source in sources]}
+        return {"outcome": [json.dumps(outcome) for outcome in self._worker(sources)]}

@@ -18,8 +18,7 @@ from harmaug.augment import SycoNetAugment
 from harmaug.data.generate.jpeg import PatchedJpeg
 from harmaug.data.generate.pictures import PatchedPng, Picture, open_mask, open_photo
 from harmaug.data.generate.sources import Source, printable
-from harmaug.decide import Decision
-from harmaug.lut import composite_lut, identity_lut
+from harmaug.lut import composite_lut
 
 _MEMORY = 1 << 26  # bytes of composites that are made at once; of large photos one at a time
 
@@ -61,6 +60,38 @@ class Settings:
             raise ValueError("name at least one checkpoint.")
 
 
+class Opened(NamedTuple):
+    """The pictures of a source.
+
+    Attributes:
+        picture: the photo.
+        region: its mask.
+        real: (3, h, w) in [0, 1], the photo at about the size that the nets look at.
+        alpha: (h, w) in [0, 1], the mask there.
+    """
+
+    picture: Picture
+    region: Picture
+    real: Tensor
+    alpha: Tensor
+
+
+class Decided(NamedTuple):
+    """What one composite is to be.
+
+    Attributes:
+        checkpoint: its number in the settings.
+        lut: (3, D, D, D).
+        latent: (Z,).
+        weights: (K,).
+    """
+
+    checkpoint: int
+    lut: Tensor
+    latent: Tensor
+    weights: Tensor
+
+
 class Composed(NamedTuple):
     """What came of a source.
 
@@ -76,7 +107,7 @@ class Composed(NamedTuple):
 
 
 class Composer:
-    """Makes the files of a source; the same bytes in whatever order, process or company.
+    """Makes the files of a source in steps; the same bytes in whatever order or process.
 
     Args:
         settings: see there.
@@ -98,27 +129,51 @@ class Composer:
         """The files of photo and mask."""
         return (self.root / source.photo).read_bytes(), (self.root / source.mask).read_bytes()
 
-    @torch.inference_mode()
-    def compose(self, source: Source, photo: bytes, mask: bytes) -> Composed:
-        """Composites of a source whose files were read before."""
+    def open(self, source: Source, photo: bytes, mask: bytes) -> Opened:
+        """The pictures of a source whose files were read before."""
         limit = self.settings.max_megapixels
-        photo_path, mask_path = str(self.root / source.photo), str(self.root / source.mask)
-        picture = open_photo(photo_path, photo, limit)
-        region = open_mask(mask_path, mask, limit)
+        picture = open_photo(str(self.root / source.photo), photo, limit)
+        region = open_mask(str(self.root / source.mask), mask, limit)
         _check_mask(source, region.image, picture.image)
+        return Opened(picture, region, *self._view(picture.image, region.image))
+
+    @torch.inference_mode()
+    def decide(self, source: Source, opened: Opened) -> list[Decided]:
+        """What each composite is to be."""
+        settings, count = self.settings, len(self.augmenters)
+        first = int(_digest(settings.seed, source.key)[:8], 16)
+        turns = [(first + k) % count for k in range(settings.n)]
+        decided = {}
+        for which in set(turns):
+            share = turns.count(which)
+            candidates = settings.candidates and settings.candidates * share // settings.n
+            digest = _digest(settings.seed, source.key, which)
+            decision = self.augmenters[which].decide(
+                opened.real,
+                opened.alpha,
+                share,
+                generator=torch.Generator().manual_seed(int(digest[:16], 16) >> 1),
+                strength=settings.strength,
+                candidates=candidates,
+            )
+            decided[which] = zip(*(values.cpu() for values in decision), strict=True)
+        return [Decided(which, *next(decided[which])) for which in turns]
+
+    @torch.inference_mode()
+    def encode(self, source: Source, opened: Opened, decided: list[Decided]) -> Composed:
+        """The files of a source, and its record."""
+        picture, region = opened.picture, opened.region
         subset, name = source.subset, source.name
         real_file = f"{subset}/real_images/{name.rpartition('_')[0]}.jpg"
         mask_file = f"{subset}/masks/{name}.png"
         files = {real_file: picture.file, mask_file: region.file}
         originals = {}
         if picture.kept:
-            originals[real_file] = photo_path
+            originals[real_file] = str(self.root / source.photo)
         if region.kept:
-            originals[mask_file] = mask_path
+            originals[mask_file] = str(self.root / source.mask)
 
-        decisions = self._decide(source, *self._view(picture.image, region.image))
-        neutral = identity_lut(decisions[0][1].luts.shape[-1])
-        luts = [decision.luts for _, decision in decisions]
+        luts = [one.lut for one in decided]
         composites = _composites(picture, region.image, luts, self.settings)
         for k, composite in enumerate(composites, start=1):
             files[f"{subset}/composite_images/{name}_{k}.{self.settings.format}"] = composite
@@ -130,17 +185,18 @@ class Composer:
             "files": {file: len(data) for file, data in files.items()},
             "composites": [
                 {
-                    "checkpoint": checkpoint,
-                    "latent": pack(decision.latent),
-                    "weights": pack(decision.weights),
-                    "lut_shift": pack((decision.luts - neutral).mean((1, 2, 3))),
+                    "checkpoint": one.checkpoint,
+                    "latent": pack(one.latent),
+                    "weights": pack(one.weights),
+                    "lut_shift": pack(one.lut.mean((1, 2, 3)) - 0.5),  # the identity's mean
                 }
-                for checkpoint, decision in decisions
+                for one in decided
             ],
             "notes": picture.notes,
         }
         return Composed(files, originals, record)
 
+    @torch.inference_mode()
     def _view(self, photo: Image.Image, mask: Image.Image) -> tuple[Tensor, Tensor]:
         """A photo (3, h, w) and mask (h, w) of about the size that the nets look at."""
         factor = max(max(mask.size) // self._side, 1)
@@ -149,27 +205,6 @@ class Composer:
             small, region = photo, mask
         real, alpha = (torch.from_numpy(np.array(i)).to(self._device) for i in (small, region))
         return real.permute(2, 0, 1) / 255, alpha / 255
-
-    def _decide(self, source: Source, real: Tensor, mask: Tensor) -> list[tuple[int, Decision]]:
-        """For each composite, the number of its checkpoint and what that decides."""
-        settings, count = self.settings, len(self.augmenters)
-        first = int(_digest(settings.seed, source.key)[:8], 16)
-        turns = [(first + k) % count for k in range(settings.n)]
-        decided = {}
-        for which in set(turns):
-            share = turns.count(which)
-            candidates = settings.candidates and settings.candidates * share // settings.n
-            digest = _digest(settings.seed, source.key, which)
-            decision = self.augmenters[which].decide(
-                real,
-                mask,
-                share,
-                generator=torch.Generator().manual_seed(int(digest[:16], 16) >> 1),
-                strength=settings.strength,
-                candidates=candidates,
-            )
-            decided[which] = zip(*(values.cpu() for values in decision), strict=True)
-        return [(which, Decision(*next(decided[which]))) for which in turns]
 
 
 def _resolution(augmenter: SycoNetAugment) -> int:

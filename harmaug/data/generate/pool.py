@@ -20,9 +20,9 @@ from typing import Any
 import torch
 
 from harmaug.data.generate.sources import Source
-from harmaug.data.generate.worker import Outcome, Start, attempt, failed
+from harmaug.data.generate.worker import TOGETHER, Outcome, Start, attempt, failed
 
-_AHEAD = 3  # sources a process has at once: one is read, one is made, one is written
+_AHEAD = 2 * TOGETHER + 1  # sources a process has at once: some read, some composed, one written
 _GRACE = 10.0  # seconds a process has to finish what it was given
 
 
@@ -31,7 +31,7 @@ def run_here(start: Start, sources: Iterable[Source]) -> Iterator[Outcome]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in every process: more could add up in another order
     try:
-        yield from map(start(), sources)
+        yield from start()(sources)
     finally:
         torch.set_num_threads(threads)
 
@@ -48,8 +48,8 @@ def run_pool(start: Start, sources: Iterable[Source], workers: int) -> Iterator[
     suspects: deque[Source] = deque()  # of processes that died: each tried once more, alone
     members: list[_Member] = []
 
-    def feed(member: _Member) -> None:
-        while len(member.given) < _AHEAD and not member.alone:
+    def feed(member: _Member, most: int = _AHEAD) -> None:
+        while len(member.given) < most and not member.alone:
             if suspects:
                 if member.given:
                     return
@@ -64,8 +64,9 @@ def run_pool(start: Start, sources: Iterable[Source], workers: int) -> Iterator[
 
     try:
         members.extend(_Member(start) for _ in range(workers))
-        for member in members:
-            feed(member)
+        for most in range(1, _AHEAD + 1):  # in turns, so that few sources are shared by all
+            for member in members:
+                feed(member, most)
         while any(member.given for member in members):
             busy = [member for member in members if member.given]
             heard = wait([member.pipe for member in busy])
@@ -146,7 +147,7 @@ def _serve(pipe: Connection, start: Start) -> None:
     torch.set_num_threads(1)
     worker = start()
     pipe.send(None)
-    read: queue.Queue[Any] = queue.Queue(1)
+    read: queue.Queue[Any] = queue.Queue(TOGETHER)
     composed: queue.Queue[Any] = queue.Queue(1)
 
     def reading() -> None:
@@ -165,8 +166,20 @@ def _serve(pipe: Connection, start: Start) -> None:
     threads = [threading.Thread(target=run, daemon=True) for run in (reading, writing)]
     for thread in threads:
         thread.start()
-    while (item := read.get()) is not None:
-        source, files = item
-        composed.put((source, attempt(worker.compose, source, files)))
+    for some in _waiting(read):
+        for item in worker.compose(some):
+            composed.put(item)
     composed.put(None)
     threads[1].join()
+
+
+def _waiting(items: queue.Queue[Any]) -> Iterator[list[Any]]:
+    """What waits in a queue, a few at a time, until None comes; its only reader."""
+    some = [items.get()]
+    while some[-1] is not None:
+        if len(some) < TOGETHER and not items.empty():
+            some.append(items.get())
+        else:
+            yield some
+            some = [items.get()]
+    yield some[:-1]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harmaug.data.generate.compose import Composer, Settings
+from harmaug.data.generate.compose import Composed, Composer, Decided, Opened, Settings
 from harmaug.data.generate.output import Writer
 from harmaug.data.generate.sources import Source
+
+TOGETHER = 4  # sources that are composed side by side
+_LARGE = 1 << 24  # pixels of photos, with which no more are opened
 
 
 class Outcome(NamedTuple):
@@ -28,7 +33,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Worker:
-    """The three steps of a source, each of which can wait for something else than the others."""
+    """The steps of a source, which can wait for different things: files, this core, the disk."""
 
     composer: Composer
     writer: Writer
@@ -36,19 +41,49 @@ class Worker:
     def read(self, source: Source, _: object = None) -> tuple[bytes, bytes]:
         return self.composer.read(source)
 
-    def compose(self, source: Source, files: tuple[bytes, bytes]) -> Any:
-        return self.composer.compose(source, *files)
+    def compose(self, read: Iterable[tuple[Source, Any]]) -> Iterator[tuple[Source, Any]]:
+        """Compose a few sources that were read, each step for all of them before the next step.
 
-    def write(self, source: Source, composed: Any) -> Outcome:
+        Deciding is hundreds of small operations, whose code and weights the decoding and encoding
+        of a photo drive out of the caches: four in a row take a quarter less than one by one.
+        """
+        opened: list[tuple[Source, Any]] = []
+        for source, files in read:
+            opened.append((source, attempt(self._open, source, files)))
+            if sum(_pixels(pictures) for _, pictures in opened) > _LARGE:
+                yield from self._finish(opened)
+                opened = []
+        yield from self._finish(opened)
+
+    def write(self, source: Source, composed: Composed) -> Outcome:
         self.writer.write(composed.files, composed.originals)
         return Outcome(source, composed.record)
 
-    def __call__(self, source: Source) -> Outcome:
-        """All three steps; never raises for the source's sake."""
-        result: Any = None
-        for step in (self.read, self.compose, self.write):
-            result = attempt(step, source, result)
-        return result
+    def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
+        """All steps; never raises for a source's sake."""
+        waiting = iter(sources)
+        while some := list(islice(waiting, TOGETHER)):
+            read = [(source, attempt(self.read, source, None)) for source in some]
+            for source, composed in self.compose(read):
+                yield attempt(self.write, source, composed)
+
+    def _finish(self, opened: list[tuple[Source, Any]]) -> Iterator[tuple[Source, Any]]:
+        decided = [(source, attempt(self._decide, source, before)) for source, before in opened]
+        for source, before in decided:
+            yield source, attempt(self._encode, source, before)
+
+    def _open(self, source: Source, files: tuple[bytes, bytes]) -> Opened:
+        return self.composer.open(source, *files)
+
+    def _decide(self, source: Source, opened: Opened) -> tuple[Opened, list[Decided]]:
+        return opened, self.composer.decide(source, opened)
+
+    def _encode(self, source: Source, decided: tuple[Opened, list[Decided]]) -> Composed:
+        return self.composer.encode(source, *decided)
+
+
+def _pixels(opened: Opened | Outcome) -> int:
+    return 0 if isinstance(opened, Outcome) else math.prod(opened.picture.image.size)
 
 
 @dataclass(frozen=True)
