@@ -7,13 +7,19 @@ n=4. The command makes a set of all photos and one of a fifth of them; the diffe
 takes without its start and end. The codecs, Pillow's, decode a photo and encode four composites,
 from memory to memory; and once more with each file written, as plainly as can be. All take turns.
 PNG sets are of a sixth of the photos. Processor time is told apart into what is spent in processes
-themselves and in the system, which writes files: in a virtual machine that gets its memory from the
-host when it is first touched, the latter can be most of the difference.
+themselves and in the system, which writes files.
+
+Before each round a file is written that leaves hardly any memory free. So it is in any long run,
+from when its output has filled the memory: files then take pages that older ones leave. A virtual
+machine that gets its memory from the host when it is first touched takes several times as long to
+write into free memory, until there is none. Needs Linux, and disk space for the memory and 10 MB a
+photo.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -32,6 +38,7 @@ from PIL import Image
 PARTS = 5  # a set of one part, and one of all
 TIMES = ("clock", "own", "system")  # the last two of processor time
 _KEPT = 24  # photos whose composites are encoded over and over
+_FREE = 1 << 30  # bytes of memory that are left
 
 
 def used(whose: int) -> np.ndarray:
@@ -68,8 +75,19 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> np.
     return used(resource.RUSAGE_SELF) - before
 
 
+def fill_memory(place: Path) -> None:
+    """Write a file until the memory is full of pages that nobody needs."""
+    block = bytes(1 << 24)
+    with open(place / "filler", "ab") as file:
+        while os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > _FREE:
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def once(root: Path, form: str, photos: int, workers: int) -> dict[str, dict[str, float]]:
     """What a photo takes of each of `TIMES`, with as many processes at work."""
+    fill_memory(root.parent)
     # Nothing is deleted meanwhile: ext4 looks long for an inode where many were freed just before.
     output = Path(tempfile.mkdtemp(dir=root.parent))
     few = photos // PARTS

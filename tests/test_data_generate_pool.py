@@ -26,7 +26,7 @@ class Fragile:
         return source.name
 
     def compose_all(self, items):
-        return ((source, attempt(self.compose, source, name)) for source, name in items)
+        yield [(source, attempt(self.compose, source, name)) for source, name in items]
 
     def compose(self, source, name):
         marker = Path(self.folder) / "met"
@@ -67,7 +67,7 @@ def test_processes_that_cannot_start_are_one_error():
 def test_whoever_stops_listening_ends_the_processes(tmp_path):
     import multiprocessing
 
-    outcomes = run_pool(Fragile(tmp_path), iter(sources(*"abcdefgh")), 1)
+    outcomes = run_pool(Fragile(tmp_path), sources(*"abcdefgh"), 1)
     next(outcomes)
     outcomes.close()
     assert not multiprocessing.active_children()

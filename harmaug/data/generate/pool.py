@@ -1,6 +1,7 @@
 """The local engine: a process for each core, each reading ahead and writing behind.
 
-Processes are spawned, never forked, with one thread of torch each. Every process has a pipe of its
+Processes are spawned, never forked, with one thread of torch each. They are handed batches of a few
+sources, which every step takes as a whole. Every process has a pipe of its
 own, so that one that dies, for want of memory or in a decoder, takes down nothing but itself: the
 sources it had are given to a new one, one at a time, and the one that kills twice has failed.
 """
@@ -13,7 +14,8 @@ import queue
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -22,7 +24,7 @@ import torch
 from harmaug.data.generate.sources import Source
 from harmaug.data.generate.worker import TOGETHER, Outcome, Start, attempt, failed
 
-_AHEAD = 2 * TOGETHER + 1  # sources a process has at once: some read, some composed, one written
+_AHEAD = 3  # batches a process has at once: one is read, one is composed, one is written
 _GRACE = 10.0  # seconds a process has to finish what it was given
 
 
@@ -36,43 +38,43 @@ def run_here(start: Start, sources: Iterable[Source]) -> Iterator[Outcome]:
         torch.set_num_threads(threads)
 
 
-def run_pool(start: Start, sources: Iterable[Source], workers: int) -> Iterator[Outcome]:
+def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Iterator[Outcome]:
     """Work in as many processes; outcomes come in any order.
 
     Args:
         start: makes the worker of a process there; picklable.
-        sources: what to work on; taken as it is needed.
+        sources: what to work on.
         workers: how many processes.
     """
+    # Few sources are shared by all processes rather than taken together.
+    batch = min(max(len(sources) // (_AHEAD * workers), 1), TOGETHER)
     waiting = iter(sources)
     suspects: deque[Source] = deque()  # of processes that died: each tried once more, alone
     members: list[_Member] = []
 
-    def feed(member: _Member, most: int = _AHEAD) -> None:
-        while len(member.given) < most and not member.alone:
+    def feed(member: _Member) -> None:
+        while len(member.given) <= (_AHEAD - 1) * batch and not member.alone:
+            if suspects and member.given:
+                return
             if suspects:
-                if member.given:
-                    return
                 member.alone = True
-                source = suspects.popleft()
+                some = [suspects.popleft()]
             else:
-                try:
-                    source = next(waiting)
-                except StopIteration:
-                    return
-            member.give(source)
+                some = list(islice(waiting, batch))
+            if not some:
+                return
+            member.give(some)
 
     try:
         members.extend(_Member(start) for _ in range(workers))
-        for most in range(1, _AHEAD + 1):  # in turns, so that few sources are shared by all
-            for member in members:
-                feed(member, most)
+        for member in members:
+            feed(member)
         while any(member.given for member in members):
             busy = [member for member in members if member.given]
             heard = wait([member.pipe for member in busy])
             for member in (member for member in busy if member.pipe in heard):
                 try:
-                    outcome = member.pipe.recv()
+                    outcomes = member.pipe.recv()
                 except (EOFError, OSError):
                     code = member.end()
                     if not member.ready:
@@ -87,12 +89,13 @@ def run_pool(start: Start, sources: Iterable[Source], workers: int) -> Iterator[
                     members[members.index(member)] = fresh = _Member(start)
                     feed(fresh)
                     continue
-                if outcome is None:
+                if outcomes is None:
                     member.ready = True
                     continue
-                member.given.remove(outcome.source)
+                for outcome in outcomes:
+                    member.given.remove(outcome.source)
                 member.alone = False
-                yield outcome
+                yield from outcomes
                 for other in members:
                     feed(other)
     finally:
@@ -116,10 +119,10 @@ class _Member:
             self._process.start()
         theirs.close()
 
-    def give(self, source: Source) -> None:
-        self.given.append(source)
+    def give(self, sources: list[Source]) -> None:
+        self.given.extend(sources)
         with contextlib.suppress(OSError):  # it has died, as the next recv will tell
-            self.pipe.send(source)
+            self.pipe.send(sources)
 
     def end(self, grace: float = 1.0) -> int | None:
         self._process.join(grace)
@@ -147,39 +150,26 @@ def _serve(pipe: Connection, start: Start) -> None:
     torch.set_num_threads(1)
     worker = start()
     pipe.send(None)
-    read: queue.Queue[Any] = queue.Queue(TOGETHER)
+    read: queue.Queue[Any] = queue.Queue(1)
     composed: queue.Queue[Any] = queue.Queue(1)
 
     def reading() -> None:
         with contextlib.suppress(EOFError, OSError):  # the main process wants no more, or is gone
             while True:
-                source = pipe.recv()
-                read.put((source, attempt(worker.read, source, None)))
+                read.put([(source, attempt(worker.read, source, None)) for source in pipe.recv()])
         read.put(None)
 
     def writing() -> None:
-        while (item := composed.get()) is not None:
-            outcome = attempt(worker.write, *item)
+        while (some := composed.get()) is not None:
+            outcomes = [attempt(worker.write, *item) for item in some]
             with contextlib.suppress(OSError):  # what was given is finished all the same
-                pipe.send(outcome)
+                pipe.send(outcomes)
 
     threads = [threading.Thread(target=run, daemon=True) for run in (reading, writing)]
     for thread in threads:
         thread.start()
-    for some in _waiting(read):
-        for item in worker.compose(some):
-            composed.put(item)
+    while (batch := read.get()) is not None:
+        for some in worker.compose(batch):
+            composed.put(some)
     composed.put(None)
     threads[1].join()
-
-
-def _waiting(items: queue.Queue[Any]) -> Iterator[list[Any]]:
-    """What waits in a queue, a few at a time, until None comes; its only reader."""
-    some = [items.get()]
-    while some[-1] is not None:
-        if len(some) < TOGETHER and not items.empty():
-            some.append(items.get())
-        else:
-            yield some
-            some = [items.get()]
-    yield some[:-1]

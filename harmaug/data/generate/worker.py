@@ -41,19 +41,21 @@ class Worker:
     def read(self, source: Source, _: object = None) -> tuple[bytes, bytes]:
         return self.composer.read(source)
 
-    def compose(self, read: Iterable[tuple[Source, Any]]) -> Iterator[tuple[Source, Any]]:
-        """Compose a few sources that were read, each step for all of them before the next step.
+    def compose(self, read: Iterable[tuple[Source, Any]]) -> Iterator[list[tuple[Source, Any]]]:
+        """Compose sources that were read, each step for all of them before the next step.
 
         Deciding is hundreds of small operations, whose code and weights the decoding and encoding
-        of a photo drive out of the caches: four in a row take a quarter less than one by one.
+        of a photo drive out of the caches: four in a row take a quarter less than one by one. Of
+        large photos no more are open at once than fit.
         """
         opened: list[tuple[Source, Any]] = []
         for source, files in read:
             opened.append((source, attempt(self._open, source, files)))
             if sum(_pixels(pictures) for _, pictures in opened) > _LARGE:
-                yield from self._finish(opened)
+                yield self._finish(opened)
                 opened = []
-        yield from self._finish(opened)
+        if opened:
+            yield self._finish(opened)
 
     def write(self, source: Source, composed: Composed) -> Outcome:
         self.writer.write(composed.files, composed.originals)
@@ -62,15 +64,15 @@ class Worker:
     def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
         """All steps; never raises for a source's sake."""
         waiting = iter(sources)
-        while some := list(islice(waiting, TOGETHER)):
-            read = [(source, attempt(self.read, source, None)) for source in some]
-            for source, composed in self.compose(read):
-                yield attempt(self.write, source, composed)
+        while batch := list(islice(waiting, TOGETHER)):
+            read = [(source, attempt(self.read, source, None)) for source in batch]
+            for some in self.compose(read):
+                for source, composed in some:
+                    yield attempt(self.write, source, composed)
 
-    def _finish(self, opened: list[tuple[Source, Any]]) -> Iterator[tuple[Source, Any]]:
+    def _finish(self, opened: list[tuple[Source, Any]]) -> list[tuple[Source, Any]]:
         decided = [(source, attempt(self._decide, source, before)) for source, before in opened]
-        for source, before in decided:
-            yield source, attempt(self._encode, source, before)
+        return [(source, attempt(self._encode, source, before)) for source, before in decided]
 
     def _open(self, source: Source, files: tuple[bytes, bytes]) -> Opened:
         return self.composer.open(source, *files)
