@@ -135,9 +135,8 @@ def _strips(file: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Where in a file each strip's coded data begins and ends."""
     start, end = _start_of_scan(file), len(file) - len(_END)
     codes = np.frombuffer(file, np.uint8, end - start, start)
-    marks = np.flatnonzero(codes[:-1] == 0xFF)  # followed by 00 but for restart markers
-    following = codes[marks + 1]
-    marks = marks[(following >= _MARKER) & (following < _MARKER + _MARKERS)] + start
+    marked = codes[1:] // _MARKERS == _MARKER // _MARKERS  # what else is FF in the data precedes 00
+    marks = np.flatnonzero(marked & (codes[:-1] == 0xFF)) + start
     return np.concatenate(([start], marks + 2)), np.concatenate((marks, [end]))
 
 
