@@ -9,11 +9,10 @@ from memory to memory; and once more with each file written, as plainly as can b
 PNG sets are of a sixth of the photos. Processor time is told apart into what is spent in processes
 themselves and in the system, which writes files.
 
-Before each round a file is written that leaves hardly any memory free. So it is in any long run,
-from when its output has filled the memory: files then take pages that older ones leave. A virtual
+Before the rounds of a format a file as large as the memory is written. So the memory is full, as in
+any long run once its output has filled it, and files take pages that older ones leave. A virtual
 machine that gets its memory from the host when it is first touched takes several times as long to
-write into free memory, until there is none. Needs Linux, and disk space for the memory and 10 MB a
-photo.
+write into free memory, until there is none. Needs Linux, and disk space for twice the memory.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ from PIL import Image
 PARTS = 5  # a set of one part, and one of all
 TIMES = ("clock", "own", "system")  # the last two of processor time
 _KEPT = 24  # photos whose composites are encoded over and over
-_FREE = 1 << 30  # bytes of memory that are left
 
 
 def used(whose: int) -> np.ndarray:
@@ -76,18 +74,16 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> np.
 
 
 def fill_memory(place: Path) -> None:
-    """Write a file until the memory is full of pages that nobody needs."""
+    """Write a file as large as the memory, which is full of its pages then."""
     block = bytes(1 << 24)
-    with open(place / "filler", "ab") as file:
-        while os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > _FREE:
+    with open(place / "filler", "wb") as file:
+        for _ in range(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(block)):
             file.write(block)
-        file.flush()
         os.fsync(file.fileno())
 
 
 def once(root: Path, form: str, photos: int, workers: int) -> dict[str, dict[str, float]]:
     """What a photo takes of each of `TIMES`, with as many processes at work."""
-    fill_memory(root.parent)
     # Nothing is deleted meanwhile: ext4 looks long for an inode where many were freed just before.
     output = Path(tempfile.mkdtemp(dir=root.parent))
     few = photos // PARTS
@@ -117,18 +113,21 @@ def main() -> None:
         root = Path(place) / "set"
         single.write_photos(root, options.photos)
         for form, photos in (("jpg", options.photos), ("png", options.photos // 6)):
+            fill_memory(root.parent)
             rounds = [once(root, form, photos, options.workers) for _ in range(options.rounds)]
             figures[form] = rounds
             for name in rounds[0]:
                 rate = [1 / some[name]["clock"] for some in rounds]
-                ratio = [some[name]["clock"] / some["generate"]["clock"] for some in rounds]
+                ratio = [some["codecs alone"]["clock"] / some[name]["clock"] for some in rounds]
                 own, system = (
                     statistics.median(1000 * some[name][kind] for some in rounds)
                     for kind in TIMES[1:]
                 )
-                row = (form, name, statistics.median(rate), min(rate), max(rate))
-                rows.append((*row, statistics.median(ratio), own, system))
-    rate_columns = ("photos/s", "least", "most", "generate's rate over it")
+                spread = [
+                    f(values) for values in (rate, ratio) for f in (statistics.median, min, max)
+                ]
+                rows.append((form, name, *spread, own, system))
+    rate_columns = ("photos/s", "least", "most", "of codecs alone", "least", "most")
     header = ("set", "what", *rate_columns, "own ms a photo", "system")
     measure.table(f"{options.workers} processes, 1024x768 photos, n=4", header, rows)
     measure.record(options.out, __doc__, figures)

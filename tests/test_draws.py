@@ -1,9 +1,11 @@
 """Judging drawn LUTs: spoilt foregrounds are found, and replaced where they were drawn."""
 
 import torch
+from torch.nn import functional as F
 
 from harmaug import SycoNetAugment, apply_lut, identity_lut
 from harmaug.data.demo import demo_photos
+from harmaug.decide import decide
 from harmaug.draws import Foreground, hardest
 from harmaug.draws import spoilt as spoilt_pixels
 from harmaug.nets.latents import draw_latents
@@ -109,6 +111,22 @@ def test_a_latent_that_spoils_gives_way_to_its_opposite_or_a_weaker_one():
         assert {round(value, 3) for value in share[bad].tolist()} <= {-1, 0.5, -0.5, 0.25}
         replaced += int(bad.sum())
     assert replaced > 10
+
+
+def test_a_photo_alone_is_decided_as_among_others():
+    augment = SycoNetAugment.from_pretrained()
+    pictures = [(picture.tensor(), mask.unsqueeze(0)) for _, picture, mask in demo_photos()]
+    small = [F.adaptive_avg_pool2d(image, 96) for pair in pictures for image in pair]
+    real, alpha = torch.stack(small[::2]), torch.stack(small[1::2])
+    latent = draw_latents(len(real), 16, augment.latent_dim, torch.Generator().manual_seed(2))
+    together = decide(augment.net, real, alpha, latent, drawn=True)
+    assert (together.latent != latent).any()
+    for k in range(len(real)):
+        alone = decide(
+            augment.net, real[k : k + 1], alpha[k : k + 1], latent[k : k + 1], drawn=True
+        )
+        for one, many in zip(alone, together, strict=True):
+            torch.testing.assert_close(one[0], many[k], rtol=1e-4, atol=1e-5)
 
 
 def test_a_given_latent_is_taken_as_it_is():
