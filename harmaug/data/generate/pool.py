@@ -1,9 +1,9 @@
 """The local engine: a process for each core, each reading ahead and writing behind.
 
 Processes are spawned, never forked, with one thread of torch each. They are handed batches of a few
-sources, which every step takes as a whole. Every process has a pipe of its
-own, so that one that dies, for want of memory or in a decoder, takes down nothing but itself: the
-sources it had are given to a new one, one at a time, and the one that kills twice has failed.
+sources, which every step takes as a whole. Every process has a pipe of its own, so that one that
+dies, for want of memory or in a decoder, takes down nothing but itself: the sources it had are
+given to a new one, one at a time, and the one that kills twice has failed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GRACE = 10.0  # seconds a process has to finish what it was given
 
 
 def run_here(start: Start, sources: Iterable[Source]) -> Iterator[Outcome]:
-    """Work in this process, one source after the other."""
+    """Work in this process; outcomes come in order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in every process: more could add up in another order
     try:
