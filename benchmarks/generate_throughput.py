@@ -125,7 +125,7 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
             for start in range(0, len(sources), TOGETHER):
                 few = slice(start, start + TOGETHER)
                 remove(files[few])
-                total["worker"] += timed(make, work, sources[few])
+                total["worker"] += timed(list, work(sources[few]))
                 for name, pair in CODECS[form].items():
                     for photo, composites in zip(photos[few], made[few], strict=True):
                         total[name] += timed(codecs_alone, *pair, photo, composites)
@@ -151,11 +151,6 @@ def written(work: Worker, source: Source) -> list[Path]:
     (outcome,) = work([source])
     assert outcome.record is not None, outcome.error
     return [work.writer.root / name for name in outcome.record["files"]]
-
-
-def make(work: Worker, sources: list[Source]) -> None:
-    for _ in work(sources):
-        pass
 
 
 def remove(files: list[list[Path]]) -> None:
@@ -214,7 +209,7 @@ def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
             for start in range(0, len(sources), TOGETHER):
                 few = slice(start, start + TOGETHER)
                 remove(files[few])
-                whole += timed(make, work, sources[few])
+                whole += timed(list, work(sources[few]))
     for restore in undo:
         restore()
     spent["all else"] = whole - sum(spent.values())

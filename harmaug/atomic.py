@@ -21,13 +21,12 @@ def atomic_write(path: str | os.PathLike[str], folder: Path | None = None) -> It
         path: the file to write.
         folder: where the temporary file is, on the same file system; beside ``path`` if not given.
     """
-    parent, name = os.path.split(path)
-    if not os.path.isdir(parent or os.curdir):
-        raise FileNotFoundError(f"cannot write {path}: the folder {parent} does not exist.")
-    if os.path.isdir(path):
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist.")
+    if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder.")
-    suffix = os.path.splitext(name)[1]
-    temporary = Path(folder or parent, f".{secrets.token_hex(8)}{suffix}")
+    temporary = (folder or path.parent) / f".{secrets.token_hex(8)}{path.suffix}"
     try:
         yield temporary
         os.replace(temporary, path)

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from harmaug.data.generate.compose import Composed
 from harmaug.data.generate.pool import run_pool
 from harmaug.data.generate.sources import Source
-from harmaug.data.generate.worker import Outcome, attempt
+from harmaug.data.generate.worker import Worker
 
 
 class Fragile:
@@ -20,25 +21,28 @@ class Fragile:
         self.folder = folder
 
     def __call__(self):
-        return SimpleNamespace(read=self.read, compose=self.compose_all, write=self.write)
+        return Worker(self, self)
 
-    def read(self, source, _):
-        return source.name
+    def read(self, source):
+        return b"", b""
 
-    def compose_all(self, items):
-        yield [(source, attempt(self.compose, source, name)) for source, name in items]
-
-    def compose(self, source, name):
+    def open(self, source, photo, mask):
         marker = Path(self.folder) / "met"
-        if name == "deadly" or (name == "unlucky" and not marker.exists()):
+        if source.name == "deadly" or (source.name == "unlucky" and not marker.exists()):
             marker.touch()
             os._exit(9)
-        if name == "broken":
+        if source.name == "broken":
             raise ValueError("it is broken.")
-        return {"name": name}
+        return SimpleNamespace(picture=SimpleNamespace(image=SimpleNamespace(size=(1, 1))))
 
-    def write(self, source, record):
-        return Outcome(source, record)
+    def decide(self, source, opened):
+        return []
+
+    def encode(self, source, opened, decided):
+        return Composed({}, {}, {"name": source.name})
+
+    def write(self, files, originals):
+        pass
 
 
 def unable():

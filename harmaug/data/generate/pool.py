@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from harmaug.data.generate.sources import Source
-from harmaug.data.generate.worker import TOGETHER, Outcome, Start, attempt, failed
+from harmaug.data.generate.worker import TOGETHER, Outcome, Start, failed
 
 _AHEAD = 3  # batches a process has at once: one is read, one is composed, one is written
 _GRACE = 10.0  # seconds a process has to finish what it was given
@@ -156,12 +156,12 @@ def _serve(pipe: Connection, start: Start) -> None:
     def reading() -> None:
         with contextlib.suppress(EOFError, OSError):  # the main process wants no more, or is gone
             while True:
-                read.put([(source, attempt(worker.read, source, None)) for source in pipe.recv()])
+                read.put(worker.read(pipe.recv()))
         read.put(None)
 
     def writing() -> None:
         while (some := composed.get()) is not None:
-            outcomes = [attempt(worker.write, *item) for item in some]
+            outcomes = worker.write(some)
             with contextlib.suppress(OSError):  # what was given is finished all the same
                 pipe.send(outcomes)
 

@@ -16,6 +16,8 @@ from harmaug.data.generate.sources import Source
 TOGETHER = 4  # sources that are composed side by side
 _LARGE = 1 << 24  # pixels of photos, with which no more are opened
 
+Items = list[tuple[Source, Any]]
+
 
 class Outcome(NamedTuple):
     """What became of a source.
@@ -33,46 +35,48 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Worker:
-    """The steps of a source, which can wait for different things: files, this core, the disk."""
+    """Three steps for a few sources, which wait for different things: files, this core, the disk.
+
+    A step gives each source with what came of it, which is an outcome where the source has failed.
+    """
 
     composer: Composer
     writer: Writer
 
-    def read(self, source: Source, _: object = None) -> tuple[bytes, bytes]:
-        return self.composer.read(source)
+    def read(self, sources: Iterable[Source]) -> Items:
+        return _each(self._read, [(source, None) for source in sources])
 
-    def compose(self, read: Iterable[tuple[Source, Any]]) -> Iterator[list[tuple[Source, Any]]]:
-        """Compose sources that were read, each step for all of them before the next step.
+    def compose(self, read: Items) -> Iterator[Items]:
+        """Compose sources that were read, each part of it for all of them before the next part.
 
         Deciding is hundreds of small operations, whose code and weights the decoding and encoding
         of a photo drive out of the caches: four in a row take a quarter less than one by one. Of
         large photos no more are open at once than fit.
         """
-        opened: list[tuple[Source, Any]] = []
-        for source, files in read:
-            opened.append((source, attempt(self._open, source, files)))
+        opened: Items = []
+        for item in read:
+            opened += _each(self._open, [item])
             if sum(_pixels(pictures) for _, pictures in opened) > _LARGE:
                 yield self._finish(opened)
                 opened = []
         if opened:
             yield self._finish(opened)
 
-    def write(self, source: Source, composed: Composed) -> Outcome:
-        self.writer.write(composed.files, composed.originals)
-        return Outcome(source, composed.record)
+    def write(self, composed: Items) -> list[Outcome]:
+        return [outcome for _, outcome in _each(self._write, composed)]
 
     def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
         """All steps; never raises for a source's sake."""
         waiting = iter(sources)
         while batch := list(islice(waiting, TOGETHER)):
-            read = [(source, attempt(self.read, source, None)) for source in batch]
-            for some in self.compose(read):
-                for source, composed in some:
-                    yield attempt(self.write, source, composed)
+            for composed in self.compose(self.read(batch)):
+                yield from self.write(composed)
 
-    def _finish(self, opened: list[tuple[Source, Any]]) -> list[tuple[Source, Any]]:
-        decided = [(source, attempt(self._decide, source, before)) for source, before in opened]
-        return [(source, attempt(self._encode, source, before)) for source, before in decided]
+    def _finish(self, opened: Items) -> Items:
+        return _each(self._encode, _each(self._decide, opened))
+
+    def _read(self, source: Source, _: None) -> tuple[bytes, bytes]:
+        return self.composer.read(source)
 
     def _open(self, source: Source, files: tuple[bytes, bytes]) -> Opened:
         return self.composer.open(source, *files)
@@ -82,6 +86,10 @@ class Worker:
 
     def _encode(self, source: Source, decided: tuple[Opened, list[Decided]]) -> Composed:
         return self.composer.encode(source, *decided)
+
+    def _write(self, source: Source, composed: Composed) -> Outcome:
+        self.writer.write(composed.files, composed.originals)
+        return Outcome(source, composed.record)
 
 
 def _pixels(opened: Opened | Outcome) -> int:
@@ -101,7 +109,11 @@ class Start:
         return Worker(Composer(self.settings, self.root, self.device), self.writer)
 
 
-def attempt(step: Callable[[Source, Any], Any], source: Source, before: Any) -> Any:
+def _each(step: Callable[[Source, Any], Any], items: Items) -> Items:
+    return [(source, _attempt(step, source, before)) for source, before in items]
+
+
+def _attempt(step: Callable[[Source, Any], Any], source: Source, before: Any) -> Any:
     """A step's result, or the outcome that the step before or an error made of the source."""
     if isinstance(before, Outcome):
         return before
