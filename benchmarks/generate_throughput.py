@@ -118,7 +118,7 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
     with worker(root, Settings(n=n, format=form)) as work:
         files = [written(work, source) for source in sources]
         made = [[np.array(Image.open(file)) for file in some[2:]] for some in files]
-        photos = [work.read(source)[0] for source in sources]
+        photos = [work.composer.read(source)[0] for source in sources]
         spent: dict[str, list[float]] = {"worker": [], **{name: [] for name in CODECS[form]}}
         for _ in range(rounds):
             total: Counter[str] = Counter()

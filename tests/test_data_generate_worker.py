@@ -52,8 +52,8 @@ def test_steps_are_taken_for_a_few_sources_in_a_row():
     assert [outcome.record["name"] for outcome in steps.work(*names)] == names
     expected = []
     for some in (names[:TOGETHER], names[TOGETHER:]):
-        steps_in_turn = ("read", "open", "decide", "encode", "write")
-        expected += [(step, name) for step in steps_in_turn for name in some]
+        expected += [(step, name) for step in ("read", "open", "decide") for name in some]
+        expected += [(step, name) for name in some for step in ("encode", "write")]
     assert steps.taken == expected
 
 

@@ -161,7 +161,7 @@ def _serve(pipe: Connection, start: Start) -> None:
 
     def writing() -> None:
         while (some := composed.get()) is not None:
-            outcomes = worker.write(some)
+            outcomes = list(worker.write(some))
             with contextlib.suppress(OSError):  # what was given is finished all the same
                 pipe.send(outcomes)
 
@@ -170,6 +170,6 @@ def _serve(pipe: Connection, start: Start) -> None:
         thread.start()
     while (batch := read.get()) is not None:
         for some in worker.compose(batch):
-            composed.put(some)
+            composed.put(list(some))
     composed.put(None)
     threads[1].join()

@@ -46,7 +46,7 @@ class Worker:
     def read(self, sources: Iterable[Source]) -> Items:
         return _each(self._read, [(source, None) for source in sources])
 
-    def compose(self, read: Items) -> Iterator[Items]:
+    def compose(self, read: Items) -> Iterator[Iterator[tuple[Source, Any]]]:
         """Compose sources that were read, each part of it for all of them before the next part.
 
         Deciding is hundreds of small operations, whose code and weights the decoding and encoding
@@ -62,8 +62,10 @@ class Worker:
         if opened:
             yield self._finish(opened)
 
-    def write(self, composed: Items) -> list[Outcome]:
-        return [outcome for _, outcome in _each(self._write, composed)]
+    def write(self, composed: Iterable[tuple[Source, Any]]) -> Iterator[Outcome]:
+        """One after the other, so that what is written can be kept account of at once."""
+        for source, before in composed:
+            yield _attempt(self._write, source, before)
 
     def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
         """All steps; never raises for a source's sake."""
@@ -72,8 +74,9 @@ class Worker:
             for composed in self.compose(self.read(batch)):
                 yield from self.write(composed)
 
-    def _finish(self, opened: Items) -> Items:
-        return _each(self._encode, _each(self._decide, opened))
+    def _finish(self, opened: Items) -> Iterator[tuple[Source, Any]]:
+        for source, before in _each(self._decide, opened):
+            yield source, _attempt(self._encode, source, before)
 
     def _read(self, source: Source, _: None) -> tuple[bytes, bytes]:
         return self.composer.read(source)
