@@ -34,12 +34,12 @@ from kornia_rs import io as codec
 from PIL import Image, ImageDraw, ImageOps
 
 from harmaug.data.demo import demo_photos
-from harmaug.data.generate import Settings, compose
-from harmaug.data.generate.compose import Composer
-from harmaug.data.generate.output import FOLDERS, Writer
-from harmaug.data.generate.pictures import encode_png
-from harmaug.data.generate.sources import Source, find_sources
-from harmaug.data.generate.worker import TOGETHER, Worker
+from harmaug.generation import Settings, compose
+from harmaug.generation.compose import Composer
+from harmaug.generation.output import FOLDERS, Writer
+from harmaug.generation.pictures import encode_png
+from harmaug.generation.sources import Source, find_sources
+from harmaug.generation.worker import TOGETHER, Worker
 
 WIDTH, HEIGHT = 1024, 768
 LIMIT = 0.9

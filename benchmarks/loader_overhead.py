@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import harmaug
-from harmaug.spaces import Space
+from harmaug.inputs import Space
 
 BATCH, SIZE = 8, 256
 LIMIT = 0.03

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
-from harmaug.decide import Decision, decide
-from harmaug.draws import hardest
+from harmaug.inputs import Space, SpaceLike
 from harmaug.lut import composite_lut, identity_lut
 from harmaug.lut.ops import check_image, check_mask
 from harmaug.lut.tensors import check_lut
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
+from harmaug.nets.decision import Decision, decide
+from harmaug.nets.judging import hardest
 from harmaug.nets.latents import draw_latents
-from harmaug.spaces import Space, SpaceLike
 
 
 class SycoNetAugment(nn.Module):
@@ -40,10 +40,10 @@ class SycoNetAugment(nn.Module):
         checkpoint: the name or path that would load it again.
     """
 
-    net: Generator
+    net: LutNet
 
     def __init__(
-        self, net: Generator, card: dict[str, Any] | None = None, checkpoint: str | None = None
+        self, net: LutNet, card: dict[str, Any] | None = None, checkpoint: str | None = None
     ) -> None:
         super().__init__()
         self.card = dict(card or {})

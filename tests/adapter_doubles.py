@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from harmaug.inputs import Space
 from harmaug.lut import composite_lut, identity_lut
-from harmaug.spaces import Space
 
 
 class ToyAugment(nn.Module):

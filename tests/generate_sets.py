@@ -75,7 +75,7 @@ class Forks:
 
 
 def _serve():
-    for name in ("harmaug.data.generate", "kornia.color", "pyarrow.parquet", "pandas"):
+    for name in ("harmaug.generation", "kornia.color", "pyarrow.parquet", "pandas"):
         with contextlib.suppress(ImportError):  # pyarrow takes pandas where there is one
             importlib.import_module(name)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from harmaug.adapters import AugmentBatch, AugmentedLoader, Fields, SampleTransform
 from harmaug.adapters.containers import Path
 from harmaug.augment import SycoNetAugment
-from harmaug.spaces import Space
+from harmaug.inputs import Space
 
 
 def _pairs(fields: Fields, batch: Any) -> list[tuple[int, Tensor, Tensor, Tensor]]:

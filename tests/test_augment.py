@@ -530,7 +530,7 @@ def test_the_gradient_of_a_latent_is_the_slope_of_its_composite():
 
 
 def test_latents_come_from_the_global_generator(aug, monkeypatch):
-    monkeypatch.setattr("harmaug.decide._INSTEAD", ())  # noise under random LUTs turns flat
+    monkeypatch.setattr("harmaug.nets.decision._INSTEAD", ())  # noise under random LUTs turns flat
     real, mask = photos()
     torch.manual_seed(11)
     first, second = aug.augment(real, mask, n=2), aug.augment(real, mask, n=2)

@@ -24,7 +24,7 @@ from sets import PHOTO_FOLDERS, Data, TestSet, TrainingSet, composed, scene_of  
 from table import Results, markdown  # noqa: E402
 from trial import BATCH, Trial, _batches, errors_of, run  # noqa: E402
 
-from harmaug.data.recipes import ColourTransfer  # noqa: E402
+from harmaug.recipes.handmade import ColorTransfer  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -280,5 +280,5 @@ def test_results_hold_no_pictures_and_no_paths() -> None:
 
 def test_colour_transfer_never_gets_a_single_photo(data: Data) -> None:
     photos = data.photos("train").take(range(2))
-    assert composed(photos, ColourTransfer(), torch.Generator()).composite is not None
+    assert composed(photos, ColorTransfer(), torch.Generator()).composite is not None
     assert isinstance(data.tests("color-transfer")["unseen photos"], TestSet)

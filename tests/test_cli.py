@@ -13,9 +13,9 @@ from PIL import Image
 
 import harmaug
 from harmaug.cli import main
+from harmaug.io.photos import Photo, read_photo, write_photo
 from harmaug.lut import identity_lut
 from harmaug.lut.files import read_cube
-from harmaug.photos import Photo, read_photo, write_photo
 
 
 class FakeAugmenter:

@@ -49,7 +49,7 @@ def test_mixtures_of_the_basis_come_near_looks_set_aside(looks, capsys):
 
 def test_the_figures_are_those_of_the_written_basis(looks):
     assert fit(looks, *QUICK, "--renderings", "0") == 0
-    from harmaug.data.transforms import read_transforms
+    from harmaug.recipes.transforms import read_transforms
 
     aside = read_transforms([looks], 5).looks[9::10]
     basis = safetensors.torch.load_file(looks.parent / "b.safetensors")["basis"]

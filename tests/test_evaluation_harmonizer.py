@@ -145,7 +145,7 @@ class TestScoring:
             read_images(item, path, 24)
 
     def test_a_16_bit_prediction_is_rounded_to_8(self, items, tmp_path):
-        from harmaug.photos import Photo, read_photo, write_photo
+        from harmaug.io.photos import Photo, read_photo, write_photo
 
         item, path = items[0], tmp_path / "deep.png"
         pixels = read_photo(item.real).pixels.astype(np.uint16) * 257

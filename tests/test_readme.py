@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 import harmaug
 from harmaug.cli import _parser, main
-from harmaug.spaces import Space
+from harmaug.inputs import Space
 
 README = Path(__file__).parents[1] / "README.md"
 ROOT = README.parent

@@ -6,7 +6,7 @@ import torch
 from photo_folders import write_folder
 from PIL import Image
 
-from harmaug.data.transforms import Transforms
+from harmaug.recipes.transforms import Transforms
 from harmaug.training.collection import collect, colour_usage
 
 

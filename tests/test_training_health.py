@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from harmaug.data.recipes import Filters
 from harmaug.nets import LiteSycoNet
+from harmaug.recipes.handmade import Filters
 from harmaug.training.health import HeldOut, Seen, calibrate, measure
 from harmaug.training.pairs import Images, Pairs
 

@@ -6,7 +6,7 @@ import torch
 from photo_folders import write_folder
 from PIL import Image
 
-from harmaug.data.recipes import ColourTransfer, Filters
+from harmaug.recipes.handmade import ColorTransfer, Filters
 from harmaug.training.pairs import Images, PairSource, merge, read_images
 
 
@@ -114,7 +114,7 @@ def test_pixels_are_those_of_the_files(tmp_path):
 
 
 def test_a_draw_is_in_range_and_leaves_the_background(tmp_path):
-    source = PairSource(images(9), None, ColourTransfer(), jitter=1.0)
+    source = PairSource(images(9), None, ColorTransfer(), jitter=1.0)
     real, mask, composite = source.draw(33, generator())
     assert real.shape == composite.shape == (33, 3, 8, 8)
     assert mask.shape == (33, 1, 8, 8)
@@ -144,7 +144,7 @@ def test_the_share_of_true_pairs_is_kept():
 def test_true_pairs_alone_and_a_single_pair_can_be_drawn():
     source = PairSource(None, images(4, composites=True), None)
     assert len(source.draw(7, generator()).real) == 7
-    alone = PairSource(images(3), None, ColourTransfer()).draw(1, generator())
+    alone = PairSource(images(3), None, ColorTransfer()).draw(1, generator())
     assert [len(part) for part in alone] == [1, 1, 1]
 
 

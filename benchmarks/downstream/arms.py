@@ -11,9 +11,9 @@ from sets import Data, TrainingSet, stream
 from torch import Tensor
 
 from harmaug import SycoNetAugment, composite_lut, identity_lut, mix_luts
-from harmaug.data.filters import RandomFilters
 from harmaug.evaluation.pairs import Pair
 from harmaug.evaluation.samplers import BasisMixtures, RandomLooks, match_filters
+from harmaug.recipes.filters import RandomFilters
 
 Make = Callable[[Tensor, Tensor, int], Tensor]
 """(B, 3, H, W) in [0, 1], (B, 1, H, W) and n -> composites (B * n, 3, H, W), those of a photo

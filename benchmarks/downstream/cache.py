@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from harmaug.atomic import atomic_write
 from harmaug.data.folder import HarmonyFolder
+from harmaug.io.atomic import atomic_write
 
 SIZE = 128  # pixels a side that harmonizers are tested at
 _SMALLEST = 0.01  # of the frame; a smaller foreground is a few pixels of a thumbnail

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmaug.spaces import Space
+from harmaug.inputs import Space
 
 sys.path.append(str(Path(__file__).parents[1]))  # where photos.py is
 from photos import small_photos

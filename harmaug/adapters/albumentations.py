@@ -16,7 +16,7 @@ import torch
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
 from harmaug.adapters.recolour import as_mask, check_real, decide, paint
 from harmaug.augment import SycoNetAugment
-from harmaug.spaces import Space
+from harmaug.inputs import Space
 
 try:
     from albumentations.core.transforms_interface import BasicTransform

@@ -23,7 +23,7 @@ from harmaug.adapters.recolour import (
 )
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
-from harmaug.spaces import Space
+from harmaug.inputs import Space
 
 Groups = list[tuple[SycoNetAugment, list[int]]]
 """Which augmenter serves which samples of the batch."""

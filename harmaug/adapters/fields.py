@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harmaug.adapters.containers import Path, PathLike
-from harmaug.spaces import SPACES, Space, SpaceLike
+from harmaug.inputs import SPACES, Space, SpaceLike
 
 MaskField = PathLike | Callable[[Any], Any]
 

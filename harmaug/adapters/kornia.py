@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
 from harmaug.augment import SycoNetAugment
-from harmaug.spaces import SpaceLike
+from harmaug.inputs import SpaceLike
 
 
 class KorniaAugment(nn.Module):

@@ -12,8 +12,8 @@ from torch.utils.data import get_worker_info
 
 from harmaug.adapters.containers import clone, describe, is_sequence, rebuild
 from harmaug.augment import SycoNetAugment
+from harmaug.inputs import SPACES, Space
 from harmaug.lut.ops import composite_lut
-from harmaug.spaces import SPACES, Space
 
 _TOLERANCE = 0.02  # a mask resized with a cubic filter overshoots a little
 

@@ -15,7 +15,7 @@ from harmaug.adapters.images import image_like, image_tensor, mask_tensor
 from harmaug.adapters.recolour import Decision, as_mask, check_real, decide, paint
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
-from harmaug.spaces import Space, SpaceLike
+from harmaug.inputs import Space, SpaceLike
 
 
 class SampleTransform:

@@ -16,14 +16,14 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from harmaug.atomic import atomic_write
+from harmaug.io.atomic import atomic_write
 from harmaug.nets import ARCHITECTURES
-from harmaug.nets.generator import Generator
+from harmaug.nets.lut_net import LutNet
 
 FORMAT = 1
 
 
-def save_checkpoint(path: str | os.PathLike[str], net: Generator, card: dict[str, Any]) -> Path:
+def save_checkpoint(path: str | os.PathLike[str], net: LutNet, card: dict[str, Any]) -> Path:
     """Write a net and its card.
 
     Args:
@@ -87,7 +87,7 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def load_checkpoint(path: Path) -> tuple[Generator, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[LutNet, dict[str, Any]]:
     """Read a net, in eval, and its card; raise where a byte is not as the card says."""
     card = read_card(path)
     try:
@@ -121,7 +121,7 @@ def load_checkpoint(path: Path) -> tuple[Generator, dict[str, Any]]:
     return net.eval(), card
 
 
-def _untrained(card: dict[str, Any], path: Path) -> Generator:
+def _untrained(card: dict[str, Any], path: Path) -> LutNet:
     """A net of the card's architecture and config, its weights yet to be read."""
     try:
         # Weights are drawn first and then replaced: that must not shift the host's random stream.

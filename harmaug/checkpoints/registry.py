@@ -9,7 +9,7 @@ from typing import Any
 
 from harmaug.checkpoints.files import load_checkpoint, read_card
 from harmaug.checkpoints.hub import fetch, is_hub_id
-from harmaug.nets.generator import Generator
+from harmaug.nets.lut_net import LutNet
 
 _PACKAGED = Path(__file__).parent / "weights"
 _SHOWN = ("size", "sha256", "architecture", "trained_on", "licence", "figures")
@@ -21,7 +21,7 @@ def list_checkpoints() -> dict[str, dict[str, Any]]:
     return {name: {key: card.get(key) for key in _SHOWN} for name, card in cards.items()}
 
 
-def open_checkpoint(name: str | os.PathLike[str]) -> tuple[Generator, dict[str, Any]]:
+def open_checkpoint(name: str | os.PathLike[str]) -> tuple[LutNet, dict[str, Any]]:
     """Read a checkpoint by packaged name, ``.safetensors`` file, folder that holds one, or Hub id.
 
     Returns:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from harmaug.augment import SycoNetAugment
-    from harmaug.photos import Photo
+    from harmaug.io.photos import Photo
 
 _COLUMNS = 5  # of the contact sheet
 _MEGAPIXELS = 100.0  # float32 copies of a photo that large take 1.2 GB each
@@ -59,9 +59,9 @@ def _run(options: argparse.Namespace) -> None:
     from torch import Generator
     from tqdm import tqdm
 
-    from harmaug.atomic import atomic_write
-    from harmaug.photos import read_mask, read_photo, write_photo
-    from harmaug.sheet import contact_sheet, thumbnail
+    from harmaug.io.atomic import atomic_write
+    from harmaug.io.contact_sheet import contact_sheet, thumbnail
+    from harmaug.io.photos import read_mask, read_photo, write_photo
 
     stem, digits = options.real.stem, len(str(options.n))
     paths = [options.output / f"{stem}_{k:0{digits}d}.png" for k in range(1, options.n + 1)]
@@ -109,7 +109,7 @@ def composites(
 
 
 def mask_thumbnail(mask: Tensor) -> Image.Image:
-    from harmaug.sheet import thumbnail
+    from harmaug.io.contact_sheet import thumbnail
 
     return thumbnail(mask.mul(255).round().byte().numpy())
 

@@ -31,10 +31,10 @@ def _run(options: argparse.Namespace) -> None:
     from torch import Generator
     from tqdm import tqdm
 
-    from harmaug.atomic import atomic_write
     from harmaug.data.demo import demo_photos
-    from harmaug.photos import write_photo
-    from harmaug.sheet import contact_sheet, thumbnail
+    from harmaug.io.atomic import atomic_write
+    from harmaug.io.contact_sheet import contact_sheet, thumbnail
+    from harmaug.io.photos import write_photo
 
     photos = list(demo_photos())
     sheet = options.output / "sheet.png"

@@ -140,7 +140,6 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_augmenter(options: argparse.Namespace) -> None:
-    from harmaug.data.transforms import read_transforms
     from harmaug.evaluation.augmenter_report import augmenter_report
     from harmaug.evaluation.augmenter_tables import (
         draw_rows,
@@ -154,6 +153,7 @@ def _run_augmenter(options: argparse.Namespace) -> None:
     from harmaug.evaluation.pairs import read_pair
     from harmaug.evaluation.responses import responses
     from harmaug.evaluation.summary import summarize
+    from harmaug.recipes.transforms import read_transforms
 
     paths = _output_paths(options, _FILES)
     names = (options.checkpoint, *options.against)

@@ -87,8 +87,8 @@ def _run(options: argparse.Namespace) -> None:
     import safetensors.torch
     import torch
 
-    from harmaug.atomic import atomic_write
-    from harmaug.data.transforms import read_transforms, transform_files
+    from harmaug.io.atomic import atomic_write
+    from harmaug.recipes.transforms import read_transforms, transform_files
     from harmaug.training.basis import fit_basis
     from harmaug.training.collection import collect, colour_usage
 

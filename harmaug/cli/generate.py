@@ -18,7 +18,7 @@ from harmaug.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from harmaug.data.generate import Report, Settings
+    from harmaug.generation import Report, Settings
 
 
 def register(commands: Commands) -> None:
@@ -121,7 +121,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from harmaug.data.generate import generate
+    from harmaug.generation import generate
 
     try:
         report = generate(
@@ -148,7 +148,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from harmaug.data.generate import Settings
+    from harmaug.generation import Settings
 
     if options.domains and options.checkpoint != CHECKPOINT:
         raise ValueError("give --checkpoint or --domains, not both.")

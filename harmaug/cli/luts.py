@@ -30,11 +30,11 @@ def _run(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from harmaug.atomic import atomic_write
     from harmaug.data.demo import demo_photos
+    from harmaug.io.atomic import atomic_write
+    from harmaug.io.contact_sheet import contact_sheet, thumbnail
     from harmaug.lut import apply_lut
     from harmaug.lut.files import write_cube
-    from harmaug.sheet import contact_sheet, thumbnail
 
     basis = load_augmenter(options.checkpoint).basis.detach().cpu()
     digits = len(str(len(basis)))

@@ -242,7 +242,7 @@ def _finetune(init: str) -> dict[str, Any]:
 def _recipes(options: argparse.Namespace) -> dict[str, float]:
     """The recipes that were named, or all that can be, if there are photos without composites."""
     from harmaug.data.folder import subset_folders
-    from harmaug.data.transforms import read_transforms
+    from harmaug.recipes.transforms import read_transforms
 
     if options.recipes is not None:
         return dict(options.recipes)

@@ -1,1 +1,1 @@
-"""x"""
+"""Readers of photos, masks and composites in folders."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from harmaug.photos import Photo, read_mask, read_photo
+from harmaug.io.photos import Photo, read_mask, read_photo
 
 _FOLDER = Path(__file__).with_name("photos")
 

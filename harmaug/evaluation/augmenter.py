@@ -1,6 +1,6 @@
 """Figures of an augmenter itself: does it rebuild, cover and match true composites?
 
-All take a `Generator` in eval and pairs of one kind: ``real``, ``composite`` (N, 3, H, W) in [0, 1]
+All take a `LutNet` in eval and pairs of one kind: ``real``, ``composite`` (N, 3, H, W) in [0, 1]
 and ``mask`` (N, 1, H, W) in [0, 1]. Errors are fMSE on values 0..255.
 """
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmaug.evaluation.metrics import fmse
 from harmaug.lut import composite_lut, mix_luts
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 from harmaug.nets.latents import draw_latents
 
 _CHUNK = 64  # photos at once, to bound memory
@@ -19,7 +19,7 @@ _CHUNK = 64  # photos at once, to bound memory
 
 @torch.no_grad()
 def reconstruction_error(
-    net: Generator, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
+    net: LutNet, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
 ) -> Tensor:
     """FMSE (N,) between true composites and what their latent gives back.
 
@@ -28,7 +28,7 @@ def reconstruction_error(
         real: see the module.
         mask: see the module.
         composite: see the module.
-        refine: as in `Generator.encode`.
+        refine: as in `LutNet.encode`.
     """
     errors = []
     for photo, alpha, known in _chunks(real, mask, composite):
@@ -40,7 +40,7 @@ def reconstruction_error(
 
 @torch.no_grad()
 def draw_errors(
-    net: Generator,
+    net: LutNet,
     real: Tensor,
     mask: Tensor,
     composite: Tensor,
@@ -78,7 +78,7 @@ def strength_ratio(to_photo: Tensor, composite_to_photo: Tensor) -> float:
     return (to_photo.median() / composite_to_photo.median()).item()
 
 
-def _draw(net: Generator, photo: Tensor, alpha: Tensor, latent: Tensor) -> Tensor:
+def _draw(net: LutNet, photo: Tensor, alpha: Tensor, latent: Tensor) -> Tensor:
     weights = net.mixing_weights(net.condition(photo, alpha), latent)
     return composite_lut(photo, alpha, mix_luts(weights, net.basis))
 

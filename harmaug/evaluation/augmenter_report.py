@@ -18,7 +18,7 @@ from harmaug.evaluation.pairs import Pair, pair_generator, read_pair
 from harmaug.evaluation.samplers import CheckpointSampler, foreground_error
 from harmaug.evaluation.summary import OVERALL, active_dimensions
 from harmaug.lut import composite_lut, mix_luts
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 
 _SHOWN = 3  # pairs of a kind
 _DRAWS_SHOWN = 3
@@ -28,7 +28,7 @@ _CANDIDATES = 12  # photos that the one for traversals is chosen from
 
 
 def augmenter_report(
-    net: Generator,
+    net: LutNet,
     folder: HarmonyFolder,
     measured: Measured,
     figures: dict[str, dict[str, Any]],
@@ -124,7 +124,7 @@ def _response_charts(responses: dict[str, Any], setting: str) -> str:
 
 
 def _pair_galleries(
-    net: Generator, folder: HarmonyFolder, measured: Measured, settings: dict[str, Any]
+    net: LutNet, folder: HarmonyFolder, measured: Measured, settings: dict[str, Any]
 ) -> list[str]:
     nearest = next(iter(measured.drawn.values())).to_composite.min(1)
     order = np.argsort(nearest, kind="stable")
@@ -150,7 +150,7 @@ def _few(rows: Iterable[int], measured: Measured) -> list[int]:
 
 @torch.no_grad()
 def _pair_gallery(
-    net: Generator, folder: HarmonyFolder, measured: Measured, row: int, settings: dict[str, Any]
+    net: LutNet, folder: HarmonyFolder, measured: Measured, row: int, settings: dict[str, Any]
 ) -> str:
     item = measured.items[row]
     pair = read_pair(folder, folder.items.index(item))
@@ -183,7 +183,7 @@ def _error(pair: Pair, image: torch.Tensor, wanted: torch.Tensor) -> str:
 
 
 @torch.no_grad()
-def _traversals(net: Generator, folder: HarmonyFolder, measured: Measured) -> list[str]:
+def _traversals(net: LutNet, folder: HarmonyFolder, measured: Measured) -> list[str]:
     """Each active latent dimension from -2 to 2, on one photo."""
     code = measured.rebuilt.code
     active = np.flatnonzero(active_dimensions(code)) if len(code) > 1 else range(code.shape[1])

@@ -16,14 +16,14 @@ from harmaug.evaluation.samplers import (
     Sampler,
     match_filters,
 )
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 
 _SCALED = 0.6  # the prototypes' bar: near the strength of real composites, best coverage
 _MATCHING_PAIRS = 200  # of a subset, spread evenly, that filters are matched to
 
 
 def build_samplers(
-    nets: Mapping[str, Generator],
+    nets: Mapping[str, LutNet],
     folder: HarmonyFolder,
     *,
     baselines: bool = False,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harmaug.atomic import atomic_write
 from harmaug.evaluation.bootstrap import Estimate
+from harmaug.io.atomic import atomic_write
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from harmaug.data.folder import HarmonyItem
 from harmaug.evaluation.bootstrap import Estimate, SceneBootstrap, weighted_mean
 from harmaug.evaluation.metrics import all_metrics, foreground_ratio
 from harmaug.evaluation.pairs import scene_of
-from harmaug.photos import read_mask, read_photo
+from harmaug.io.photos import read_mask, read_photo
 
 METRICS = ("MSE", "fMSE", "PSNR", "fPSNR", "SSIM", "fSSIM")
 # Foreground ratios that the field reports apart (Cong et al., 2020).

@@ -18,7 +18,7 @@ from harmaug.evaluation.samplers import Sampler, foreground_error
 from harmaug.evaluation.shift import mean_lab
 from harmaug.lut import composite_lut, mix_luts
 from harmaug.lut.fitting import fit_pair
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 
 _LAB_PIXELS = 2048  # of a foreground, for its mean colour
 _EXTREME = 0.5 / 255  # nearer to 0 or 1 than this, 8 bits hold 0 or 255
@@ -100,7 +100,7 @@ class Measured:
 
 @torch.no_grad()
 def measure(
-    net: Generator,
+    net: LutNet,
     folder: HarmonyFolder,
     samplers: Mapping[str, Mapping[str, Sampler]],
     draws: int = 32,
@@ -152,18 +152,18 @@ def select(measured: Measured, rows: Sequence[int]) -> Measured:
     )
 
 
-def reconstruct(net: Generator, pair: Pair) -> Tensor:
+def reconstruct(net: LutNet, pair: Pair) -> Tensor:
     """The composite (1, 3, H, W) of the mean latent of a known composite."""
     latent = net.encode(*pair).unsqueeze(1)
     return _mixed(net, pair, net.mixing_weights(net.condition(pair.real, pair.mask), latent)[:, 0])
 
 
-def best_mixture(net: Generator, pair: Pair) -> Tensor:
+def best_mixture(net: LutNet, pair: Pair) -> Tensor:
     """The composite (1, 3, H, W) of the convex mixture of the basis that is nearest to the true."""
     return _mixed(net, pair, fit_pair(net.basis, *pair))
 
 
-def _mixed(net: Generator, pair: Pair, weights: Tensor) -> Tensor:
+def _mixed(net: LutNet, pair: Pair, weights: Tensor) -> Tensor:
     return composite_lut(pair.real, pair.mask, mix_luts(weights, net.basis))
 
 
@@ -173,7 +173,7 @@ def _truth(view: Pair) -> _Row:
     return strength, shift.unsqueeze(1), _clipped(view.composite, view)
 
 
-def _rebuild(net: Generator, pair: Pair) -> _Row:
+def _rebuild(net: LutNet, pair: Pair) -> _Row:
     figures: list[Tensor] = []
     for rebuilt in (reconstruct(net, pair), best_mixture(net, pair)):
         figures += fmse(rebuilt, pair.composite, pair.mask), psnr(rebuilt, pair.composite)

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmaug.augment import SycoNetAugment
-from harmaug.data.filters import apply_filters, draw_filters
 from harmaug.evaluation.metrics import fmse
 from harmaug.evaluation.pairs import Pair
 from harmaug.lut import composite_lut, identity_lut, lut_roughness, mix_luts
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
+from harmaug.recipes.filters import apply_filters, draw_filters
 
 _CHUNK = 8  # draws at once
 _MATCHING_PIXELS = 1024  # of a foreground, enough to tell its strength
@@ -62,7 +62,7 @@ class CheckpointSampler:
         net: the generator, in eval.
     """
 
-    net: Generator
+    net: LutNet
 
     def __str__(self) -> str:
         return "checkpoint, drawn by SycoNetAugment: latents of N(0, I), none that spoils its photo"

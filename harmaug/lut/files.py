@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug.atomic import atomic_write
+from harmaug.io.atomic import atomic_write
 from harmaug.lut.tensors import check_lut
 
 _Path = str | os.PathLike[str]
@@ -70,7 +70,7 @@ def read_hald(path: _Path) -> Tensor:
     Returns:
         (3, D, D, D), float32 in [0, 1]: D = L² for an image of level L, which is L³ x L³.
     """
-    from harmaug.photos import read_photo
+    from harmaug.io.photos import read_photo
 
     pixels = read_photo(path).pixels
     height, width = pixels.shape[:2]
@@ -96,7 +96,7 @@ def write_hald(path: _Path, lut: Tensor, bits: int = 8) -> None:
         lut: (3, D, D, D), D = 4, 9, 16, 25, ...; values are clamped to [0, 1] and rounded.
         bits: 8 or 16 a channel.
     """
-    from harmaug.photos import Photo, write_photo
+    from harmaug.io.photos import Photo, write_photo
 
     if bits not in (8, 16):
         raise ValueError(f"bits must be 8 or 16, got {bits}.")

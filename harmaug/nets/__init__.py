@@ -1,11 +1,11 @@
 """Networks that predict mixing weights over a LUT basis."""
 
-from harmaug.nets.generator import Generator
 from harmaug.nets.lite import LiteSycoNet
+from harmaug.nets.lut_net import LutNet
 from harmaug.nets.prior import Codes, Prior
 from harmaug.nets.syconet import SycoNet
 
 # What a checkpoint's card calls them.
-ARCHITECTURES: dict[str, type[Generator]] = {"lite": LiteSycoNet, "syconet": SycoNet}
+ARCHITECTURES: dict[str, type[LutNet]] = {"lite": LiteSycoNet, "syconet": SycoNet}
 
-__all__ = ["ARCHITECTURES", "Codes", "Generator", "LiteSycoNet", "Prior", "SycoNet"]
+__all__ = ["ARCHITECTURES", "Codes", "LiteSycoNet", "LutNet", "Prior", "SycoNet"]

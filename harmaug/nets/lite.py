@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.nets import statistics
-from harmaug.nets.generator import Generator
+from harmaug.nets.lut_net import LutNet
 
 
-class LiteSycoNet(Generator):
+class LiteSycoNet(LutNet):
     """SycoNet's contract without convolutions.
 
     Colour statistics of foreground and background (`nets.statistics`) need one look at

@@ -15,13 +15,13 @@ from torch.nn import functional as F
 
 from harmaug.lut.tensors import resize_lut
 from harmaug.nets import sampling
-from harmaug.nets.generator import Generator
+from harmaug.nets.lut_net import LutNet
 from harmaug.nets.trunk import Trunk
 
 _HALVINGS = 5  # of the trunk: input size 256 -> 8
 
 
-class SycoNet(Generator):
+class SycoNet(LutNet):
     """The published net: a generation branch of 3,299,796 parameters over 294,780 LUT values.
 
     Photo and mask are resized to ``size`` x ``size`` (bilinear, antialiased, aspect not kept) and

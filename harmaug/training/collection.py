@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harmaug.data.recipes import render_tone_curves
-from harmaug.data.transforms import Transforms, render_illuminants, render_white_balance
+from harmaug.recipes.handmade import render_tone_curves
+from harmaug.recipes.transforms import Transforms, render_illuminants, render_white_balance
 from harmaug.training.pairs import read_images
 
 _PIXELS = 64  # a side of the pictures that colours are counted in

@@ -33,7 +33,7 @@ class TrainConfig:
     Attributes:
         data: folders in the iHarmony4 layout, with or without composites.
         transforms: collections of looks, white balance and illuminants for the recipes.
-        recipes: how often each recipe makes a composite (names of `data.recipes.build_recipe`).
+        recipes: how often each recipe makes a composite (names of `recipes.build_recipe`).
         pair_share: share of true pairs where recipes make composites too.
         jitter: chance that a photo is itself retouched before a recipe takes it.
         init: checkpoint to start from (packaged name, file or folder), or None.

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from harmaug.data.recipes import Recipe
 from harmaug.evaluation.augmenter import draw_errors, reconstruction_error, strength_ratio
 from harmaug.evaluation.metrics import fmse
-from harmaug.nets import Codes, Generator
+from harmaug.nets import Codes, LutNet
+from harmaug.recipes.handmade import Recipe
 from harmaug.training.pairs import Images, Pairs, PairSource
 
 _CHUNK = 64
@@ -52,8 +52,8 @@ class Seen(NamedTuple):
     """Pairs as a net sees them; nothing learnt is in it.
 
     Attributes:
-        condition: (N, ...), of `Generator.condition`.
-        change: (N, ...), of `Generator.change`.
+        condition: (N, ...), of `LutNet.condition`.
+        change: (N, ...), of `LutNet.change`.
     """
 
     condition: Tensor
@@ -61,7 +61,7 @@ class Seen(NamedTuple):
 
 
 @torch.no_grad()
-def calibrate(net: Generator, seen: Seen, aside: Seen | None, generator: torch.Generator) -> None:
+def calibrate(net: LutNet, seen: Seen, aside: Seen | None, generator: torch.Generator) -> None:
     """Fit the prior to the codes of training pairs; see `nets.Prior`.
 
     Args:
@@ -75,7 +75,7 @@ def calibrate(net: Generator, seen: Seen, aside: Seen | None, generator: torch.G
     net.prior.fit(_codes(net, seen), checked, generator=generator)
 
 
-def _codes(net: Generator, seen: Seen) -> Codes:
+def _codes(net: LutNet, seen: Seen) -> Codes:
     device = net.basis.device
     parts = []
     for rows in zip(*(values.split(_CHUNK) for values in seen), strict=True):
@@ -86,7 +86,7 @@ def _codes(net: Generator, seen: Seen) -> Codes:
 
 
 @torch.no_grad()
-def measure(net: Generator, heldout: HeldOut, generator: torch.Generator) -> dict[str, Any]:
+def measure(net: LutNet, heldout: HeldOut, generator: torch.Generator) -> dict[str, Any]:
     """Held-out figures of a calibrated net.
 
     Returns:

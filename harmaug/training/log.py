@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harmaug.atomic import atomic_write
+from harmaug.io.atomic import atomic_write
 
 
 class Log:

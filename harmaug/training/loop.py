@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from harmaug.atomic import atomic_write
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
-from harmaug.nets import Generator
+from harmaug.io.atomic import atomic_write
+from harmaug.nets import LutNet
 from harmaug.training.config import TrainConfig
 from harmaug.training.health import HeldOut, calibrate, measure
 from harmaug.training.log import Log
@@ -41,7 +41,7 @@ def train(
     devices: int | str = 1,
     tensorboard: bool = False,
     about: Mapping[str, Any] | None = None,
-) -> Generator:
+) -> LutNet:
     """Train a generator and leave its checkpoint, log, figures and sample sheets in a folder.
 
     Args:
@@ -178,7 +178,7 @@ def _set_rates(config: TrainConfig, optimizer: torch.optim.Optimizer, done: floa
 
 def _validate(
     config: TrainConfig,
-    net: Generator,
+    net: LutNet,
     heldout: HeldOut,
     progress: dict[str, Any],
     output: Path,

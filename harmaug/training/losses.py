@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.lut import apply_lut, mix_luts
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 
 _RECONSTRUCTION_WEIGHT = 20.0  # of the mean absolute error, values in [0, 1]
 
@@ -18,7 +18,7 @@ class Reconstruction(nn.Module):
         net: the generator that is trained.
     """
 
-    def __init__(self, net: Generator) -> None:
+    def __init__(self, net: LutNet) -> None:
         super().__init__()
         self.net = net
 
@@ -28,8 +28,8 @@ class Reconstruction(nn.Module):
         """Rebuild known composites from noisy codes.
 
         Args:
-            condition: (B, ...), of `Generator.condition`.
-            change: (B, ...), of `Generator.change`.
+            condition: (B, ...), of `LutNet.condition`.
+            change: (B, ...), of `LutNet.change`.
             colours: (B, 3, 1, P) in [0, 1], foreground pixels of the photos.
             noise: (B, Z), standard normal.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 from harmaug.training.config import TrainConfig
 from harmaug.training.health import Seen
 from harmaug.training.losses import foreground_pixels
@@ -19,7 +19,7 @@ _PRIOR_ASIDE = 0.2  # share of the photos that tell when to stop
 
 @torch.no_grad()
 def observe(
-    config: TrainConfig, net: Generator, source: PairSource, count: int, generator: torch.Generator
+    config: TrainConfig, net: LutNet, source: PairSource, count: int, generator: torch.Generator
 ) -> list[Tensor]:
     """Condition, change, and foreground pixels before and after, of ``count`` pairs."""
     chunks = []
@@ -33,7 +33,7 @@ def observe(
 
 
 def observe_for_prior(
-    config: TrainConfig, net: Generator, source: PairSource
+    config: TrainConfig, net: LutNet, source: PairSource
 ) -> tuple[Seen, Seen | None]:
     """Pairs that the prior is fitted to, the same at each fit, and pairs of other photos."""
     generator = stream(config, PRIOR)

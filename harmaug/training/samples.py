@@ -7,16 +7,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harmaug.atomic import atomic_write
+from harmaug.io.atomic import atomic_write
+from harmaug.io.contact_sheet import contact_sheet, thumbnail
 from harmaug.lut import composite_lut, mix_luts
-from harmaug.nets import Generator
+from harmaug.nets import LutNet
 from harmaug.nets.latents import draw_latents
-from harmaug.sheet import contact_sheet, thumbnail
 from harmaug.training.health import HeldOut
 
 
 @torch.no_grad()
-def write_samples(net: Generator, heldout: HeldOut, path: Path, draws: int = 6) -> None:
+def write_samples(net: LutNet, heldout: HeldOut, path: Path, draws: int = 6) -> None:
     """Write a sheet with one photo of each kind; the same latents every time.
 
     Args:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from harmaug.checkpoints import find_checkpoint, open_checkpoint
-from harmaug.data.recipes import build_recipe
-from harmaug.data.transforms import Transforms, read_transforms
-from harmaug.data.transplant import Transplant
 from harmaug.lut import identity_lut
 from harmaug.lut.fitting import simplex_least_squares
-from harmaug.nets import ARCHITECTURES, Generator, LiteSycoNet
+from harmaug.nets import ARCHITECTURES, LiteSycoNet, LutNet
+from harmaug.recipes.handmade import build_recipe
+from harmaug.recipes.transforms import Transforms, read_transforms
+from harmaug.recipes.transplant import Transplant
 from harmaug.training.config import TrainConfig
 from harmaug.training.health import HeldOut
 from harmaug.training.pairs import Images, PairSource, merge, read_images
@@ -72,7 +72,7 @@ def read_data(
     return source, heldout, {name: len(images) for name, images in learnt.items()}
 
 
-def build_net(config: TrainConfig, source: PairSource) -> Generator:
+def build_net(config: TrainConfig, source: PairSource) -> LutNet:
     """The net to start with: a checkpoint's, or a new one on a fitted basis."""
     if config.init is not None:
         net, _ = open_checkpoint(config.init)

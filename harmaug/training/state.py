@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from harmaug.atomic import atomic_write
+from harmaug.io.atomic import atomic_write
 
 
 def save_state(

@@ -1,0 +1,1 @@
+"""Photos and masks in files, atomic writes and contact sheets."""

@@ -1,0 +1,270 @@
+"""Colour maps, against scikit-image, numpy and scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg
+import skimage.color
+import skimage.exposure
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harmaug.recipes import colour
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def pair(batch=2, size=(40, 50), seed=0):
+    """Photos and references with different, correlated colours, and hard masks."""
+    drawn = torch.rand(2, 2, batch, 3, *size, generator=generator(seed))
+    image = 0.2 + 0.5 * drawn[0].mean(0)
+    image[:, 1] = 0.5 * image[:, 1] + 0.5 * image[:, 0]
+    reference = 0.9 - 0.6 * drawn[1].amax(0)
+    reference[:, 2] = 0.3 * reference[:, 2] + 0.5 * reference[:, 1]
+    masks = [
+        (torch.rand(batch, 1, *size, generator=generator(seed + k)) > 0.4).float() for k in (2, 3)
+    ]
+    return image, masks[0], reference, masks[1]
+
+
+def foreground(image, mask, row=0):
+    """(P, 3), the pixels inside the mask."""
+    return image[row].double().numpy()[:, mask[row, 0].numpy() > 0].T
+
+
+# Moments
+
+
+def test_moments_are_numpys():
+    image, mask, *_ = pair()
+    mean, covariance = colour.foreground_moments(image, mask)
+    for row in range(2):
+        pixels = foreground(image, mask, row)
+        np.testing.assert_allclose(mean[row], pixels.mean(0), atol=1e-5)
+        np.testing.assert_allclose(covariance[row], np.cov(pixels.T, bias=True), atol=1e-5)
+
+
+def test_moments_of_soft_masks_are_weighted():
+    image, *_ = pair()
+    mask = torch.rand(2, 1, 40, 50, generator=generator(9))
+    mean, covariance = colour.foreground_moments(image, mask)
+    for row in range(2):
+        pixels = image[row].flatten(1).double().numpy()
+        weight = mask[row].flatten().double().numpy()
+        np.testing.assert_allclose(mean[row], np.average(pixels, 1, weight), atol=1e-5)
+        expected = np.cov(pixels, aweights=weight, bias=True)
+        np.testing.assert_allclose(covariance[row], expected, atol=1e-5)
+
+
+def test_moments_of_nothing_are_zero():
+    image, *_ = pair()
+    mean, covariance = colour.foreground_moments(image, torch.zeros(2, 1, 40, 50))
+    assert not mean.any()
+    assert not covariance.any()
+
+
+# Transfers
+
+
+def test_statistics_in_lab_are_the_transfer_of_reinhard():
+    image, mask, reference, reference_mask = pair()
+    lab, lab_to = (
+        torch.from_numpy(skimage.color.rgb2lab(i.numpy(), channel_axis=1)).double()
+        for i in (image, reference)
+    )
+    moved = colour.transfer_statistics(lab, mask.double(), lab_to, reference_mask.double())
+    for row in range(2):
+        source, target = foreground(lab, mask, row), foreground(lab_to, reference_mask, row)
+        ratio = np.clip(target.std(0) / source.std(0), 0.4, 2.5)
+        expected = (source - source.mean(0)) * ratio + target.mean(0)
+        np.testing.assert_allclose(foreground(moved, mask, row), expected, atol=1e-6)
+
+
+def test_statistics_within_the_bounds_are_met():
+    image, mask, reference, reference_mask = pair()
+    moved = colour.transfer_statistics(image, mask, reference, reference_mask)
+    for row in range(2):
+        found, target = foreground(moved, mask, row), foreground(reference, reference_mask, row)
+        np.testing.assert_allclose(found.mean(0), target.mean(0), atol=1e-4)
+        np.testing.assert_allclose(found.std(0), target.std(0), atol=1e-4)
+
+
+def test_contrast_is_neither_amplified_nor_lost_without_bounds():
+    image, mask, *_ = pair()
+    flat = torch.full_like(image, 0.5)
+    for source, target, ratio in ((image, flat, 0.4), (0.5 + 0.001 * image, image, 2.5)):
+        moved = colour.transfer_statistics(source, mask, target, mask)
+        found = foreground(moved, mask).std(0) / foreground(source, mask).std(0)
+        np.testing.assert_allclose(found, ratio, rtol=1e-2)
+
+
+def test_covariance_transfer_meets_mean_and_covariance():
+    image, mask, reference, reference_mask = pair()
+    moved = colour.transfer_covariance(image, mask, reference, reference_mask)
+    for row in range(2):
+        found, target = foreground(moved, mask, row), foreground(reference, reference_mask, row)
+        np.testing.assert_allclose(found.mean(0), target.mean(0), atol=1e-4)
+        np.testing.assert_allclose(np.cov(found.T), np.cov(target.T), atol=1e-3)
+
+
+def test_covariance_transfer_is_the_monge_kantorovich_map():
+    image, mask, reference, reference_mask = pair()
+    moved = colour.transfer_covariance(image, mask, reference, reference_mask)
+    for row in range(2):
+        source, target = foreground(image, mask, row), foreground(reference, reference_mask, row)
+        noise = 1e-4 * np.eye(3)
+        s, t = (np.cov(x.T, bias=True) + noise for x in (source, target))
+        root = scipy.linalg.sqrtm(s)
+        inverse = np.linalg.inv(root)
+        linear = inverse @ scipy.linalg.sqrtm(root @ t @ root) @ inverse
+        expected = (source - source.mean(0)) @ linear.T + target.mean(0)
+        np.testing.assert_allclose(foreground(moved, mask, row), expected, atol=1e-4)
+        np.testing.assert_allclose(linear, linear.T, atol=1e-9)
+
+
+def test_histogram_matching_is_scikit_images():
+    image, mask, reference, reference_mask = pair(size=(120, 130))
+    moved = colour.match_histograms(image, mask, reference, reference_mask)
+    for row in range(2):
+        source, target = foreground(image, mask, row), foreground(reference, reference_mask, row)
+        expected = skimage.exposure.match_histograms(source, target, channel_axis=-1)
+        found = foreground(moved, mask, row)
+        # Two tables of 256 levels lie between them; at the thin ends one pixel is several levels.
+        assert np.abs(found - expected).mean() < 1 / 256
+        assert np.quantile(np.abs(found - expected), 0.99) < 3 / 256
+
+
+def test_histogram_matching_meets_the_quantiles_of_the_reference():
+    image, mask, reference, reference_mask = pair(size=(120, 130))
+    moved = colour.match_histograms(image, mask, reference, reference_mask)
+    share = np.linspace(0.02, 0.98, 25)
+    found, target = foreground(moved, mask), foreground(reference, reference_mask)
+    np.testing.assert_allclose(
+        np.quantile(found, share, 0), np.quantile(target, share, 0), atol=1.5 / 256
+    )
+
+
+def test_histogram_matching_keeps_smooth_gradients_smooth():
+    ramp = torch.linspace(0, 1, 4000).expand(1, 3, 1, -1)
+    reference = torch.rand(1, 3, 1, 4000, generator=generator()) ** 2
+    ones = torch.ones(1, 1, 1, 4000)
+    step = colour.match_histograms(ramp, ones, reference, ones).diff(dim=3)
+    assert step.min() >= 0
+    assert step.max() < 3 / 256
+
+
+TRANSFERS = [colour.transfer_statistics, colour.transfer_covariance, colour.match_histograms]
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_reference_of_the_same_colours_changes_nothing(transfer):
+    image, mask, *_ = pair(size=(90, 90))
+    order = torch.randperm(8100, generator=generator())
+    shuffled = [t.flatten(2)[..., order].view_as(t) for t in (image, mask)]
+    moved = transfer(image, mask, *shuffled)
+    inside = mask.expand_as(image) > 0
+    assert (moved - image)[inside].abs().max() < 1 / 256
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_what_lies_outside_the_masks_does_not_count(transfer):
+    image, mask, reference, reference_mask = pair()
+    moved = transfer(image, mask, reference, reference_mask)
+    other = torch.where(mask > 0, image, torch.rand_like(image))
+    reference = torch.where(reference_mask > 0, reference, torch.rand_like(reference))
+    again = transfer(other, mask, reference, reference_mask)
+    inside = mask.expand_as(image) > 0
+    torch.testing.assert_close(again[inside], moved[inside], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_photos_of_a_batch_do_not_see_each_other(transfer):
+    given_ = pair(3)
+    together = transfer(*given_)
+    for row in range(3):
+        alone = transfer(*[tensor[row : row + 1] for tensor in given_])
+        torch.testing.assert_close(alone, together[row : row + 1], rtol=0, atol=1e-5)
+    assert transfer(*[tensor[:0] for tensor in given_]).shape == (0, 3, 40, 50)
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+@settings(max_examples=30, deadline=None)
+@given(
+    values=st.lists(st.sampled_from([0.0, 0.5, 1.0, 1 / 255]), min_size=4, max_size=4),
+    noise=st.sampled_from([0.0, 1e-6, 0.01, 1.0]),
+    masks=st.sampled_from(["full", "empty", "one pixel", "faint"]),
+    seed=st.integers(0, 1000),
+)
+def test_no_degenerate_picture_gives_nan(transfer, values, noise, masks, seed):
+    drawn = torch.rand(4, 3, 6, 7, generator=generator(seed))
+    flat = torch.tensor(values).view(4, 1, 1, 1)
+    pictures = (flat + noise * (drawn - 0.5)).clamp(0, 1)
+    mask = torch.ones(4, 1, 6, 7)
+    if masks == "empty":
+        mask.zero_()
+    elif masks == "one pixel":
+        mask.zero_()[:, :, 2, 3] = 1
+    elif masks == "faint":
+        mask.mul_(1e-7)
+    assert transfer(pictures[:2], mask[:2], pictures[2:], mask[2:]).isfinite().all()
+
+
+# Polynomials
+
+
+def test_white_balance_is_the_polynomial_it_says():
+    image = torch.rand(2, 3, 5, 6, generator=generator())
+    maps = torch.randn(2, 9, 3, generator=generator(1))
+    found = colour.map_white_balance(image, maps)
+    for row in range(2):
+        r, g, b = image[row].double().numpy()
+        terms = np.stack((r, g, b, r * r, g * g, b * b, r * g, r * b, g * b))
+        expected = np.einsum("thw,tc->chw", terms, maps[row].double().numpy())
+        np.testing.assert_allclose(found[row], expected, atol=1e-5)
+
+
+def test_an_illuminant_is_the_polynomial_on_levels_of_255_it_says():
+    image = torch.rand(2, 3, 5, 6, generator=generator())
+    polynomial = torch.randn(2, 3, 11, generator=generator(1)) * torch.tensor(
+        [1.0] * 3 + [1e-3] * 6 + [1e-5, 10]
+    )
+    found = colour.map_illuminant(image, polynomial)
+    for row in range(2):
+        r, g, b = image[row].double().numpy() * 255
+        one = np.ones_like(r)
+        terms = [r, g, b, r * g, r * b, g * b, r * r, g * g, b * b, r * g * b, one]
+        expected = np.einsum("ct,thw->chw", polynomial[row].double().numpy(), np.stack(terms)) / 255
+        np.testing.assert_allclose(found[row], expected, atol=1e-4)
+
+
+def test_identity_polynomials_change_nothing():
+    image = torch.rand(2, 3, 5, 6, generator=generator())
+    maps = torch.eye(9, 3).expand(2, -1, -1)
+    torch.testing.assert_close(colour.map_white_balance(image, maps), image)
+    torch.testing.assert_close(
+        colour.map_illuminant(image, torch.eye(3, 11).expand(2, 3, 11)), image
+    )
+
+
+def test_luminance_is_pillows():
+    from PIL import Image
+
+    levels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    expected = np.asarray(Image.fromarray(levels).convert("L"), np.float64)
+    image = torch.from_numpy(levels).permute(2, 0, 1)[None].float()
+    np.testing.assert_allclose(colour.luminance(image)[0, 0], expected, atol=0.51)
+
+
+def test_inputs_are_not_written_to():
+    given_ = pair()
+    before = [tensor.clone() for tensor in given_]
+    for transfer in TRANSFERS:
+        transfer(*given_)
+    colour.luminance(given_[0])
+    colour.map_white_balance(given_[0], torch.randn(2, 9, 3))
+    colour.map_illuminant(given_[0], torch.randn(2, 3, 11))
+    assert all(torch.equal(a, b) for a, b in zip(given_, before, strict=True))
