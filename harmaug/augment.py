@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.checkpoints import open_checkpoint, save_checkpoint
-from harmaug.inputs import Space, SpaceLike
-from harmaug.lut import composite_lut, identity_lut
-from harmaug.lut.ops import check_image, check_mask
+from harmaug.inputs import Inputs, SpaceLike, check_inputs
+from harmaug.lut import identity_lut
+from harmaug.lut.ops import lut_composite
 from harmaug.lut.tensors import check_lut
 from harmaug.nets import LutNet
 from harmaug.nets.decision import Decision, decide
@@ -25,22 +25,24 @@ from harmaug.nets.latents import draw_latents
 class SycoNetAugment(nn.Module):
     """Learnt augmentation for image harmonization: recolours foregrounds into composites.
 
-    The net is frozen and stays in eval. It is not registered as a submodule, so an augmenter stored
-    on a host model adds nothing to the host's parameters, state dict or DistributedDataParallel; it
-    still follows the host to another device. It computes in float32 whatever the host's dtype.
+    The net is frozen and stays in eval. It is no submodule: an augmenter stored on a host model
+    adds nothing to the host's parameters, state dict or DistributedDataParallel. It follows the
+    host to another device, and computes in float32 whatever the host's dtype.
 
-    Everywhere below: ``real`` (B, 3, H, W) or (3, H, W), floating point, in the value space
-    ``space`` ("unit" [0, 1], "pm1" [-1, 1], "imagenet", or ``(mean, std)``); ``mask`` (B, 1, H, W),
-    (B, H, W), (1, H, W) or (H, W), bool or floating point in [0, 1], 1 is foreground. Without
-    the batch axis on ``real`` the result has none either.
+    In every method ``real`` is (B, 3, H, W) or (3, H, W), floating point in the value space
+    ``space`` ("unit" [0, 1], "pm1" [-1, 1], "imagenet" or ``(mean, std)``), or uint8. ``mask`` is
+    (B, 1, H, W), (B, H, W), (1, H, W) or (H, W), 1 is foreground: bool, floating point in [0, 1],
+    labels 0 and 1, or uint8 in 0..255. A ``real`` without batch axis gives a result without one.
+    `inputs.check_inputs` says what is refused.
 
     Args:
-        net: a trained generator; `from_pretrained` reads one.
-        card: what is known of it.
-        checkpoint: the name or path that would load it again.
+        net: a trained net; `from_pretrained` reads one.
+        card: facts about the net, as its checkpoint's JSON file holds them.
+        checkpoint: the name or path that loads this net again.
     """
 
     net: LutNet
+    __jit_unused_properties__ = ("basis", "latent_dim", "device")
 
     def __init__(
         self, net: LutNet, card: dict[str, Any] | None = None, checkpoint: str | None = None
@@ -59,9 +61,12 @@ class SycoNetAugment(nn.Module):
         """Load a checkpoint by packaged name, ``.safetensors`` file, folder or Hub id.
 
         Args:
-            name: see `harmaug.list_checkpoints` for the packaged ones; ``owner/name`` or
-                ``owner/name@revision`` of the Hugging Face Hub is fetched once (extra ``hub``).
+            name: a name of `harmaug.list_checkpoints`, a path, or ``owner/name`` or
+                ``owner/name@revision`` of the Hugging Face Hub (extra ``hub``), fetched once.
             device: where to put it; the CPU if not given.
+
+        Raises:
+            ValueError: there is no such checkpoint, or its file is damaged.
         """
         net, card = open_checkpoint(name)
         return cls(net.to(device or "cpu"), card, os.fspath(name))
@@ -70,14 +75,32 @@ class SycoNetAugment(nn.Module):
         """Write weights and card to a folder or ``.safetensors`` file for `from_pretrained`."""
         return save_checkpoint(path, self.net, self.card)
 
+    @torch.jit.unused
     def forward(
-        self, real: Tensor, mask: Tensor, *, space: SpaceLike = "unit", **options: Any
+        self,
+        real: Tensor,
+        mask: Tensor,
+        *,
+        space: SpaceLike = "unit",
+        latent: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
     ) -> Tensor:
-        """One composite a photo: (B, 3, H, W) in the space, dtype and device of ``real``.
+        """Return one composite a photo, (B, 3, H, W); arguments as in `augment`.
 
-        ``options`` are those of `augment`, except ``n``.
+        Raises:
+            ValueError: ``latent`` has more than one latent a photo.
         """
-        composites = self.augment(real, mask, 1, space=space, **options)
+        composites = self.augment(
+            real,
+            mask,
+            space=space,
+            latent=latent,
+            generator=generator,
+            strength=strength,
+            candidates=candidates,
+        )
         if composites.shape[-4] != 1:
             raise ValueError(
                 f"forward makes one composite a photo but latent has {composites.shape[-4]}; "
@@ -97,12 +120,13 @@ class SycoNetAugment(nn.Module):
         strength: float = 1.0,
         candidates: int | None = None,
     ) -> Tensor:
-        """n composites a photo, each with another latent: (B, n, 3, H, W).
+        """Return n composites a photo, (B, n, 3, H, W), each of another latent.
 
-        Latents come from N(0, I); those of one photo are spread evenly among each other
-        (`nets.latents`), so that n composites differ more than n separate draws would. A drawn
-        latent that would clip more than a tenth of the foreground, or flatten it, gives way to its
-        opposite, or where that is no better to a weaker one; a given one is taken as it is.
+        The result has the space, dtype and device of ``real``. Latents come from N(0, I); those of
+        one photo are spread evenly (`nets.latents`), so that n composites differ more than n
+        separate draws. A drawn latent that would clip more than a tenth of the foreground, or
+        flatten it, is replaced by its opposite, or where that is no better by a weaker one; a
+        given latent is taken as it is.
 
         Args:
             real: see the class.
@@ -111,21 +135,25 @@ class SycoNetAugment(nn.Module):
             space: value space of ``real`` and of the result.
             latent: (B, n, Z) instead of drawing from N(0, I).
             generator: draws the latents; torch's global generator if not given.
-            strength: 0 leaves the photo as it is, 1 takes the sampled LUT, between interpolates.
+            strength: 0 leaves the photo as it is, 1 takes the sampled LUT; values between blend.
             candidates: sample that many latents, at least n, and keep the n composites whose
-                foreground differs most from the background.
+                foreground differs most from the background. An experiment: it did not help
+                training.
+
+        Raises:
+            TypeError: an argument is no tensor, or of a dtype without a reading.
+            ValueError: a shape, device, space, range or number is wrong.
         """
-        luts = self.sample(
-            real,
-            mask,
+        inputs = self.admit(real, mask, space)
+        decision = self.decide(
+            inputs,
             n,
-            space=space,
             latent=latent,
             generator=generator,
             strength=strength,
             candidates=candidates,
         )
-        return self._recolour(luts, real, mask, Space.of(space))
+        return _like_real(self.recolour(decision.luts, inputs), inputs)
 
     def sample(
         self,
@@ -139,66 +167,20 @@ class SycoNetAugment(nn.Module):
         strength: float = 1.0,
         candidates: int | None = None,
     ) -> Tensor:
-        """The LUTs of n composites a photo, (B, n, 3, D, D, D), to `apply` to any of its views.
+        """Return the LUTs of n composites a photo, (B, n, 3, D, D, D); arguments as in `augment`.
 
-        Arguments are those of `augment`.
+        `apply` puts them on any view or size of the same photo.
         """
-        return self.decide(
-            real,
-            mask,
+        inputs = self.admit(real, mask, space)
+        decision = self.decide(
+            inputs,
             n,
-            space=space,
             latent=latent,
             generator=generator,
             strength=strength,
             candidates=candidates,
-        ).luts
-
-    def decide(
-        self,
-        real: Tensor,
-        mask: Tensor,
-        n: int = 1,
-        *,
-        space: SpaceLike = "unit",
-        latent: Tensor | None = None,
-        generator: torch.Generator | None = None,
-        strength: float = 1.0,
-        candidates: int | None = None,
-    ) -> Decision:
-        """The LUTs that `sample` gives, and the latents and mixing weights that they come from.
-
-        Arguments are those of `augment`.
-        """
-        photo, alpha = self._unit(real, mask, Space.of(space))
-        if not 0 <= strength < math.inf:
-            raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
-        drawn = latent is None
-        if latent is None:
-            latent = self._draw(len(photo), n, candidates, generator)
-        elif candidates is not None:
-            raise ValueError("give latent or candidates, not both: a given latent is not drawn.")
-        else:
-            latent = self._fitting(latent, real, n)
-        latent = latent.to(self.device, torch.float32)
-        # To decide takes hundreds of small operations; where nobody asks for a gradient they go
-        # without autograd's bookkeeping, which makes `augment` about 6 percent faster.
-        inputs = (photo, alpha, latent, self.net.basis)
-        asked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-        alone = not asked and not torch.compiler.is_compiling()
-        with torch.autocast(photo.device.type, enabled=False), torch.inference_mode(alone):
-            decision = decide(self.net, photo, alpha, latent, drawn=drawn)
-            if candidates is not None:
-                order = hardest(decision.luts, photo, alpha, n)
-                rows = torch.arange(len(order), device=order.device).unsqueeze(1)
-                decision = Decision(*(values[rows, order] for values in decision))
-        if alone and not torch.is_inference_mode_enabled():  # hand out tensors as any other
-            decision = Decision(*(values.clone() for values in decision))
-        if strength != 1:
-            neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
-            moved = neutral + float(strength) * (decision.luts - neutral)
-            decision = decision._replace(luts=moved)
-        return decision if real.ndim == 4 else Decision(*(values[0] for values in decision))
+        )
+        return _like_real(decision.luts, inputs)
 
     @overload
     def apply(
@@ -216,10 +198,11 @@ class SycoNetAugment(nn.Module):
         *,
         space: SpaceLike = "unit",
     ) -> Tensor | SycoNetAugment:
-        """Recolour the foreground by sampled LUTs; any view or size of the photo they are for.
+        """Recolour the foreground by sampled LUTs, in any view or size of their photo.
 
         Args:
-            luts: (B, 3, D, D, D), or (B, n, 3, D, D, D) for n results a photo.
+            luts: (B, 3, D, D, D), or (B, n, 3, D, D, D) for n results a photo; without B where
+                ``real`` has none.
             real: see the class.
             mask: see the class.
             space: value space of ``real`` and of the result.
@@ -235,14 +218,20 @@ class SycoNetAugment(nn.Module):
                 f"apply takes luts, real and mask, each a torch.Tensor, got {type(luts).__name__}, "
                 f"{type(real).__name__} and {type(mask).__name__}."
             )
+        inputs = self.admit(real, mask, space)
         check_lut(luts, "luts")
-        self._unit(real, mask, Space.of(space))
-        return self._recolour(luts, real, mask, Space.of(space))
+        many = luts if inputs.batched else luts.unsqueeze(0)
+        if many.shape[0] != len(inputs.real) or many.ndim not in (5, 6):
+            raise ValueError(
+                "luts must be (B, 3, D, D, D) or (B, n, 3, D, D, D) with B = "
+                f"{len(inputs.real)}, got {tuple(many.shape)}."
+            )
+        return _like_real(self.recolour(many, inputs), inputs)
 
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, space: SpaceLike = "unit"
     ) -> Tensor:
-        """The latent of known composites, (B, Z): the posterior's mean, refined on each pair.
+        """Return the latent (B, Z) of known composites: the posterior's mean, refined per pair.
 
         Args:
             real: see the class.
@@ -250,18 +239,90 @@ class SycoNetAugment(nn.Module):
             composite: the shape and space of ``real``.
             space: value space of both.
         """
-        space = Space.of(space)
-        photo, alpha = self._unit(real, mask, space)
-        check_image(composite, "composite")
+        inputs = self.admit(real, mask, space)
+        known = self.admit(composite, mask, space, names=("composite", "mask"))
         if composite.shape != real.shape:
             raise ValueError(
                 f"composite must have the shape of real, {tuple(real.shape)}, "
                 f"got {tuple(composite.shape)}."
             )
-        known, _ = self._unit(composite, mask, space, "composite")
-        with torch.autocast(photo.device.type, enabled=False):
-            latent = self.net.encode(photo, alpha, known)
-        return latent if real.ndim == 4 else latent[0]
+        with torch.autocast(self.device.type, enabled=False):
+            latent = self.net.encode(inputs.photo, inputs.mask.float(), known.photo)
+        return _like_real(latent, inputs)
+
+    def admit(
+        self,
+        real: Tensor,
+        mask: Tensor,
+        space: SpaceLike = "unit",
+        names: tuple[str, str] = ("real", "mask"),
+    ) -> Inputs:
+        """Check photos and masks for `decide` and `recolour`; see `inputs.check_inputs`."""
+        return check_inputs(real, mask, space, device=self.device, names=names)
+
+    def decide(
+        self,
+        inputs: Inputs,
+        n: int = 1,
+        *,
+        latent: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        strength: float = 1.0,
+        candidates: int | None = None,
+    ) -> Decision:
+        """Return LUTs, latents and mixing weights for checked photos; arguments as in `augment`."""
+        if not 0 <= strength < math.inf:
+            raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
+        drawn = latent is None
+        if latent is None:
+            latent = self._draw(len(inputs.real), n, candidates, generator)
+        elif candidates is not None:
+            raise ValueError("give latent or candidates, not both: a given latent is not drawn.")
+        else:
+            latent = self._fitting(latent, inputs, n)
+        latent = latent.to(self.device, torch.float32)
+        photo, mask = inputs.photo, inputs.mask.float()
+        # Deciding takes hundreds of small operations. Where nobody asks for a gradient they run
+        # without autograd's bookkeeping, which makes `augment` about 6 percent faster.
+        asked = torch.is_grad_enabled() and any(
+            tensor.requires_grad for tensor in (photo, mask, latent, self.net.basis)
+        )
+        alone = not asked and not torch.compiler.is_compiling()
+        with torch.autocast(photo.device.type, enabled=False), torch.inference_mode(alone):
+            decision = decide(self.net, photo, mask, inputs.foreground, latent, drawn=drawn)
+            if candidates is not None:
+                order = hardest(decision.luts, photo, mask, n)
+                rows = torch.arange(len(order), device=order.device).unsqueeze(1)
+                decision = Decision(*(values[rows, order] for values in decision))
+        if alone and not torch.is_inference_mode_enabled():  # hand out tensors as any other
+            decision = Decision(*(values.clone() for values in decision))
+        if strength == 1:
+            return decision
+        neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
+        moved = neutral + float(strength) * (decision.luts - neutral)
+        return decision._replace(luts=moved)
+
+    def recolour(self, luts: Tensor, inputs: Inputs) -> Tensor:
+        """Recolour checked photos; with any batch of the photos that ``luts`` were decided for.
+
+        Args:
+            luts: (B, 3, D, D, D) or (B, n, 3, D, D, D).
+            inputs: B photos of any size.
+
+        Returns:
+            (B, 3, H, W) or (B, n, 3, H, W) in the space, dtype and device of the photos.
+        """
+        real, mask, space = inputs.real, inputs.mask, inputs.space
+        if space.name == "unit":
+            return lut_composite(real, mask, luts)
+        # Half precision would round three times, and in decoding hard where stored values are
+        # near 0. Outside the mask take real itself, for even float32 rounds.
+        wide = inputs.photo if real.dtype != torch.float64 else space.decode(real)
+        result = space.encode(lut_composite(wide, mask, luts)).to(real.dtype)
+        inside, source = mask > 0, real
+        if luts.ndim == 6:
+            inside, source = inside.unsqueeze(1), source.unsqueeze(1)
+        return torch.where(inside, result, source)
 
     @property
     def basis(self) -> Tensor:
@@ -270,49 +331,26 @@ class SycoNetAugment(nn.Module):
 
     @property
     def latent_dim(self) -> int:
-        """Z."""
+        """Z, the length of a latent."""
         return self.net.latent_dim
 
     @property
     def device(self) -> torch.device:
-        """Where the net is; inputs must be there too."""
+        """Device of the net; inputs must be there too."""
         return self.net.basis.device
 
     def train(self, mode: bool = True) -> SycoNetAugment:
-        """Does nothing: the net is frozen, in eval."""
+        """Change nothing: the net is frozen, in eval."""
         return self
 
     def extra_repr(self) -> str:
+        """Return what ``print`` shows."""
         return f"checkpoint={self.checkpoint!r}, Z={self.latent_dim}, K={len(self.basis)}"
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SycoNetAugment:
         # How nn.Module moves and casts: the device is followed, the dtype is not.
         self.net.to(fn(torch.empty(0, device=self.device)).device)
         return self
-
-    def _unit(
-        self, real: Tensor, mask: Tensor, space: Space, name: str = "real"
-    ) -> tuple[Tensor, Tensor]:
-        """Checked inputs as float32 (B, 3, H, W) in [0, 1] and (B, 1, H, W) in [0, 1]."""
-        photo = check_image(real, name)
-        if not real.is_floating_point():
-            raise TypeError(f"{name} must be floating point, got {real.dtype}; divide by 255.")
-        if photo.device != self.device:
-            raise ValueError(
-                f"{name} is on {photo.device} but the augmenter is on {self.device}; "
-                f"move one of them, for example aug.to({str(photo.device)!r})."
-            )
-        alpha = check_mask(mask, photo).float()
-        photo = space.decode(photo.float())
-        if not alpha.numel():
-            return photo, alpha
-        low, high = (value.item() for value in alpha.detach().aminmax())
-        if not (low >= 0 and high <= 1):
-            raise ValueError(f"mask must be in [0, 1], got values from {low:g} to {high:g}.")
-        extremes = torch.stack(photo.detach().aminmax())
-        space.check(extremes, name)
-        inside = bool(((extremes >= 0) & (extremes <= 1)).all())  # as most are: spare them a copy
-        return photo if inside else photo.clamp(0, 1), alpha
 
     def _draw(
         self, batch: int, n: int, candidates: int | None, generator: torch.Generator | None
@@ -323,13 +361,13 @@ class SycoNetAugment(nn.Module):
             raise ValueError(f"candidates must be at least n = {n}, got {candidates}.")
         return draw_latents(batch, candidates or n, self.latent_dim, generator)
 
-    def _fitting(self, latent: Tensor, real: Tensor, n: int) -> Tensor:
-        """A given latent as (B, n, Z); raise if it is not one for these photos."""
+    def _fitting(self, latent: Tensor, inputs: Inputs, n: int) -> Tensor:
+        """Return a given latent as (B, n, Z); raise if it is not one for these photos."""
         if not isinstance(latent, Tensor) or not latent.is_floating_point():
             got = latent.dtype if isinstance(latent, Tensor) else type(latent).__name__
             raise TypeError(f"latent must be a floating point torch.Tensor, got {got}.")
-        given = latent.unsqueeze(0) if real.ndim == 3 and latent.ndim == 2 else latent
-        batch = len(real) if real.ndim == 4 else 1
+        given = latent.unsqueeze(0) if not inputs.batched and latent.ndim == 2 else latent
+        batch = len(inputs.real)
         if n == 1 and given.ndim == 3:  # the default: the latent says how many
             n = max(given.shape[1], 1)
         if given.shape != (batch, n, self.latent_dim):
@@ -341,23 +379,7 @@ class SycoNetAugment(nn.Module):
             raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
         return given
 
-    def _recolour(self, luts: Tensor, real: Tensor, mask: Tensor, space: Space) -> Tensor:
-        photo, alpha = check_image(real), check_mask(mask, check_image(real))
-        if real.ndim == 3:
-            luts = luts.unsqueeze(0)
-        if luts.shape[0] != len(photo) or luts.ndim not in (5, 6):
-            raise ValueError(
-                f"luts must be (B, 3, D, D, D) or (B, n, 3, D, D, D) with B = {len(photo)}, "
-                f"got {tuple(luts.shape)}."
-            )
-        if space.name == "unit":
-            result = composite_lut(photo, alpha, luts)
-        else:
-            # Half precision would round three times, and in decoding hard where stored values are
-            # near 0. Outside the mask take real itself, for even float32 rounds.
-            wide = photo.to(torch.promote_types(photo.dtype, torch.float32))
-            result = space.encode(composite_lut(space.decode(wide), alpha, luts)).to(photo.dtype)
-            many = luts.ndim == 6
-            inside, source = (t.unsqueeze(1) if many else t for t in (alpha > 0, photo))
-            result = torch.where(inside, result, source)
-        return result if real.ndim == 4 else result[0]
+
+def _like_real(result: Tensor, inputs: Inputs) -> Tensor:
+    """Return a result without its batch axis where the photo was given without one."""
+    return result if inputs.batched else result[0]

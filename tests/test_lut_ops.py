@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 from torch.library import opcheck
 
 import harmaug
-from harmaug.lut import apply_lut, backends, composite_lut, identity_lut, ops, reference
+from harmaug.inputs import as_photos
+from harmaug.lut import apply_lut, backends, composite_lut, identity_lut, reference
 
 LUT = torch.rand(3, 5, 5, 5, generator=torch.Generator().manual_seed(0))
 
@@ -277,4 +278,4 @@ def test_the_double_precision_operator_is_the_reference():
     assert torch.equal(
         torch.ops.harmaug.lut_composite(image, mask, lut), reference.composite(image, mask, lut)
     )
-    assert ops.check_image(image).dtype == torch.float64
+    assert as_photos(image).dtype == torch.float64

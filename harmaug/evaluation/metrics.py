@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmaug.lut.ops import check_image, check_mask
+from harmaug.inputs import as_masks, as_photos
 
 _DATA_RANGE = 255.0
 _SSIM_WINDOW = 11  # with a Gaussian of sigma 1.5, as in Wang et al. 2004
@@ -79,7 +79,7 @@ def _squared_error(prediction: Tensor, real: Tensor) -> Tensor:
 
 def _foreground_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of (B, 3, H, W) weighted by the mask; 0 / 0 = NaN where it is empty."""
-    weight = check_mask(mask, values).to(values.dtype)
+    weight = as_masks(mask, values).to(values.dtype)
     return (weight * values).sum((1, 2, 3)) / (values.shape[1] * weight.sum((1, 2, 3)))
 
 
@@ -118,7 +118,7 @@ def _pair(prediction: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scaled(image: Tensor, name: str) -> Tensor:
-    batch = check_image(image, name)
+    batch = as_photos(image, name)
     if batch.dtype == torch.uint8:
         return batch.float()
     if batch.numel():

@@ -148,15 +148,16 @@ class Composer:
             share = turns.count(which)
             candidates = settings.candidates and settings.candidates * share // settings.n
             digest = _digest(settings.seed, source.key, which)
-            decision = self.augmenters[which].decide(
-                opened.real,
-                opened.alpha,
+            augmenter = self.augmenters[which]
+            inputs = augmenter.admit(opened.real, opened.alpha)
+            decision = augmenter.decide(
+                inputs,
                 share,
                 generator=torch.Generator().manual_seed(int(digest[:16], 16) >> 1),
                 strength=settings.strength,
                 candidates=candidates,
             )
-            decided[which] = zip(*(values.cpu() for values in decision), strict=True)
+            decided[which] = zip(*(values[0].cpu() for values in decision), strict=True)
         return [Decided(which, *next(decided[which])) for which in turns]
 
     @torch.inference_mode()

@@ -13,10 +13,9 @@ import importlib.util
 import torch
 from torch import Tensor
 
+from harmaug.inputs import as_masks, as_photos
 from harmaug.lut import native, reference
 from harmaug.lut.tensors import check_lut
-
-_IMAGE_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8)
 
 
 def apply_lut(image: Tensor, lut: Tensor) -> Tensor:
@@ -31,7 +30,7 @@ def apply_lut(image: Tensor, lut: Tensor) -> Tensor:
         The shape of ``image``, with the n axis after the batch axis where ``lut`` has one;
         dtype and device of ``image``.
     """
-    return _call(image, None, lut)
+    return _checked(image, None, lut)
 
 
 def composite_lut(real: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
@@ -46,7 +45,7 @@ def composite_lut(real: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
     Returns:
         As `apply_lut`. Where the mask is 0 the pixels of ``real`` are copied unchanged.
     """
-    return _call(real, mask, lut)
+    return _checked(real, mask, lut)
 
 
 def backends() -> dict[str, str]:
@@ -62,59 +61,46 @@ def backends() -> dict[str, str]:
     }
 
 
-def check_mask(mask: Tensor, image: Tensor) -> Tensor:
-    """The mask as (B, 1, H, W) for an image of (B, 3, H, W); raise if it does not fit."""
-    batch, height, width = image.shape[0], *image.shape[2:]
-    shapes = [(batch, 1, height, width), (batch, height, width)]
-    if batch == 1:
-        shapes += [(1, height, width), (height, width)]
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"mask must be a torch.Tensor, got {type(mask).__name__}.")
-    if tuple(mask.shape) not in shapes:
-        raise ValueError(
-            f"mask must be {shapes[0]} or {shapes[1]} to match the image, got {tuple(mask.shape)}."
-        )
-    if mask.dtype != torch.bool and not mask.is_floating_point():
-        raise TypeError(
-            f"mask must be bool or floating point in [0, 1], got {mask.dtype}; "
-            "divide an 8-bit mask by 255."
-        )
-    if mask.device != image.device:
-        raise ValueError(f"mask is on {mask.device} but the image is on {image.device}.")
-    return mask.reshape(batch, 1, height, width)
+def lut_composite(image: Tensor, mask: Tensor | None, luts: Tensor) -> Tensor:
+    """Recolour checked photos; the way of everything behind the door.
+
+    Args:
+        image: (B, 3, H, W), floating point in [0, 1] or uint8.
+        mask: (B, 1, H, W), bool or floating point in [0, 1]; None for the whole frame.
+        luts: (B, 3, D, D, D), (1, 3, D, D, D) for all photos, or either with n after B.
+
+    Returns:
+        (B, 3, H, W), or (B, n, 3, H, W) where ``luts`` have the axis n.
+    """
+    compute = torch.float64 if image.dtype == torch.float64 else torch.float32
+    if mask is not None and mask.dtype != torch.bool:
+        mask = mask.to(compute)
+    many = luts.ndim == 6
+    luts = luts if many else luts.unsqueeze(1)
+    luts = luts.expand(image.shape[0], *luts.shape[1:]).to(compute)
+    result = torch.ops.harmaug.lut_composite(image, mask, luts)
+    return result if many else result.squeeze(1)
 
 
-def check_image(image: Tensor, name: str = "image") -> Tensor:
-    """The image as (B, 3, H, W); raise if it is not one."""
-    if not isinstance(image, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(image).__name__}.")
-    if image.ndim not in (3, 4) or image.shape[-3] != 3:
-        raise ValueError(f"{name} must be (B, 3, H, W) or (3, H, W), got {tuple(image.shape)}.")
-    if image.dtype not in _IMAGE_DTYPES:
-        raise TypeError(f"{name} must be floating point or uint8, got {image.dtype}.")
-    return image if image.ndim == 4 else image.unsqueeze(0)
-
-
-def _call(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    batch = check_image(image)
+def _checked(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    batch = as_photos(image)
     check_lut(lut)
     if lut.device != batch.device:
         raise ValueError(f"lut is on {lut.device} but the image is on {batch.device}.")
-    compute = torch.float64 if batch.dtype == torch.float64 else torch.float32
     if mask is not None:
-        mask = check_mask(mask, batch)
-        mask = mask if mask.dtype == torch.bool else mask.to(compute)
-    many = lut.ndim == 6
-    luts = lut if many else (lut.unsqueeze(0) if lut.ndim == 4 else lut).unsqueeze(1)
+        mask = as_masks(mask, batch)
+        if mask.dtype != torch.bool and not mask.is_floating_point():
+            raise TypeError(
+                f"mask must be bool or floating point in [0, 1], got {mask.dtype}; "
+                "give mask > 0 for labels and mask / 255 for 8 bits."
+            )
+    luts = lut.unsqueeze(0) if lut.ndim == 4 else lut
     if lut.ndim > 6 or luts.shape[0] not in (1, batch.shape[0]):
         raise ValueError(
             f"lut must be (3, D, D, D), (B, 3, D, D, D) or (B, n, 3, D, D, D) "
             f"with B = {batch.shape[0]}, got {tuple(lut.shape)}."
         )
-    luts = luts.expand(batch.shape[0], *luts.shape[1:]).to(compute)
-    result = torch.ops.harmaug.lut_composite(batch, mask, luts)
-    if not many:
-        result = result.squeeze(1)
+    result = lut_composite(batch, mask, luts)
     return result if image.ndim == 4 else result.squeeze(0)
 
 

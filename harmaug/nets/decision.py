@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from harmaug.lut import identity_lut, mix_luts
-from harmaug.nets import LutNet
 from harmaug.nets.judging import Foreground, spoilt
+from harmaug.nets.lut_net import LutNet
 
-# What a drawn latent that spoils its photo is multiplied by, one after the other: its opposite is
-# as likely and leaves draws as strong as they were, half of it is weaker.
-_INSTEAD = (-1.0, 0.5, -0.5, 0.25)
+# A drawn latent that spoils its photo is multiplied by these in turn until none is spoilt: the
+# opposite is as likely and as strong, a half of it is weaker.
+_STAND_INS = (-1.0, 0.5, -0.5, 0.25)
 
 
 class Decision(NamedTuple):
-    """What was decided for B photos, n times each.
+    """LUTs for B photos, n each, and what they come from.
 
     Attributes:
         luts: (B, n, 3, D, D, D), as `SycoNetAugment.sample` gives them.
-        latent: (B, n, Z), which decides the same again.
-        weights: (B, n, K), the mixing weights of the LUTs; 0 where the mask is empty.
+        latent: (B, n, Z); given as the latent it decides the same again.
+        weights: (B, n, K), mixing weights of the LUTs; 0 where the mask is empty.
     """
 
     luts: Tensor
@@ -29,41 +31,51 @@ class Decision(NamedTuple):
     weights: Tensor
 
 
-def decide(net: LutNet, photo: Tensor, alpha: Tensor, latent: Tensor, *, drawn: bool) -> Decision:
+def decide(
+    net: LutNet,
+    photo: Tensor,
+    mask: Tensor,
+    foreground: Sequence[bool],
+    latent: Tensor,
+    *,
+    drawn: bool,
+) -> Decision:
     """Mix the LUTs of n latents a photo.
 
     Args:
-        net: the generator.
+        net: mixes the LUTs.
         photo: (B, 3, H, W), sRGB in [0, 1].
-        alpha: (B, 1, H, W) in [0, 1]; an empty mask costs nothing and gets identity LUTs.
+        mask: (B, 1, H, W) in [0, 1].
+        foreground: for each photo, whether its mask is above 0 anywhere; a photo without costs
+            nothing and gets identity LUTs.
         latent: (B, n, Z).
-        drawn: whether the latents were drawn; then one that spoils its photo is replaced.
+        drawn: whether the latents were drawn; a drawn one that spoils its photo is replaced.
     """
-    seen = alpha.sum((1, 2, 3)) > 0
-    if seen.all():
-        return _decide(net, photo, alpha, latent, drawn)
+    if all(foreground):
+        return _decide(net, photo, mask, latent, drawn)
     neutral = identity_lut(net.basis.shape[-1], dtype=latent.dtype, device=latent.device)
     decision = Decision(
         neutral.repeat(*latent.shape[:2], 1, 1, 1, 1),
         latent.clone(),
         latent.new_zeros(*latent.shape[:2], len(net.basis)),
     )
-    if seen.any():
-        some = _decide(net, photo[seen], alpha[seen], latent[seen], drawn)
-        for whole, part in zip(decision, some, strict=True):
-            whole[seen] = part
+    if any(foreground):
+        rows = torch.tensor([row for row, some in enumerate(foreground) if some]).to(latent.device)
+        part = _decide(net, photo[rows], mask[rows], latent[rows], drawn)
+        for whole, values in zip(decision, part, strict=True):
+            whole[rows] = values
     return decision
 
 
-def _decide(net: LutNet, photo: Tensor, alpha: Tensor, latent: Tensor, drawn: bool) -> Decision:
-    condition = net.condition(photo, alpha)
+def _decide(net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool) -> Decision:
+    condition = net.condition(photo, mask)
     luts, _, weights = decision = _mixed(net, condition, latent)
     if not drawn:
         return decision
-    foreground = Foreground.of(photo, alpha)
+    foreground = Foreground.of(photo, mask)
     row, column = spoilt(luts, foreground).nonzero(as_tuple=True)
     first = latent[row, column].unsqueeze(1)
-    for share in _INSTEAD:
+    for share in _STAND_INS:
         if not len(row):
             break
         again = _mixed(net, condition[row], share * first)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmaug.lut.tensors import identity_lut
+from harmaug.lut.tensors import identity_lut, mix_luts
 from harmaug.nets.prior import Prior
 from harmaug.nets.refine import refine_latent
 
@@ -70,6 +70,10 @@ class LutNet(nn.Module):
         """Mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
         described = self.describe(condition).unsqueeze(1)
         return self.decode(condition, self.prior(latent, described))
+
+    def luts(self, condition: Tensor, latent: Tensor) -> Tensor:
+        """Return the mixed LUTs (B, n, 3, D, D, D) for latents (B, n, Z) drawn from N(0, I)."""
+        return mix_luts(self.mixing_weights(condition, latent), self.basis)
 
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
