@@ -180,7 +180,8 @@ class SycoNetAugment(nn.Module):
             strength=strength,
             candidates=candidates,
         )
-        return _like_real(decision.luts, inputs)
+        luts = decision.luts  # a copy, for no graph takes tensors of inference mode
+        return _like_real(luts.clone() if luts.is_inference() else luts, inputs)
 
     @overload
     def apply(
@@ -270,7 +271,10 @@ class SycoNetAugment(nn.Module):
         strength: float = 1.0,
         candidates: int | None = None,
     ) -> Decision:
-        """Return LUTs, latents and mixing weights for checked photos; arguments as in `augment`."""
+        """Return LUTs, latents and mixing weights for checked photos; arguments as in `augment`.
+
+        Where nothing asks for a gradient they are tensors of inference mode.
+        """
         if not 0 <= strength < math.inf:
             raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
         drawn = latent is None
@@ -294,8 +298,6 @@ class SycoNetAugment(nn.Module):
                 order = hardest(decision.luts, photo, mask, n)
                 rows = torch.arange(len(order), device=order.device).unsqueeze(1)
                 decision = Decision(*(values[rows, order] for values in decision))
-        if alone and not torch.is_inference_mode_enabled():  # hand out tensors as any other
-            decision = Decision(*(values.clone() for values in decision))
         if strength == 1:
             return decision
         neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)

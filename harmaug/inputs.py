@@ -133,6 +133,12 @@ class Inputs:
         decoded = self.space.decode(self.real.float())
         return decoded.clamp(0, 1) if self.overshot else decoded
 
+    def to(self, device: torch.device) -> Inputs:
+        """Return the inputs on a device; the same object where they are there."""
+        if self.real.device == device:
+            return self
+        return replace(self, real=move(self.real, device), mask=move(self.mask, device))
+
     def rows(self, rows: Sequence[int]) -> Inputs:
         """Return the photos of some rows, sorted and distinct; the same object where all are."""
         if len(rows) == len(self.real):
@@ -203,6 +209,12 @@ def check_inputs(
     alpha = _as_opacity(alpha, min(lowest), highest, names[1]).to(compute)
     foreground = tuple(value > 0 for value in highest)
     return Inputs(photo, alpha, space, foreground, real.ndim == 4, overshot)
+
+
+def move(value: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on a device."""
+    # Only a copy to the GPU may run ahead: one to the CPU could be read before it has arrived.
+    return value.to(device, non_blocking=device.type == "cuda")
 
 
 def as_photos(image: Tensor, name: str = "image") -> Tensor:

@@ -10,13 +10,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
-from harmaug.adapters.images import image_like, image_tensor, mask_tensor
-from harmaug.adapters.recolour import as_mask, check_real, decide, paint
+from harmaug.adapters.recolour import Draw, draw
+from harmaug.adapters.sample import recoloured_image, sample_inputs
 from harmaug.augment import SycoNetAugment
-from harmaug.inputs import Space
+from harmaug.inputs import Inputs, Space
 
 try:
     from albumentations.core.transforms_interface import BasicTransform
@@ -28,7 +27,7 @@ except ImportError as error:
 
 @functools.cache
 def load(checkpoint: str) -> SycoNetAugment:
-    """The augmenter of that name or path, loaded once a process, on the CPU."""
+    """Return the augmenter of that name or path, loaded once a process, on the CPU."""
     return SycoNetAugment.from_pretrained(checkpoint)
 
 
@@ -82,35 +81,37 @@ class SyntheticComposite(BasicTransform):
 
     @property
     def targets_as_params(self) -> list[str]:
-        """What the composite is computed from."""
+        """Targets that the LUT is drawn from."""
         return [self.mask] if self.real is None else [self.real, self.mask]
 
     def add_targets(self, additional_targets: dict[str, str]) -> None:
         """Take no further targets: one that is an image, the ground truth, would be recoloured."""
 
+    @torch.no_grad()
     def get_params_dependent_on_data(
         self, params: dict[str, Any], data: dict[str, Any]
     ) -> dict[str, Any]:
-        """The composite, from the photo, the mask and a latent of the `Compose`'s random state."""
-        name = self.real or "image"
-        photo = image_tensor(data[name], name)
-        space = Space.of("unit")
-        check_real(photo, space, name)
-        mask = as_mask(mask_tensor(data[self.mask], self.mask), photo)
-        generator = torch.Generator().manual_seed(self.py_random.getrandbits(63))
-        with torch.no_grad():
-            decision = decide(
-                load(self.checkpoint),
-                photo,
-                mask,
-                space,
-                generator=generator,
-                strength=self.strength,
-                candidates=self.candidates,
-            )
-            composite = image_like(paint(decision, photo, mask), data["image"])
-        return {"composite": composite}
+        """Draw a LUT (3, D, D, D) from the `Compose`'s random state; None for an empty mask."""
+        made = draw(
+            load(self.checkpoint),
+            self._inputs(data),
+            [0],
+            generator=torch.Generator().manual_seed(self.py_random.getrandbits(63)),
+            strength=self.strength,
+            candidates=self.candidates,
+        )
+        return {"lut": None if made is None else made.luts[0].numpy()}
 
-    def apply(self, img: np.ndarray, composite: np.ndarray, **params: Any) -> np.ndarray:
-        """The composite in place of the image."""
-        return composite
+    @torch.no_grad()
+    def apply_with_params(
+        self, params: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Return the targets with a composite as the image; on replay by the LUT drawn before."""
+        made = None
+        if params["lut"] is not None:
+            made = Draw(load(self.checkpoint), [0], torch.from_numpy(params["lut"])[None])
+        return kwargs | {"image": recoloured_image(kwargs["image"], self._inputs(kwargs), made)}
+
+    def _inputs(self, data: dict[str, Any]) -> Inputs:
+        name = self.real or "image"
+        return sample_inputs(data[name], data[self.mask], Space.of("unit"), (name, self.mask))

@@ -10,20 +10,19 @@ from torch import Tensor
 
 from harmaug.adapters import append
 from harmaug.adapters.amount import check_probability, probability
-from harmaug.adapters.containers import Path, describe, is_sequence, map_tensors, rebuild
-from harmaug.adapters.fields import Fields
-from harmaug.adapters.recolour import (
-    as_mask,
-    check_real,
-    decide,
-    move,
-    recolour,
-    rows_of,
-    write,
+from harmaug.adapters.containers import (
+    Path,
+    clone,
+    describe,
+    is_sequence,
+    map_tensors,
+    rebuild,
 )
+from harmaug.adapters.fields import Fields
+from harmaug.adapters.recolour import draw, paint, recolour
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
-from harmaug.inputs import Space
+from harmaug.inputs import check_inputs, move
 
 Groups = list[tuple[SycoNetAugment, list[int]]]
 """Which augmenter serves which samples of the batch."""
@@ -104,7 +103,13 @@ class AugmentBatch:
     def draw(
         self, batch: Any, generator: torch.Generator | None, *, everything: bool = False
     ) -> Any:
-        """As a call, from this generator; ``everything`` replaces every composite in place."""
+        """Return the batch as a call does, drawn from this generator.
+
+        Args:
+            batch: as for a call.
+            generator: draws; torch's global generator if None.
+            everything: replace every composite in place, whatever p and mode say.
+        """
         if self.device is not None:
             target = torch.device(self.device)
             batch = map_tensors(batch, lambda tensor: move(tensor, target))
@@ -112,17 +117,19 @@ class AugmentBatch:
         p = probability(self.p)
         drawn = (torch.rand(size, generator=generator) < p).tolist()
         groups = self._groups(batch, [True] * size if everything else drawn, size)
+        if not size:
+            return batch
         if self.mode == "replace" or everything:
-            return self._replace(batch, groups, size, generator)
+            return self._replace(batch, groups, size, generator, everything or p >= 1)
         rows = sorted(row for _, group in groups for row in group)
         if not rows:
             return batch
         taken = append.take(batch, rows, size)
-        renamed = [(augment, [rows.index(row) for row in group]) for augment, group in groups]
+        renamed = [(aug, [rows.index(row) for row in group]) for aug, group in groups]
         return append.join(batch, self._replace(taken, renamed, len(rows), generator), size)
 
     def _size(self, batch: Any) -> int:
-        path = Path.of(self.fields.real)
+        path = self.fields.layout.views[0].real
         real = path.get(batch)
         if not isinstance(real, Tensor) or real.ndim != 4 or real.shape[1] != 3:
             raise ValueError(
@@ -132,7 +139,7 @@ class AugmentBatch:
         return len(real)
 
     def _groups(self, batch: Any, drawn: list[bool], size: int) -> Groups:
-        """Samples to replace, by the augmenter that serves them."""
+        """Return the samples to replace, by the augmenter that serves them."""
         if self.fields.where is not None:
             allowed = torch.as_tensor(self.fields.where(batch)).bool().flatten().tolist()
             _check_length("where", allowed, size)
@@ -151,39 +158,47 @@ class AugmentBatch:
         return [(pick_augmenter(self.augment, name), group) for name, group in routed.items()]
 
     def _replace(
-        self, batch: Any, groups: Groups, size: int, generator: torch.Generator | None
+        self,
+        batch: Any,
+        groups: Groups,
+        size: int,
+        generator: torch.Generator | None,
+        may_lack_composites: bool = False,
     ) -> Any:
-        views = self.fields.all_views()
-        space = Space.of(self.fields.space)  # type: ignore[arg-type]
-        layouts = [
-            (view.composite.get(batch), view.real.get(batch), view.mask_of(batch)) for view in views
+        layout = self.fields.layout
+        main = layout.views[0]
+        real = main.real.get(batch)
+        names = f"field {main.real}", f"mask of field {main.real}"
+        inputs = check_inputs(real, main.mask_of(batch), layout.space, names=names)
+        views = [
+            (view, view.old_composite(batch, may_lack_composites), view.real.get(batch))
+            for view in layout.views
         ]
-        composites = [composite for composite, _, _ in layouts]
-        _, real, mask = layouts[0]
-        check_real(real, space, f"field {views[0].real}")
-        mask = as_mask(mask, real)
-        copies = [(path, path.get(batch)) for path in map(Path.of, self.fields.copies)]
-        derived = [
-            (path := Path.of(spec), path.get(batch), function)
-            for spec, function in self.fields.derive.items()
-        ]
-        for augment, rows in groups:
-            photos, masks = rows_of(real, rows), rows_of(mask, rows)
-            decision = decide(augment, photos, masks, space, generator=generator, **self.options)
-            for place, (_, photo, alpha) in enumerate(layouts):
-                try:
-                    composites[place] = recolour(
-                        composites[place], photo, alpha, rows, size, decision
-                    )
-                except (TypeError, ValueError) as error:
-                    raise type(error)(f"field {views[place].composite}: {error}") from error
+        copies = [(path, path.get(batch)) for path in layout.copies]
+        derived = [(path, path.get(batch), function) for path, function in layout.derived]
         changed = [row for _, rows in groups for row in rows]
         if not changed:
             return batch
-        for view, composite in zip(views, composites, strict=True):
-            batch = view.composite.put(batch, composite)
+        draws = [
+            made
+            for aug, rows in groups
+            if (made := draw(aug, inputs, rows, generator=generator, **self.options))
+        ]
+        source = batch
+        for view, old, photos in views:
+            try:
+                if view is main:
+                    new = paint(old, inputs, changed, draws)
+                else:
+                    new = recolour(
+                        old, photos, view.mask_of(source), changed, draws, layout.space, size
+                    )
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"field {view.composite}: {error}") from error
+            batch = view.composite.put(batch, new)
+        composite = main.composite.get(batch)
         for path, old in copies:
-            batch = path.put(batch, _follow(old, changed, composites[0], path))
+            batch = path.put(batch, _follow(old, changed, composite, path))
         for path, old, function in derived:
             batch = path.put(batch, _follow(old, changed, function(batch), path))
         return batch
@@ -220,10 +235,14 @@ def _check_length(name: str, values: Sequence[Any], size: int) -> None:
 
 
 def _follow(old: Any, rows: Sequence[int], new: Any, path: Path) -> Any:
-    """``old`` with the rows of ``new``: samples that kept their composite keep this too."""
+    """Return ``old`` with the rows of ``new``: samples that kept their composite keep this too."""
     if isinstance(old, Tensor) and isinstance(new, Tensor) and old.shape == new.shape:
-        return write(old, rows, new[torch.as_tensor(rows, device=new.device)])
-    if is_sequence(old) and is_sequence(new) and len(old) == len(new):
+        changed = clone(old)
+        index = torch.tensor(rows, dtype=torch.int64, device=old.device)
+        changed[index] = new[index.to(new.device)].to(old.device, old.dtype)
+        return changed
+    alike = is_sequence(new) or isinstance(new, Tensor)
+    if is_sequence(old) and alike and len(old) == len(new):
         items = list(old)
         for row in rows:
             items[row] = new[row]

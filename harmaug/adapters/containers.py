@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+_CHANNELS = 4  # at most, in pictures whose channels come last
+
 
 class Path(NamedTuple):
     """Where a value lies in a batch: keys and indices, then perhaps a slice of its channels."""
@@ -75,6 +77,11 @@ class Path(NamedTuple):
                 f"field {self} slices channels, so it must be a tensor (..., C, H, W), "
                 f"got {describe(value)}"
             )
+        if value.shape[-1] <= _CHANNELS < value.shape[-3]:
+            raise ValueError(
+                f"field {self} slices channels of (..., C, H, W), but {describe(value)} has its "
+                "channels last; permute it first, for example batch.permute(0, 3, 1, 2)."
+            )
         return value[..., self.channels, :, :]
 
     def holds(self, batch: Any) -> bool:
@@ -91,7 +98,7 @@ class Path(NamedTuple):
 
     def _put(self, node: Any, keys: tuple[Any, ...], value: Any) -> Any:
         if keys:
-            absent = isinstance(node, Mapping) and keys[0] not in node
+            absent = _lacks(node, keys[0])
             below = None if absent else node[keys[0]]
             return with_item(node, keys[0], self._put(below, keys[1:], value))
         if self.channels is None:
@@ -105,14 +112,24 @@ PathLike = str | int | tuple[Any, ...] | Path
 
 
 def with_item(container: Any, key: Any, value: Any) -> Any:
-    """A shallow copy of a container with one item set, of the same type."""
-    if isinstance(container, (Mapping, list)):
+    """Return a shallow copy of a container, of the same type, with one item set or added last."""
+    if isinstance(container, Mapping):
         changed: Any = copy.copy(container)
         changed[key] = value
         return changed
-    items = list(container)
-    items[key] = value
-    return rebuild(container, items)
+    items = copy.copy(container) if isinstance(container, list) else list(container)
+    if _lacks(container, key):
+        items.append(value)
+    else:
+        items[key] = value
+    return items if isinstance(container, list) else rebuild(container, items)
+
+
+def _lacks(container: Any, key: Any) -> bool:
+    """Return whether an item could be added: an absent dict key, or the index after the last."""
+    if isinstance(container, Mapping):
+        return key not in container
+    return is_sequence(container) and key == len(container)
 
 
 def rebuild(like: Any, items: Sequence[Any]) -> Any:

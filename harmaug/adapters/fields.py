@@ -25,9 +25,30 @@ class View(NamedTuple):
         mask = mask if callable(mask) else Path.of(mask)
         return cls(Path.of(composite), Path.of(real), mask)
 
+    def old_composite(self, batch: Any, may_lack: bool) -> Any:
+        """Return the composite, or the real photo where a composite may be absent and is."""
+        absent = may_lack and not self.composite.holds(batch)
+        return (self.real if absent else self.composite).get(batch)
+
     def mask_of(self, batch: Any) -> Any:
         """The mask, read at its path or computed from the batch."""
         return self.mask.get(batch) if isinstance(self.mask, Path) else self.mask(batch)
+
+
+class Layout(NamedTuple):
+    """What the paths and names of `Fields` mean, parsed once.
+
+    Attributes:
+        space: value space of every photo.
+        views: the main view first, then the further ones.
+        copies: paths of the fields that repeat the composite.
+        derived: paths of the fields computed from it, each with its function.
+    """
+
+    space: Space
+    views: tuple[View, ...]
+    copies: tuple[Path, ...]
+    derived: tuple[tuple[Path, Callable[[Any], Any]], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +85,7 @@ class Fields:
     bound: bool = False
     where: Callable[[Any], Any] | None = None
     per_sample: bool = False
+    layout: Layout = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.space is None:
@@ -71,23 +93,22 @@ class Fields:
                 f"space must be declared, one of {', '.join(map(repr, SPACES))} or (mean, std): "
                 "how your loader scales RGB values; it is never guessed."
             )
-        Space.of(self.space)
         for name in ("copies", "views"):
             if isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a sequence, got {getattr(self, name)!r}.")
-        self.all_views()
-        for path in (*self.copies, *self.derive):
-            Path.of(path)
-
-    def all_views(self) -> list[View]:
-        """The main view first, then the further ones."""
         try:
             further = [View.of(*paths) for paths in self.views]
         except TypeError as error:
             raise TypeError(
                 f"each view must be (composite, real, mask), got {self.views!r}: {error}"
             ) from None
-        return [View.of(self.composite, self.real, self.mask), *further]
+        parsed = Layout(
+            Space.of(self.space),
+            (View.of(self.composite, self.real, self.mask), *further),
+            tuple(map(Path.of, self.copies)),
+            tuple((Path.of(path), function) for path, function in self.derive.items()),
+        )
+        object.__setattr__(self, "layout", parsed)
 
     @classmethod
     def preset(cls, host: str, **changes: Any) -> Fields:

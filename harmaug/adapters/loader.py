@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import default_collate
+from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 from harmaug.adapters.amount import AUTO, check_probability, probability
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.streams import fold, rank
 from harmaug.augment import SycoNetAugment
+
+_OWN = ("_loader", "_interleaved", "_batch", "_epoch")
+# Modules whose functions build a new loader of a loader's attributes, past any wrapper.
+_REBUILDERS = ("accelerate.data_loader",)
 
 
 class AugmentedLoader:
@@ -76,10 +84,14 @@ class AugmentedLoader:
 
     def __iter__(self) -> Iterator[Any]:
         batches = iter(self._loader)  # here, not at the first batch: workers start as they would
+        return self._augmented(batches, self._next_generator())
+
+    def _next_generator(self) -> torch.Generator | None:
+        """Return the generator of this epoch and count it; None for torch's global one."""
         seed = self._batch.stream.seed
         generator = None if seed is None else fold(seed, rank(), self._epoch)
         self._epoch += 1
-        return self._augmented(batches, generator)
+        return generator
 
     def _augmented(
         self, batches: Iterator[Any], generator: torch.Generator | None
@@ -101,22 +113,78 @@ class AugmentedLoader:
         length = len(self._loader)  # type: ignore[arg-type]
         return length + self._twins(length) if self._interleaved else length
 
+    def __bool__(self) -> bool:
+        return bool(self._loader)
+
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the seeded stream and of the wrapped loader or its sampler."""
+        """Set the epoch of the seeded stream, of the wrapped loader and of its samplers."""
         self._epoch = epoch
-        for inner in (self._loader, getattr(self._loader, "sampler", None)):
-            hook = getattr(inner, "set_epoch", None)
-            if hook is not None:
-                hook(epoch)
-                return
+        if hasattr(self._loader, "set_epoch"):
+            self._loader.set_epoch(epoch)
+            return
+        for inner in _parts(self._loader):
+            if hasattr(inner, "set_epoch"):
+                inner.set_epoch(epoch)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_loader" or name.startswith("__"):  # not there yet while being unpickled
             raise AttributeError(name)
-        return getattr(self._loader, name)
+        if name == "collate_fn":
+            _refuse_rebuilding(sys._getframe(1).f_globals.get("__name__", ""))
+        value = getattr(self._loader, name)
+        if inspect.ismethod(value) and value.__self__ is self._loader:
+            return self._wrapping(value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._loader, name, value)
+
+    def _wrapping(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the loader's method, whose result is wrapped where it is a loader or batches."""
+
+        @functools.wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = method(*args, **kwargs)
+            if result is self._loader:
+                return self
+            if isinstance(result, Iterator):
+                return self._augmented(result, self._next_generator())
+            if isinstance(result, (DataLoader, IterableDataset, type(self._loader))):
+                wrapped = copy.copy(self)
+                object.__setattr__(wrapped, "_loader", result)
+                return wrapped
+            return result
+
+        return call
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._loader!r}, p={self._batch.p})"
+
+
+def _parts(loader: Any) -> Iterator[Any]:
+    """Yield the samplers of a loader, those inside them too, and its dataset; each once."""
+    found: list[Any] = []
+    waiting = [loader]
+    while waiting:
+        outer = waiting.pop()
+        for name in ("sampler", "batch_sampler", "dataset"):
+            inner = getattr(outer, name, None)
+            if inner is not None and not any(inner is known for known in found):
+                found.append(inner)
+                waiting.append(inner)
+    yield from found
+
+
+def _refuse_rebuilding(module: str) -> None:
+    if module in _REBUILDERS:
+        raise RuntimeError(
+            f"{module} would rebuild this loader without its augmentation; give it the bare "
+            "loader and wrap what it returns: "
+            "AugmentedLoader(accelerator.skip_first_batches(loader, n), aug, fields)."
+        )
 
 
 class AugmentCollate:

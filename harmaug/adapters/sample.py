@@ -6,26 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harmaug.adapters.amount import check_probability, probability
 from harmaug.adapters.batch import check_augmenters, pick_augmenter
-from harmaug.adapters.containers import Path, PathLike, is_sequence, rebuild
+from harmaug.adapters.containers import PathLike, is_sequence, rebuild
 from harmaug.adapters.fields import Fields, MaskField
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
-from harmaug.adapters.recolour import Decision, as_mask, check_real, decide, paint
+from harmaug.adapters.recolour import Draw, draw, paint
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
-from harmaug.inputs import Space, SpaceLike
+from harmaug.inputs import Inputs, Space, SpaceLike, check_inputs
 
 
 class SampleTransform:
     """Gives one sample a synthetic composite; for a dataset's ``__getitem__`` or a transform list.
 
     Images are NumPy arrays (H, W, 3), PIL images in mode RGB or tensors (3, H, W); masks arrays
-    (H, W) or (H, W, 1), PIL images in mode L or 1, or tensors (1, H, W) or (H, W). 8-bit images
-    are sRGB and 8-bit masks reach 255. With ``p=1`` a sample need not have a composite: one of the
-    type of ``real`` is added, so that photos with masks are enough to train on. Only what changes
-    is copied.
+    (H, W) or (H, W, 1), PIL images in mode L or 1, or tensors (1, H, W) or (H, W). The values are
+    those of `SycoNetAugment`. With ``p=1`` a sample need not have a composite: one of the type of
+    ``real`` is added, so photos with masks are enough to train on. Only what changes is copied.
 
     Args:
         augment: the augmenter, or several by name, one a domain.
@@ -36,8 +36,8 @@ class SampleTransform:
             `default_amount` of the dataset's length, in DataLoader workers.
         route: with several augmenters, a callable that takes the sample and returns the name of
             one; None leaves the sample alone.
-        seed: draw from a stream of its own, one for each rank, worker and epoch; None draws from
-            torch's global generator.
+        seed: draw from an own stream for each rank, worker and epoch; None draws from torch's
+            global generator.
         strength, candidates: as for `SycoNetAugment.augment`.
     """
 
@@ -72,33 +72,34 @@ class SampleTransform:
 
     @torch.no_grad()
     def __call__(self, sample: Any) -> Any:
-        """The sample with a synthetic composite, or the very sample given."""
+        """Return the sample with a synthetic composite, or the very sample given."""
         generator = self.stream.generator()
         p = probability(self.p)
         drawn = torch.rand((), generator=generator).item() < p
-        main, *further = self.fields.all_views()
-        if p < 1:
-            main.composite.get(sample)  # raises where it is not there: see the class
-        augment = self._augmenter(sample)
-        if augment is None or not drawn:
+        layout, may_lack = self.fields.layout, p >= 1
+        main = layout.views[0]
+        main.old_composite(sample, may_lack)  # raises where it is not there: see the class
+        aug = self._augmenter(sample)
+        if aug is None or not drawn:
             return sample
 
-        space = Space.of(self.fields.space)  # type: ignore[arg-type]
-        photo = image_tensor(main.real.get(sample), f"field {main.real}")
-        check_real(photo, space, f"field {main.real}")
-        mask = as_mask(mask_tensor(main.mask_of(sample), f"mask of {main.real}"), photo)
-        decision = decide(augment, photo, mask, space, generator=generator, **self.options)
-
+        names = f"field {main.real}", f"mask of field {main.real}"
+        inputs = sample_inputs(main.real.get(sample), main.mask_of(sample), layout.space, names)
+        made = draw(aug, inputs, [0], generator=generator, **self.options)
         changed = sample
-        for view in (main, *further):
+        for view in layout.views:
             real = view.real.get(sample)
-            old = view.composite.get(sample) if view.composite.holds(sample) else real
-            new = _recolour(old, real, view.mask_of(sample), decision)
+            old = view.old_composite(sample, may_lack)
+            try:
+                new = _recoloured(old, real, view.mask_of(sample), made, layout.space)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"field {view.composite}: {error}") from error
             changed = view.composite.put(changed, new)
-        for path in map(Path.of, self.fields.copies):
-            changed = path.put(changed, _like(main.composite.get(changed), path.get(sample)))
-        for spec, function in self.fields.derive.items():
-            path = Path.of(spec)
+        composite = main.composite.get(changed)
+        for path in layout.copies:
+            like = image_like(image_tensor(composite, "composite"), path.get(sample))
+            changed = path.put(changed, like)
+        for path, function in layout.derived:
             path.get(sample)  # a field that is not there is a mistake in the layout
             changed = path.put(changed, function(changed))
         return changed
@@ -111,14 +112,24 @@ class SampleTransform:
         return None if name is None else pick_augmenter(self.augment, name)
 
 
-def _recolour(old: Any, real: Any, mask: Any, decision: Decision) -> Any:
-    """A view recoloured: one image, or a list of them; of the type of ``old``."""
+def sample_inputs(
+    real: Any, mask: Any, space: Space, names: tuple[str, str] = ("real", "mask")
+) -> Inputs:
+    """Check one image and its mask, of any type, as a batch of one."""
+    photo, alpha = image_tensor(real, names[0]), mask_tensor(mask, names[1])
+    return check_inputs(photo, alpha, space, names=names)
+
+
+def recoloured_image(old: Any, inputs: Inputs, made: Draw | None) -> Any:
+    """Return the composite of a batch of one as an image of the type of ``old``."""
+    batched = image_tensor(old, "composite")
+    new: Tensor = paint(batched, inputs, [0], [made] if made else [])
+    return image_like(new, old)
+
+
+def _recoloured(old: Any, real: Any, mask: Any, made: Draw | None, space: Space) -> Any:
+    """Return a view recoloured: one image, or a list of them; of the type of ``old``."""
     if is_sequence(real):
-        items = [_recolour(*view, decision) for view in zip(old, real, mask, strict=True)]
-        return rebuild(old, items)
-    photo = image_tensor(real, "real")
-    return image_like(paint(decision, photo, as_mask(mask_tensor(mask, "mask"), photo)), old)
-
-
-def _like(image: Any, old: Any) -> Any:
-    return image_like(image_tensor(image, "composite"), old)
+        views = zip(old, real, mask, strict=True)
+        return rebuild(old, [_recoloured(*view, made, space) for view in views])
+    return recoloured_image(old, sample_inputs(real, mask, space), made)

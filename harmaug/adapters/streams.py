@@ -23,9 +23,15 @@ def rank(told: int | None = None) -> int:
     """This process's rank in distributed training; what it was told where nothing says so."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank()
-    if "RANK" in os.environ:
-        return int(os.environ["RANK"])
-    return told or 0
+    text = os.environ.get("RANK", "").strip()
+    if not text or text == "-1":  # as schedulers and compose files leave it
+        return told or 0
+    if not text.isdecimal():
+        raise ValueError(
+            f"the environment variable RANK must be a whole number, got {text!r}; correct it "
+            "or unset it."
+        )
+    return int(text)
 
 
 def fold(seed: int, *parts: int) -> torch.Generator:

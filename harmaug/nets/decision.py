@@ -11,6 +11,7 @@ from torch import Tensor
 from harmaug.lut import identity_lut, mix_luts
 from harmaug.nets.judging import Foreground, spoilt
 from harmaug.nets.lut_net import LutNet
+from harmaug.nets.prior import Transport
 
 # A drawn latent that spoils its photo is multiplied by these in turn until none is spoilt: the
 # opposite is as likely and as strong, a half of it is weaker.
@@ -69,27 +70,29 @@ def decide(
 
 def _decide(net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool) -> Decision:
     condition = net.condition(photo, mask)
-    luts, _, weights = decision = _mixed(net, condition, latent)
+    prior = net.prepared_prior(condition)
+    luts, _, weights = decision = _mixed(net, condition, prior, latent)
     if not drawn:
         return decision
     foreground = Foreground.of(photo, mask)
-    row, column = spoilt(luts, foreground).nonzero(as_tuple=True)
-    first = latent[row, column].unsqueeze(1)
+    places = spoilt(luts, foreground).nonzero()
+    first = latent[places.unbind(1)].unsqueeze(1)
     for share in _STAND_INS:
-        if not len(row):
+        if not len(places):
             break
-        again = _mixed(net, condition[row], share * first)
-        # In place, as copies of all LUTs would take long; autograd holds on to the others.
+        row, column = places.unbind(1)
+        again = _mixed(net, condition[row], prior.rows(row), share * first)
+        # In place, as copies of all LUTs would take long; autograd keeps the others.
         luts.index_put_((row, column), again.luts.squeeze(1))
         latent, weights = (
             whole.index_put((row, column), part.squeeze(1))
             for whole, part in ((latent, again.latent), (weights, again.weights))
         )
         still = spoilt(again.luts, foreground.rows(row)).squeeze(1)
-        row, column, first = row[still], column[still], first[still]
+        places, first = places[still], first[still]
     return Decision(luts, latent, weights)
 
 
-def _mixed(net: LutNet, condition: Tensor, latent: Tensor) -> Decision:
-    weights = net.mixing_weights(condition, latent)
+def _mixed(net: LutNet, condition: Tensor, prior: Transport, latent: Tensor) -> Decision:
+    weights = net.decode(condition, prior(latent))
     return Decision(mix_luts(weights, net.basis), latent, weights)

@@ -1,4 +1,4 @@
-"""Judging drawn LUTs on a small view of their photo: which spoil it, which stand out."""
+"""Judging drawn LUTs on a small view of their photo: those that spoil it, those that stand out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmaug.lut import apply_lut
+from harmaug.lut.ops import lut_composite
 from harmaug.nets.statistics import thumbnails
 
 _SIDE = 64  # pixels of the longest side of the view
@@ -20,77 +20,76 @@ class Foreground(NamedTuple):
     """Pixels of the foregrounds of B photos, on a grid that is fine enough to judge LUTs by.
 
     Attributes:
-        colours: (B, 3, 1, P) in [0, 1].
-        share: (B, P, 1), of each pixel in its foreground; 0 for what only fills up.
-        limit: (B, 1, 3, P), how far from 0.5 a value counts as clipped; out of reach for one that
-            is at the border of the range to begin with.
-        contrast: (B, 1), standard deviation of the mean channel.
+        pixels: (B, 2, 3, P): colours in [0, 1], and for each value the distance from 0.5 from
+            which on it counts as clipped; out of reach for one that is clipped in the photo.
+        share: (B, P, 1), of each pixel in its foreground; 0 for pixels that only fill up.
+        variance: (B, 1), of the mean channel: the least that a recoloured foreground must keep.
     """
 
-    colours: Tensor
+    pixels: Tensor
     share: Tensor
-    limit: Tensor
-    contrast: Tensor
+    variance: Tensor
 
     @classmethod
     @torch.no_grad()
-    def of(cls, photo: Tensor, alpha: Tensor) -> Foreground:
-        """From photos (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1]."""
+    def of(cls, photo: Tensor, mask: Tensor) -> Foreground:
+        """Return those of photos (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1]."""
         step = -(-max(photo.shape[2:]) // _SIDE)
-        view, weights = (image[:, :, ::step, ::step].flatten(2) for image in (photo, alpha))
+        view, weights = (image[:, :, ::step, ::step].flatten(2) for image in (photo, mask))
         # A foreground that falls between the sampled pixels is judged by none and passes.
         most = max((weights > 0).sum(2).flatten().tolist(), default=0)
         weights, place = weights.topk(most, sorted=False)
         colours = view.gather(2, place.expand(-1, 3, -1))
         share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).mT
-        contrast = _contrast(colours.unsqueeze(1), share)
         clipped = (colours - 0.5).abs() >= _BORDER
         limit = clipped.to(colours.dtype).clamp_min(_BORDER)
-        return cls(colours.unsqueeze(2), share, limit.unsqueeze(1), contrast)
+        variance = _CONTRAST**2 * _variance(colours.unsqueeze(1), share)
+        return cls(torch.stack((colours, limit), 1), share, variance)
 
-    def rows(self, which: Tensor) -> Foreground:
-        """Those of some photos, (M,) indices."""
-        return Foreground(*(part[which] for part in self))
+    def rows(self, rows: Tensor) -> Foreground:
+        """Return those of some photos, (M,) indices."""
+        return Foreground(*(part[rows] for part in self))
 
 
 @torch.no_grad()
 def spoilt(luts: Tensor, foreground: Foreground) -> Tensor:
-    """Which LUTs (B, n) clip more than a tenth of the foreground anew, or leave it flat.
+    """Return (B, n), bool: LUTs that clip over a tenth of the foreground anew, or flatten it.
 
     Args:
         luts: (B, n, 3, D, D, D).
         foreground: of B photos.
     """
-    moved = apply_lut(foreground.colours, luts).squeeze(3)  # (B, n, 3, P)
+    colours, limit = foreground.pixels.split(1, 1)  # (B, 1, 3, P) each
+    moved = lut_composite(colours.transpose(1, 2), None, luts).squeeze(3)  # (B, n, 3, P)
     # By channel: an orange whose red is at its limit already can still be blown out to white.
-    clipped = ((moved - 0.5).abs() - foreground.limit).amax(2) >= 0
-    flat = _contrast(moved, foreground.share) < _CONTRAST * foreground.contrast
+    clipped = ((moved - 0.5).abs() >= limit).any(2)
+    flat = _variance(moved, foreground.share) < foreground.variance
     return ((clipped.float() @ foreground.share).squeeze(2) > _CLIPPED) | flat
 
 
-def hardest(luts: Tensor, photo: Tensor, alpha: Tensor, n: int) -> Tensor:
-    """Which n of m LUTs make the foreground differ most from the background: indices (B, n).
+def hardest(luts: Tensor, photo: Tensor, mask: Tensor, n: int) -> Tensor:
+    """Return indices (B, n) of the LUTs that set the foreground off most, hardest first.
 
-    The difference is the distance in Lab between the mean colours of the two.
+    The figure is the distance in Lab between the mean colours of foreground and background.
 
     Args:
         luts: (B, m, 3, D, D, D).
         photo: (B, 3, H, W) in [0, 1].
-        alpha: (B, 1, H, W) in [0, 1].
-        n: how many to name, hardest first.
+        mask: (B, 1, H, W) in [0, 1].
+        n: how many of the m.
     """
     from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
 
-    colours, weights = thumbnails(photo, alpha, _SIDE)
+    colours, weights = thumbnails(photo, mask, _SIDE)
     share = weights / weights.sum(3, keepdim=True).clamp_min(1e-6)  # (B, 2, 1, P)
-    moved = apply_lut(colours[:, 0].unsqueeze(2), luts)  # (B, m, 3, 1, P)
+    moved = lut_composite(colours[:, 0].unsqueeze(2), None, luts)  # (B, m, 3, 1, P)
     foreground = (rgb_to_lab(moved).squeeze(3) * share[:, :1]).sum(3)
     background = (rgb_to_lab(colours[:, 1].unsqueeze(2)).squeeze(2) * share[:, 1]).sum(2)
     mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
     return mismatch.topk(n, dim=1).indices
 
 
-def _contrast(colours: Tensor, share: Tensor) -> Tensor:
-    """Standard deviation (B, n) of the mean channel of colours (B, n, 3, P)."""
+def _variance(colours: Tensor, share: Tensor) -> Tensor:
+    """Return the variance (B, n) of the mean channel of colours (B, n, 3, P)."""
     grey = colours.mean(2)
-    return ((grey - grey @ share).square() @ share).squeeze(2).sqrt()
+    return ((grey - grey @ share).square() @ share).squeeze(2)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.lut.tensors import identity_lut, mix_luts
-from harmaug.nets.prior import Prior
+from harmaug.nets.prior import Prior, Transport
 from harmaug.nets.refine import refine_latent
 
 
@@ -66,10 +66,13 @@ class LutNet(nn.Module):
         """Mean and log-variance, (B, Z) each, of the code of a known composite."""
         raise NotImplementedError
 
+    def prepared_prior(self, condition: Tensor) -> Transport:
+        """Return the prior's map for the photos of a condition, for all their latents."""
+        return self.prior.prepared(self.describe(condition).unsqueeze(1))
+
     def mixing_weights(self, condition: Tensor, latent: Tensor) -> Tensor:
-        """Mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
-        described = self.describe(condition).unsqueeze(1)
-        return self.decode(condition, self.prior(latent, described))
+        """Return mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
+        return self.decode(condition, self.prepared_prior(condition)(latent))
 
     def luts(self, condition: Tensor, latent: Tensor) -> Tensor:
         """Return the mixed LUTs (B, n, 3, D, D, D) for latents (B, n, Z) drawn from N(0, I)."""

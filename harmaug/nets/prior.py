@@ -51,6 +51,8 @@ class Prior(nn.Module):
 
     mean: Tensor  # (Z,)
     scale: Tensor  # (Z, Z), lower triangular
+    kept: Tensor  # (6, 1, Z), 1 for the dimensions that a coupling leaves as they are
+    moved: Tensor  # (6, 2 Z, 1), 1 for stretches and shifts of the others
 
     def __init__(self, latent_dim: int, condition_dim: int = 0) -> None:
         super().__init__()
@@ -58,25 +60,48 @@ class Prior(nn.Module):
         self.register_buffer("scale", torch.eye(latent_dim))
         order = torch.arange(latent_dim)
         halves = [(order // 2**k) % 2 == 0 for k in range(_COUPLINGS // 2)]
-        kept = [half if k == 0 else ~half for half in halves for k in (0, 1)]
-        self.couplings = nn.ModuleList(_Coupling(mask.float(), condition_dim) for mask in kept)
+        kept = torch.stack([half if k == 0 else ~half for half in halves for k in (0, 1)])
+        kept = kept.float()
+        self.register_buffer("kept", kept.unsqueeze(1), persistent=False)
+        moved = torch.cat((1 - kept, 1 - kept), 1).unsqueeze(2)
+        self.register_buffer("moved", moved, persistent=False)
+        self.couplings = nn.ModuleList(_Coupling(latent_dim, condition_dim) for _ in kept)
         self.requires_grad_(False)  # `fit` trains it, a training of the net does not
 
     def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Codes (..., Z) of standard normal latents.
+        """Return codes (..., Z) of standard normal latents.
 
         Args:
             latent: (..., Z).
             condition: (..., C), its leading axes those of ``latent`` or ones.
         """
-        white, condition = latent, _within_reach(condition)
-        for coupling in self.couplings:
-            white = coupling(white, condition)
-        return self.mean + white @ self.scale.mT
+        return self.prepared(condition)(latent)
 
     def inverse(self, code: Tensor, condition: Tensor) -> Tensor:
-        """Latents (..., Z) of codes (..., Z); condition as in `forward`."""
-        return self._latent(self._whiten(code), condition)[0]
+        """Return latents (..., Z) of codes (..., Z); condition as in `forward`."""
+        return self.prepared(condition).inverse(self._whiten(code))[0]
+
+    def prepared(self, condition: Tensor) -> Transport:
+        """Return the map for some photos, to be used for any number of their latents.
+
+        Args:
+            condition: (..., C).
+        """
+        couplings = cast("list[_Coupling]", [*self.couplings])
+        layers = [cast("list[nn.Linear]", [*each.layers][::2]) for each in couplings]
+        seen = [each.seen.weight for each in couplings if each.seen is not None]
+        transport = Transport(
+            self.mean,
+            self.scale,
+            torch.cat(seen) if seen else None,
+            torch.stack([first.weight for first, _, _ in layers]) * self.kept,
+            torch.stack([last.weight for _, _, last in layers]) * self.moved,
+            torch.stack([last.bias for _, _, last in layers]) * self.moved.squeeze(2),
+            [(first.bias, second.weight, second.bias) for first, second, _ in layers],
+            # A photo unlike all that were fitted to must not be extrapolated to.
+            condition.clamp(-3, 3),
+        )
+        return transport.looking()
 
     def fit(
         self,
@@ -151,42 +176,99 @@ class Prior(nn.Module):
 
     def _surprise(self, code: Tensor, condition: Tensor) -> Tensor:
         """Mean negative log-likelihood of codes (N, Z), up to a constant of mean and scale."""
-        latent, log_determinant = self._latent(self._whiten(code), condition)
+        latent, log_determinant = self.prepared(condition).inverse(self._whiten(code))
         return (latent.square().sum(1) / 2 - log_determinant).mean()
 
     def _whiten(self, code: Tensor) -> Tensor:
         centred = (code - self.mean).unsqueeze(-1)
         return torch.linalg.solve_triangular(self.scale, centred, upper=False).squeeze(-1)
 
-    def _latent(self, white: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents, and the log of how much their volume grew."""
+
+class Transport(NamedTuple):
+    """The prior's map for some photos, its weights prepared for many small calls.
+
+    Every coupling stretches and shifts one half of the dimensions as the other half and the photo
+    decide. Its weights are masked here: from dimensions that are moved nothing is read, and those
+    that are kept get neither stretch nor shift.
+
+    Attributes:
+        mean: (Z,).
+        scale: (Z, Z), lower triangular.
+        look: (6 H, C), the layers that look at the photos; None where none does.
+        first: (6, H, Z), weights of each coupling's first layer.
+        last: (6, 2 Z, H), weights of its last layer, which gives stretches and shifts.
+        last_bias: (6, 2 Z).
+        inner: bias of the first layer, weights and bias of the second, of each coupling.
+        condition: (..., C), the photos.
+        seen: (..., 6, H), what each coupling sees of them.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    look: Tensor | None
+    first: Tensor
+    last: Tensor
+    last_bias: Tensor
+    inner: list[tuple[Tensor, Tensor, Tensor]]
+    condition: Tensor
+    seen: Tensor | None = None
+
+    def __call__(self, latent: Tensor) -> Tensor:
+        """Return codes (..., Z) of latents (..., Z)."""
+        white = latent
+        for number in range(len(self.inner)):
+            stretch, shift = self._amounts(number, white)
+            white = white * stretch.exp() + shift
+        return self.mean + white @ self.scale.mT
+
+    def inverse(self, white: Tensor) -> tuple[Tensor, Tensor]:
+        """Return latents of whitened codes (..., Z), and the log of how much their volume grew."""
         latent, grown = white, white.new_zeros(white.shape[:-1])
-        condition = _within_reach(condition)
-        for coupling in reversed(self.couplings):
-            latent, more = coupling.inverse(latent, condition)  # type: ignore[operator]
-            grown = grown + more
+        for number in reversed(range(len(self.inner))):
+            stretch, shift = self._amounts(number, latent)
+            latent = (latent - shift) * (-stretch).exp()
+            grown = grown - stretch.sum(-1)
         return latent, grown
+
+    def rows(self, rows: Tensor) -> Transport:
+        """Return the map for some of the photos, (M,) indices."""
+        return self._replace(condition=self.condition[rows]).looking()
+
+    def looking(self) -> Transport:
+        """Return the map with ``seen`` filled in."""
+        if self.look is None:
+            return self
+        seen = F.linear(self.condition, self.look)
+        return self._replace(seen=seen.unflatten(-1, (len(self.inner), _WIDTH)))
+
+    def _amounts(self, number: int, values: Tensor) -> tuple[Tensor, Tensor]:
+        bias, weight, second_bias = self.inner[number]
+        hidden = F.linear(values, self.first[number], bias)
+        if self.seen is not None:
+            hidden = hidden + self.seen[..., number, :]
+        hidden = F.linear(F.silu(hidden), weight, second_bias)
+        amounts = F.linear(F.silu(hidden), self.last[number], self.last_bias[number])
+        stretch, shift = amounts.chunk(2, -1)
+        return _REACH * torch.tanh(stretch / _REACH), shift
 
 
 class _Coupling(nn.Module):
-    """Stretch and shift one half of the dimensions as the other half and the photo decide."""
+    """The layers of one coupling, as checkpoints hold them.
 
-    kept: Tensor
-    moved: Tensor
-    reach: Tensor
+    Args:
+        latent_dim: Z.
+        condition_dim: C.
+    """
 
-    def __init__(self, kept: Tensor, condition_dim: int) -> None:
+    def __init__(self, latent_dim: int, condition_dim: int) -> None:
         super().__init__()
-        self.register_buffer("kept", kept, persistent=False)
-        self.register_buffer("moved", 1 - kept, persistent=False)
-        self.register_buffer("reach", _REACH * (1 - kept), persistent=False)
         self.seen = nn.Linear(condition_dim, _WIDTH, bias=False) if condition_dim else None
         self.layers = nn.Sequential(
-            nn.Linear(len(kept), _WIDTH),
+            nn.Linear(latent_dim, _WIDTH),
             nn.SiLU(),
             nn.Linear(_WIDTH, _WIDTH),
             nn.SiLU(),
-            nn.Linear(_WIDTH, 2 * len(kept)),
+            nn.Linear(_WIDTH, 2 * latent_dim),
         )
         self.reset()
 
@@ -195,29 +277,6 @@ class _Coupling(nn.Module):
         """Become the identity."""
         for parameter in self.layers[-1].parameters():
             parameter.zero_()
-
-    def forward(self, values: Tensor, condition: Tensor) -> Tensor:
-        stretch, shift = self._amounts(values, condition)
-        return values * stretch.exp() + shift
-
-    def inverse(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        stretch, shift = self._amounts(values, condition)
-        return (values - shift) * (-stretch).exp(), -stretch.sum(-1)
-
-    def _amounts(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        # Called for every draw of a photo: as functions, layers that small take a sixth less.
-        first, second, last = cast("list[nn.Linear]", [*self.layers][::2])
-        hidden = F.linear(values * self.kept, first.weight, first.bias)
-        if self.seen is not None:
-            hidden = hidden + F.linear(condition, self.seen.weight)
-        hidden = F.linear(F.silu(hidden), second.weight, second.bias)
-        stretch, shift = F.linear(F.silu(hidden), last.weight, last.bias).chunk(2, -1)
-        return self.reach * torch.tanh(stretch / _REACH), self.moved * shift
-
-
-def _within_reach(condition: Tensor) -> Tensor:
-    # A photo unlike all that were fitted to must not be told from afar.
-    return condition.clamp(-3, 3)
 
 
 def _draw(codes: Codes, generator: torch.Generator | None) -> Tensor:
