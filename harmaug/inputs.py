@@ -254,7 +254,10 @@ def as_masks(mask: Tensor, image: Tensor, names: tuple[str, str] = ("image", "ma
     if mask.is_complex():
         raise TypeError(f"{names[1]} must be bool, floating point or integers, got {mask.dtype}.")
     if mask.device != image.device:
-        raise ValueError(f"{names[1]} is on {mask.device} but {names[0]} is on {image.device}.")
+        raise ValueError(
+            f"{names[1]} is on {mask.device} but {names[0]} is on {image.device}; move both to one "
+            "device."
+        )
     return mask.reshape(batch, 1, height, width)
 
 
@@ -276,8 +279,8 @@ def opacity(codes: Tensor, name: str = "mask") -> Tensor:
     if most <= 1:
         return values
     if most < _OPAQUE * top:
-        inside = codes[codes > 0]
-        large = len(inside) > _LABEL_SHARE * codes.numel()
+        inside = values[values > 0]
+        large = len(inside) > _LABEL_SHARE * values.numel()
         if large and (most < _LABEL_LIMIT * top or bool((inside == inside[0]).all())):
             raise ValueError(
                 f"{name} has values up to {most:.0f} of {top}, which could be class ids or a faint "
@@ -301,10 +304,12 @@ def _as_opacity(mask: Tensor, low: float, highest: Sequence[float], name: str) -
                 "0 and 1; give mask == id or mask > 0, or for 8 bits mask.to(torch.uint8)."
             )
         return mask
-    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
+    if math.isnan(low) or any(map(math.isnan, highest)):
+        raise ValueError(f"{name} holds NaN; check the data or the step before it.")
+    if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         raise ValueError(
-            f"{name} spans [{low:.3g}, {high:.3g}], expected [0, 1] without NaN, 1 = foreground; "
-            "divide 8-bit values by 255, and clamp what resampling overshot."
+            f"{name} spans [{low:.3g}, {high:.3g}], expected [0, 1], 1 = foreground; divide 8-bit "
+            "values by 255, and clamp after a resampling that overshoots."
         )
     for row, most in enumerate(highest):
         if 0 < most < _LABEL_LIMIT:

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from harmaug.inputs import Space
+from harmaug.inputs import Inputs, Space
 from harmaug.lut import composite_lut, identity_lut
+from harmaug.nets.decision import Decision
 
 
 class ToyAugment(nn.Module):
@@ -33,36 +34,34 @@ class ToyAugment(nn.Module):
     def device(self) -> torch.device:
         return torch.device(self._device or "cpu")
 
-    def sample(
+    def decide(
         self,
-        real: Tensor,
-        mask: Tensor,
+        inputs: Inputs,
         n: int = 1,
         *,
-        space: Any = "unit",
         latent: Tensor | None = None,
         generator: torch.Generator | None = None,
         strength: float = 1.0,
         candidates: int | None = None,
-    ) -> Tensor:
+    ) -> Decision:
+        real, mask = inputs.photo, inputs.mask
         assert real.shape[2:] == mask.shape[2:]
         assert mask.shape[1] == 1
-        assert real.is_floating_point()
-        unit = Space.of(space).decode(real)
-        Space.of(space).check(unit)
+        assert all(inputs.foreground)
         self.seen.append(len(real))
         if latent is None:
             latent = torch.randn(len(real), n, self.LATENT, generator=generator)
         power, gain = (self.scale * strength * latent).exp().unflatten(2, (2, 3)).unbind(2)
         grid = identity_lut(9).expand(len(real), n, 3, 9, 9, 9)
         view = (*power.shape, 1, 1, 1)
-        return (grid ** power.view(view) * gain.view(view)).clamp(0, 1)
+        luts = (grid ** power.view(view) * gain.view(view)).clamp(0, 1)
+        return Decision(luts, latent, latent)
 
-    def apply(self, luts: Tensor, real: Tensor, mask: Tensor, *, space: Any = "unit") -> Tensor:
-        space = Space.of(space)
-        unit = space.decode(real)
-        space.check(unit)
-        painted = space.encode(composite_lut(unit, mask, luts)).to(real.dtype)
+    def recolour(self, luts: Tensor, inputs: Inputs) -> Tensor:
+        real, mask, space = inputs.real, inputs.mask, inputs.space
+        if real.dtype == torch.uint8:
+            return composite_lut(real, mask, luts)
+        painted = space.encode(composite_lut(inputs.photo, mask, luts)).to(real.dtype)
         return torch.where(mask > 0, painted, real)
 
 

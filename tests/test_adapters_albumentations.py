@@ -123,9 +123,25 @@ def test_missing_target_is_explained() -> None:
         _pipeline()(image=data["image"], real=data["real"])
 
 
-def test_mask_of_labels_is_explained() -> None:
-    with pytest.raises(ValueError, match="values 0 and 1 only, expected 0 to 255"):
-        _pipeline()(**{**_data(), "mask": (_mask() > 0.5).astype(np.uint8)})
+def test_mask_of_labels_is_a_mask() -> None:
+    labels = (_mask() > 0.5).astype(np.uint8)
+    made, same = (_pipeline()(**{**_data(), "mask": m})["image"] for m in (labels, labels * 255))
+    assert np.array_equal(made, same)
+
+
+def test_mask_of_class_ids_is_explained() -> None:
+    with pytest.raises(ValueError, match="could be class ids or a faint opacity"):
+        _pipeline()(**{**_data(), "mask": (_mask() > 0.5).astype(np.uint8) * 15})
+
+
+def test_replay_puts_the_same_lut_on_another_photo() -> None:
+    first = A.ReplayCompose([SyntheticComposite(p=1)])(**_data())
+    other = {**_data(), "real": 255 - _data()["real"], "image": 255 - _data()["image"]}
+    again = A.ReplayCompose.replay(first["replay"], **other)["image"]
+    assert np.array_equal(again[_mask() == 0], other["real"][_mask() == 0])
+    assert not np.array_equal(again, first["image"])
+    same = A.ReplayCompose.replay(first["replay"], **_data())["image"]
+    assert np.array_equal(same, first["image"])
 
 
 def test_empty_mask_gives_the_photo(toy: ToyAugment) -> None:

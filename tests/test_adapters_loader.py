@@ -421,15 +421,19 @@ def _broken(**changes: Any) -> dict[str, Any]:
         (_broken(target_images=photo(2, 6, 6) * 255), ValueError, "target_images.*declare"),
         (_broken(target_images=photo(2, 6, 6) / 0), ValueError, "declare|NaN"),
         (_broken(target_images=photo(2, 6, 6) * float("nan")), ValueError, "holds NaN"),
-        (_broken(masks=disc(2, 6, 6) * float("nan")), ValueError, r"mask spans \[nan"),
-        (_broken(masks=disc(2, 6, 6) * 255), ValueError, r"mask spans \[0, 255\]"),
-        (_broken(masks=disc(2, 6, 6).byte()), TypeError, "divide an 8-bit mask by 255"),
-        (_broken(masks=disc(2, 8, 6)), ValueError, r"mask must be \(2, 1, 6, 6\).*\(2, 1, 8, 6\)"),
+        (_broken(masks=disc(2, 6, 6) * float("nan")), ValueError, r"mask \['masks'\] holds NaN"),
+        (_broken(masks=disc(2, 6, 6) * 255), ValueError, r"mask \['masks'\] spans \[0, 255\]"),
+        (_broken(masks=disc(2, 6, 6).int() * 9), ValueError, "labels 0 and 1"),
+        (
+            _broken(masks=disc(2, 8, 6)),
+            ValueError,
+            r"\['masks'\] must be \(2, 1, 6, 6\).*\(2, 1, 8, 6\)",
+        ),
         (_broken(masks=photo(2, 6, 6)), ValueError, r"got \(2, 3, 6, 6\)"),
         (_broken(images=photo(2, 8, 6)), ValueError, r"'images'.*\(2, 3, 6, 6\).*\(2, 3, 8, 6\)"),
         (_broken(target_images=photo(6, 6)), ValueError, r"tensor \(B, 3, H, W\), got \(3, 6, 6\)"),
         (_broken(target_images="photo.jpg"), ValueError, r"\(B, 3, H, W\), got str"),
-        (_broken(images=[1, 2]), TypeError, "laid out alike"),
+        (_broken(images=[1, 2]), TypeError, r"must be a tensor as its real, got list"),
     ],
 )
 def test_bad_batch_is_explained(batch: Any, error: type[Exception], match: str) -> None:
@@ -446,13 +450,13 @@ def test_nan_in_a_sample_not_drawn_is_found_too() -> None:
 
 def test_real_and_mask_on_two_devices_are_explained() -> None:
     batch = _broken(masks=disc(2, 6, 6).to("meta"))
-    with pytest.raises(ValueError, match="real is on cpu but its mask on meta; move the whole"):
+    with pytest.raises(ValueError, match=r"'masks'\] is on meta but real .* is on cpu; move both"):
         AugmentBatch(ToyAugment(), FIELDS, 1.0)(batch)
 
 
 def test_cuda_in_a_worker_is_explained() -> None:
     loader = _loader(num_workers=1, collate_fn=AugmentCollate(DeviceToy(), FIELDS, 1.0))
-    with pytest.raises(RuntimeError, match=r"cuda:0 inside a DataLoader worker.*augment.cpu\(\)"):
+    with pytest.raises(RuntimeError, match=r"cuda:0 inside a DataLoader worker.*aug.cpu\(\)"):
         next(iter(loader))
     assert get_worker_info() is None
 

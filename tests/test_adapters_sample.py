@@ -217,15 +217,15 @@ def test_cuda_in_a_worker_is_explained() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "match"),
     [
-        ({"object_mask": np.ones((12, 10), np.uint8)}, ValueError, "values 0 and 1 only.*mask > 0"),
-        ({"object_mask": np.ones((12, 10), np.int64)}, TypeError, "must be bool or floating"),
+        ({"object_mask": np.full((12, 10), 15, np.uint8)}, ValueError, "class ids.*mask > 0"),
+        ({"object_mask": np.full((12, 10), 2, np.int64)}, ValueError, "expected labels 0 and 1"),
         ({"object_mask": np.ones((9, 9), np.float32)}, ValueError, r"\(1, 1, 12, 10\).*9, 9"),
         ({"object_mask": _array()}, ValueError, "one channel"),
         ({"object_mask": Image.new("RGB", (10, 12))}, ValueError, r"mode RGB; use mask.convert"),
         ({"object_mask": None}, TypeError, "got NoneType"),
         ({"target_image": Image.new("L", (10, 12))}, ValueError, "mode L; use image.convert"),
         ({"target_image": np.zeros((3, 12, 10), np.uint8)}, ValueError, r"array \(H, W, 3\)"),
-        ({"target_image": np.zeros((12, 10, 3), np.int32)}, TypeError, "uint8 or floating"),
+        ({"target_image": np.zeros((12, 10, 3), np.int32)}, TypeError, "floating point or uint8"),
         ({"target_image": torch.zeros(2, 3, 12, 10)}, ValueError, r"tensor \(3, H, W\)"),
         ({"target_image": "a.jpg"}, TypeError, "got str"),
         ({"target_image": photo(12, 10).permute(1, 2, 0).numpy()}, TypeError, "uint8 but real"),

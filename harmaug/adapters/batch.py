@@ -168,8 +168,7 @@ class AugmentBatch:
         layout = self.fields.layout
         main = layout.views[0]
         real = main.real.get(batch)
-        names = f"field {main.real}", f"mask of field {main.real}"
-        inputs = check_inputs(real, main.mask_of(batch), layout.space, names=names)
+        inputs = check_inputs(real, main.mask_of(batch), layout.space, names=main.names)
         views = [
             (view, view.old_composite(batch, may_lack_composites), view.real.get(batch))
             for view in layout.views
@@ -208,7 +207,7 @@ def check_augmenters(augment: Any, route: Any) -> None:
     """Raise unless this is an augmenter, or augmenters by name and the callable that picks."""
     several = isinstance(augment, Mapping)
     for one in augment.values() if several else [augment]:
-        if not (hasattr(one, "sample") and hasattr(one, "apply")):
+        if not (hasattr(one, "decide") and hasattr(one, "recolour")):
             raise TypeError(
                 f"augment must be a SycoNetAugment, got {type(one).__name__}; "
                 "load one with SycoNetAugment.from_pretrained(name)."

@@ -30,6 +30,12 @@ class View(NamedTuple):
         absent = may_lack and not self.composite.holds(batch)
         return (self.real if absent else self.composite).get(batch)
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of real and mask for messages."""
+        mask = f"mask {self.mask}" if isinstance(self.mask, Path) else f"mask of {self.real}"
+        return f"real {self.real}", mask
+
     def mask_of(self, batch: Any) -> Any:
         """The mask, read at its path or computed from the batch."""
         return self.mask.get(batch) if isinstance(self.mask, Path) else self.mask(batch)

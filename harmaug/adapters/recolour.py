@@ -123,6 +123,8 @@ def paint(
         frames: F.
         size: B, if the view must have that many samples.
     """
+    if not isinstance(composite, Tensor):
+        raise TypeError(f"composite must be a tensor as its real, got {describe(composite)}.")
     count = len(inputs.real) // max(frames, 1)
     flat = composite.flatten(0, 1) if composite.ndim == 5 else composite
     if flat.shape != inputs.real.shape or (size is not None and count != size):

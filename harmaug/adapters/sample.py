@@ -83,8 +83,9 @@ class SampleTransform:
         if aug is None or not drawn:
             return sample
 
-        names = f"field {main.real}", f"mask of field {main.real}"
-        inputs = sample_inputs(main.real.get(sample), main.mask_of(sample), layout.space, names)
+        inputs = sample_inputs(
+            main.real.get(sample), main.mask_of(sample), layout.space, main.names
+        )
         made = draw(aug, inputs, [0], generator=generator, **self.options)
         changed = sample
         for view in layout.views:
