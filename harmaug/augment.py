@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,8 @@ class SycoNetAugment(nn.Module):
         checkpoint: the name or path that loads this net again.
     """
 
-    net: LutNet
+    if TYPE_CHECKING:  # torch.jit.script of a host module cannot read annotations of a class
+        net: LutNet
     __jit_unused_properties__ = ("basis", "latent_dim", "device")
 
     def __init__(

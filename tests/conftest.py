@@ -1,7 +1,8 @@
-"""What has to stand before any test module imports its libraries."""
+"""Settings that must stand before any test module imports its libraries."""
 
 import os
 
+import pytest
 import torch
 
 # The tests run in two processes, whose threads would wait for each other; and trainings here are
@@ -11,3 +12,13 @@ torch.set_num_threads(1)
 # Triton settles at its first import whether kernels run on a GPU or in its interpreter.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run in two processes where pytest-xdist is there and nothing else was asked for."""
+    options = config.option
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    alone = worker or options.usepdb or options.collectonly
+    if not alone and getattr(options, "numprocesses", 0) is None:
+        options.numprocesses, options.dist = 2, "loadfile"
