@@ -182,7 +182,9 @@ def test_a_converted_net_says_that_it_cannot_encode(files):
 def test_a_truncated_file_is_named(files, which, keep):
     content = files[which].read_bytes()
     files[which].write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(ValueError, match=f"{files[which].name} is cut short or not a file of PyTorch"):
+    with pytest.raises(
+        ValueError, match=f"{files[which].name} is cut short or not a file of PyTorch"
+    ):
         convert(*files)
 
 
@@ -263,7 +265,10 @@ def test_an_encoder_of_another_layout_is_refused(files, edit, message):
         (lambda luts: {"a": luts["0"]}, "LUT 0 is missing, LUT a is unknown"),
         (lambda luts: {"0": luts["0"]["LUT"]}, "entry 0 has no 'LUT'"),
         (lambda luts: {"0": {"LUT": torch.ones(3, 5, 5, 4)}}, "entry 0 has no 'LUT'"),
-        (lambda luts: luts | {"2": {"LUT": torch.ones(3, 5, 5, 5)}}, r"LUT 2 is \(3, 5, 5, 5\), not \(3, 17, 17, 17\)"),
+        (
+            lambda luts: luts | {"2": {"LUT": torch.ones(3, 5, 5, 5)}},
+            r"LUT 2 is \(3, 5, 5, 5\), not \(3, 17, 17, 17\)",
+        ),
         (lambda luts: luts | {"2": {"LUT": luts["2"]["LUT"] / 0}}, "LUT 2 holds NaN"),
         (lambda luts: {}, "not a dict of LUTs"),
         (lambda luts: torch.ones(4, 3, 17, 17, 17), "not a dict of LUTs"),

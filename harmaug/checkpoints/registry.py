@@ -41,7 +41,7 @@ def open_checkpoint(name: str | os.PathLike[str]) -> tuple[LutNet, dict[str, Any
 
 
 def find_checkpoint(name: str | os.PathLike[str]) -> Path:
-    """Return the weights file of a packaged name, file, folder or Hub id; raise if none is there."""
+    """Return the weights of a packaged name, file, folder or Hub id; raise if there is none."""
     packaged = _packaged_names()
     if isinstance(name, str) and name in packaged:
         return _PACKAGED / f"{name}.safetensors"
