@@ -102,7 +102,7 @@ def instruction_set() -> str:
 @functools.cache
 def _wanted() -> str | None:
     """What HARMAUG_SIMD names; None leaves the choice to the kernel."""
-    wanted, known = os.environ.get("HARMAUG_SIMD") or None, (*kernels(), "none")
+    wanted, known = os.environ.get("HARMAUG_SIMD"), (*kernels(), "none")
     if wanted is not None and wanted not in known:
         raise ValueError(
             f"HARMAUG_SIMD={wanted} is not available here; set it to one of "
