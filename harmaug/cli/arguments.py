@@ -45,15 +45,17 @@ def add_output(parser: argparse.ArgumentParser, default: str | None = None) -> N
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def add_sampling(parser: argparse.ArgumentParser, n: int) -> None:
+def add_sampling(parser: argparse.ArgumentParser, n: int, several: bool = False) -> None:
     parser.add_argument(
         "-n", type=count, default=n, metavar="N", help=f"composites for each photo (default: {n})"
     )
     parser.add_argument(
         "--checkpoint",
-        default=CHECKPOINT,
+        nargs="+" if several else None,
+        default=[CHECKPOINT] if several else CHECKPOINT,
         metavar="NAME",
-        help=f"name or path of a checkpoint (default: {CHECKPOINT}; harmaug info lists them)",
+        help=f"name or path of a checkpoint (default: {CHECKPOINT}; harmaug info lists them)"
+        + ("; the composites are spread over several" if several else ""),
     )
     parser.add_argument(
         "--seed",

@@ -32,6 +32,8 @@ def _run(options: argparse.Namespace) -> None:
 
     weights, sources = options.output / "model.safetensors", [options.encoder, options.luts]
     check_outputs([weights, weights.with_suffix(".json")], options.force, sources)
+    # A pipe, which can be read only once, is refused by `convert`, as nothing is left in it.
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
     net = convert(*sources)
     card = {
         "name": options.output.name,
@@ -39,9 +41,7 @@ def _run(options: argparse.Namespace) -> None:
         "licence": None,
         "figures": {},
         "note": "Converted; data and terms are those of the files it was made from.",
-        "converted_from": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources
-        },
+        "converted_from": digests,
         "command": options.typed,
     }
     save_checkpoint(weights, net, card)
