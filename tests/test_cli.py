@@ -19,8 +19,7 @@ import harmaug
 from harmaug.cli import main
 from harmaug.inputs import check_inputs
 from harmaug.io.photos import Photo, read_photo, write_photo
-from harmaug.lut import composite_lut, identity_lut
-from harmaug.lut.files import read_cube
+from harmaug.lut import composite_lut, identity_lut, read_cube
 
 
 class FakeAugmenter:

@@ -33,8 +33,7 @@ def _run(options: argparse.Namespace) -> None:
 
     from harmaug.data.demo import demo_photos
     from harmaug.io.contact_sheet import thumbnail
-    from harmaug.lut import apply_lut
-    from harmaug.lut.files import write_cube
+    from harmaug.lut import apply_lut, write_cube
 
     basis = load_augmenter(options.checkpoint).basis.detach().cpu()
     paths = numbered(options.output, "lut", len(basis), ".cube")
