@@ -155,6 +155,22 @@ def test_the_prior_of_a_converted_net_is_the_identity(files):
     assert torch.equal(convert(*files).prior(latent, torch.zeros(len(latent), 0)), latent)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_conversion_does_not_depend_on_the_defaults_of_the_host(files, dtype):
+    expected = convert(*files).state_dict()
+    drawn = torch.get_rng_state()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.device("meta"), torch.inference_mode():
+            found = convert(*files).state_dict()
+    finally:
+        torch.set_default_dtype(before)
+    assert found.keys() == expected.keys()
+    assert all(value.equal(expected[name]) for name, value in found.items())
+    assert torch.get_rng_state().equal(drawn)
+
+
 def test_a_converted_net_says_that_it_cannot_encode(files):
     photo = torch.rand(1, 3, 64, 64)
     with pytest.raises(RuntimeError, match="no reconstruction branch"):
@@ -166,14 +182,16 @@ def test_a_converted_net_says_that_it_cannot_encode(files):
 def test_a_truncated_file_is_named(files, which, keep):
     content = files[which].read_bytes()
     files[which].write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(ValueError, match=f"{files[which].name} is truncated or no file of PyTorch"):
+    with pytest.raises(
+        ValueError, match=f"{files[which].name} is cut short or not a file of PyTorch"
+    ):
         convert(*files)
 
 
 @pytest.mark.parametrize("content", [b"<html>not found</html>", b"hello world" * 9, b"version h"])
 def test_a_file_of_another_kind_is_named(files, content):
     files[0].write_bytes(content)
-    with pytest.raises(ValueError, match="is truncated or no file of PyTorch"):
+    with pytest.raises(ValueError, match="is cut short or not a file of PyTorch"):
         convert(*files)
 
 
@@ -212,30 +230,30 @@ def test_an_absent_file_is_named(files):
         (lambda state: state | {"extra": torch.ones(1)}, "extra is unknown"),
         (
             lambda state: state | {"block1.conv.2.weight": torch.ones(5, 5, 1, 1)},
-            r"block1\.conv\.2\.weight is \(5, 5, 1, 1\) where \(5, 5, 3, 3\) was expected",
+            r"block1\.conv\.2\.weight is \(5, 5, 1, 1\), not \(5, 5, 3, 3\)",
         ),
         (lambda state: state | {"block0.bias": torch.ones(2) / 0}, r"block0\.bias holds NaN"),
-        (lambda state: {"block0.bias": torch.ones(2)}, "lacks the convolutions block0"),
-        (lambda state: {"state_dict": dict(state)}, "no flat state dict"),
-        (lambda state: list(state.values()), "no flat state dict"),
+        (lambda state: {"block0.bias": torch.ones(2)}, r"block0\.weight is missing"),
+        (lambda state: {"state_dict": dict(state)}, "not a flat dict of tensors"),
+        (lambda state: list(state.values()), "not a flat dict of tensors"),
         (
             lambda state: {f"module.{name}": value for name, value in state.items()},
-            "lacks the convolutions block0",
+            r"block0\.weight is missing",
         ),
         (
             lambda state: state | {"block0.weight": torch.ones(2, 4, 4, 4)},
-            "no channels for a latent",
+            r"block0\.weight is \(2, 4, 4, 4\), not \(2, 5, 4, 4\)",
         ),
         (
             lambda state: state | {"weight_predictor.weight": torch.ones(9, 8, 1, 1)},
-            "mixes 9 LUTs but 4 were given",
+            r"weight_predictor\.weight is \(9, 8, 1, 1\), not \(4, 8, 1, 1\)",
         ),
     ],
 )
 def test_an_encoder_of_another_layout_is_refused(files, edit, message):
     torch.save(edit(torch.load(files[0])), files[0])
     with pytest.raises(
-        ValueError, match=r"Er\.pth has not the layout of the released .*" + message
+        ValueError, match=r"Er\.pth does not have the layout of the released .*" + message
     ):
         convert(*files)
 
@@ -243,24 +261,27 @@ def test_an_encoder_of_another_layout_is_refused(files, edit, message):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda luts: {key: luts[key] for key in "03"}, "of LUTs 0 to 3 it lacks 1, 2"),
-        (lambda luts: {"a": luts["0"]}, "the keys a are no LUT indices"),
+        (lambda luts: {key: luts[key] for key in "03"}, "LUT 1 is missing, LUT 3 is unknown"),
+        (lambda luts: {"a": luts["0"]}, "LUT 0 is missing, LUT a is unknown"),
         (lambda luts: {"0": luts["0"]["LUT"]}, "entry 0 has no 'LUT'"),
         (lambda luts: {"0": {"LUT": torch.ones(3, 5, 5, 4)}}, "entry 0 has no 'LUT'"),
-        (lambda luts: luts | {"2": {"LUT": torch.ones(3, 5, 5, 5)}}, "LUT 2 has another size"),
+        (
+            lambda luts: luts | {"2": {"LUT": torch.ones(3, 5, 5, 5)}},
+            r"LUT 2 is \(3, 5, 5, 5\), not \(3, 17, 17, 17\)",
+        ),
         (lambda luts: luts | {"2": {"LUT": luts["2"]["LUT"] / 0}}, "LUT 2 holds NaN"),
-        (lambda luts: {}, "no dict of LUTs"),
-        (lambda luts: torch.ones(4, 3, 17, 17, 17), "no dict of LUTs"),
+        (lambda luts: {}, "not a dict of LUTs"),
+        (lambda luts: torch.ones(4, 3, 17, 17, 17), "not a dict of LUTs"),
     ],
 )
 def test_luts_of_another_layout_are_refused(files, edit, message):
     torch.save(edit(torch.load(files[1])), files[1])
     with pytest.raises(
-        ValueError, match=r"LUTs\.pth has not the layout of the released .*" + message
+        ValueError, match=r"LUTs\.pth does not have the layout of the released .*" + message
     ):
         convert(*files)
 
 
 def test_files_in_the_wrong_order_are_refused(files):
-    with pytest.raises(ValueError, match="no flat state dict"):
+    with pytest.raises(ValueError, match="not a flat dict of tensors"):
         convert(files[1], files[0])

@@ -22,6 +22,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between the client's attempts
     folder = tmp_path / "models--someone--mine"
     (folder / "refs").mkdir(parents=True)
     (folder / "refs" / "main").write_text(COMMIT)
@@ -58,7 +59,7 @@ def test_a_first_download_shows_the_sha256(cache, monkeypatch, capsys):
     assert hashlib.sha256(weights.read_bytes()).hexdigest() in capsys.readouterr().err
 
 
-def test_what_is_neither_cached_nor_to_be_had_is_one_clear_error(cache):
+def test_a_checkpoint_that_nobody_has_is_one_clear_error(cache):
     with pytest.raises(ValueError, match="unknown checkpoint 'someone/else'") as caught:
         find_checkpoint("someone/else")
     assert "\n" not in str(caught.value)

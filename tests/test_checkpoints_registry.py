@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from harmaug.checkpoints import (
+    CheckpointInfo,
     find_checkpoint,
     list_checkpoints,
     open_checkpoint,
@@ -37,6 +38,9 @@ def test_every_packaged_checkpoint_is_listed_with_what_a_user_wants_to_know():
         assert set(entry) == {
             *("size", "sha256", "architecture", "trained_on", "licence", "figures"),
         }
+        assert set(entry) == set(CheckpointInfo.__annotations__)
+        assert isinstance(entry["architecture"], str)
+        assert isinstance(entry["figures"], dict)
         path = find_checkpoint(name)
         data = path.read_bytes()
         assert (entry["size"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
@@ -44,9 +48,9 @@ def test_every_packaged_checkpoint_is_listed_with_what_a_user_wants_to_know():
 
 def test_every_packaged_checkpoint_opens_and_its_card_is_plain_json():
     for name in list_checkpoints():
-        generator, card = open_checkpoint(name)
-        assert not generator.training
-        assert generator.config() == card["config"]
+        loaded, card = open_checkpoint(name)
+        assert not loaded.training
+        assert loaded.config() == card["config"]
         text = find_checkpoint(name).with_suffix(".json").read_text("utf-8")
 
         def refuse(constant):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import signal
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
@@ -13,9 +17,9 @@ from PIL import Image
 
 import harmaug
 from harmaug.cli import main
+from harmaug.inputs import check_inputs
 from harmaug.io.photos import Photo, read_photo, write_photo
-from harmaug.lut import identity_lut
-from harmaug.lut.files import read_cube
+from harmaug.lut import composite_lut, identity_lut, read_cube
 
 
 class FakeAugmenter:
@@ -29,11 +33,17 @@ class FakeAugmenter:
             raise ValueError(f"no checkpoint {name!r}; known are: unified.")
         return cls()
 
-    def sample(self, real, mask, n=1, *, generator=None, strength=1.0):
-        assert real.dtype == torch.float32
-        assert real.shape == (3, *mask.shape)
-        gain = torch.rand(n, 3, 1, 1, 1, generator=generator)
-        return identity_lut(5).lerp(identity_lut(5) * gain + 0.2, strength)
+    def admit(self, real, mask, space="unit", names=("real", "mask")):
+        return check_inputs(real, mask, space, names=names)
+
+    def decide(self, inputs, n=1, *, generator=None, strength=1.0):
+        assert inputs.real.dtype == torch.float32
+        gain = torch.rand(1, n, 3, 1, 1, 1, generator=generator)
+        luts = identity_lut(5).lerp(identity_lut(5) * gain + 0.2, strength)
+        return types.SimpleNamespace(luts=luts)
+
+    def recolour(self, luts, inputs):
+        return composite_lut(inputs.real, inputs.mask, luts)
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +146,28 @@ class TestAugment:
         assert augment(files, "-n", "4", "--seed", "9", "--force") == 0
         assert (files / "out" / "photo_1.png").read_bytes() not in before.values()
 
+    @pytest.mark.parametrize(
+        ("source", "output"),
+        [
+            ("photo.png", "photo_2.png"),
+            ("mask.png", "photo_1.png"),
+            ("mask.png", "photo_sheet.png"),
+        ],
+    )
+    @pytest.mark.parametrize("put", [os.rename, os.link, os.symlink])
+    def test_an_input_is_never_replaced_even_if_forced(self, files, capsys, source, output, put):
+        path = files / "out" / output
+        path.parent.mkdir()
+        put(files / source, path)
+        before = path.read_bytes()
+        names = {"mask": f"out/{output}"} if source == "mask.png" else {}
+        if put is os.rename and source == "photo.png":
+            os.link(path, files / source)
+        code = augment(files, "-n", "2", "--sheet", "--force", **names)
+        refused(capsys, code, f"{path} is an input of this command", "another folder")
+        assert [path.name for path in path.parent.iterdir()] == [output]
+        assert path.read_bytes() == before
+
     def test_cmyk_is_noted(self, files, capsys):
         Image.open(files / "photo.png").convert("CMYK").save(files / "print.jpg")
         assert augment(files, "-n", "1", real="print.jpg") == 0
@@ -167,7 +199,8 @@ class TestBadInput:
 
     def test_a_mask_of_another_size(self, files, capsys):
         Image.new("L", (40, 60), 255).save(files / "turned.png")
-        self.check(files, capsys, "turned.png is 40 x 60", "is 60 x 40", mask="turned.png")
+        words = ("turned.png must be (1, 1, 40, 60)", "photo.png, got (60, 40)")
+        self.check(files, capsys, *words, mask="turned.png")
 
     def test_a_photo_for_a_mask(self, files, capsys):
         self.check(files, capsys, "photo.png is no mask", mask="photo.png")
@@ -186,7 +219,7 @@ class TestBadInput:
     def test_an_output_that_is_a_file(self, files, capsys):
         photo, mask = str(files / "photo.png"), str(files / "mask.png")
         code = main(["augment", photo, mask, "-o", mask])
-        refused(capsys, code, "mask.png", "exists")
+        refused(capsys, code, "mask.png", "exists", "folder")
 
     @pytest.mark.parametrize(
         ("option", "value"),
@@ -226,7 +259,7 @@ class TestBadInput:
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(FakeAugmenter, "sample", interrupt)
+        monkeypatch.setattr(FakeAugmenter, "decide", interrupt)
         assert augment(files) == 130
         assert capsys.readouterr().err == "harmaug: interrupted.\n"
         assert list((files / "out").iterdir()) == []
@@ -235,7 +268,7 @@ class TestBadInput:
         def fail(*_, **__):
             raise AttributeError("a bug")
 
-        monkeypatch.setattr(FakeAugmenter, "sample", fail)
+        monkeypatch.setattr(FakeAugmenter, "decide", fail)
         with pytest.raises(AttributeError):
             augment(files)
 
@@ -336,3 +369,89 @@ class TestProgram:
         missing = run("augment", "none.png", "none.png", "-o", str(files / "out"))
         assert missing.returncode == 2
         assert missing.stderr == "harmaug: error: none.png does not exist.\n"
+
+
+class TestStreams:
+    """Files are written whatever the streams of the process are, and no message is a traceback."""
+
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+    @pytest.mark.parametrize("folder", ["合成", "caf\udce9"])
+    def test_output_has_replacements_for_what_its_encoding_lacks(
+        self, files, monkeypatch, encoding, folder
+    ):
+        try:
+            (files / folder).mkdir()
+        except (OSError, UnicodeError):
+            pytest.skip("this file system has no such names")
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+        arguments = ["augment", str(files / "photo.png"), str(files / "mask.png"), "--sheet"]
+        assert main([*arguments, "-n", "2", "-o", str(files / folder)]) == 0
+        assert len(list((files / folder).iterdir())) == 3
+        names = {"合成": r"\u5408\u6210", "caf\udce9": r"caf\udce9"}
+        shown = folder if (encoding, folder) == ("utf-8", "合成") else names[folder]
+        assert f"{files}{os.sep}{shown}" in written.getvalue().decode(encoding)
+
+    @pytest.mark.parametrize("absent", [("stderr",), ("stdout",), ("stdin", "stdout", "stderr")])
+    def test_streams_may_be_absent(self, files, monkeypatch, absent):
+        for name in absent:
+            monkeypatch.setattr(sys, name, None)
+        assert augment(files, "-n", "1", "--sheet") == 0
+        assert len(list((files / "out").iterdir())) == 2
+        assert augment(files, "-n", "1", "--sheet") == 2
+
+    @pytest.mark.parametrize("command", [["info"], ["--help"], ["augment", "--help"]])
+    def test_a_reader_that_stops_is_no_error(self, monkeypatch, capfd, command):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert main(command) == 141
+        assert capfd.readouterr().err == ""
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+    def test_output_on_a_full_disk_is_one_sentence(self, monkeypatch, capsys):
+        with open("/dev/full", "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            code = main(["info"])
+        refused(capsys, code, "No space left on device")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+    def test_a_process_without_streams_or_with_a_broken_one(self, files):
+        command = [sys.executable, "-m", "harmaug"]
+        job = ["augment", files / "photo.png", files / "mask.png", "-n", "1", "-o", files / "out"]
+        closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+        assert subprocess.run([*closed, *command, *job], check=False).returncode == 0
+        assert read_photo(files / "out" / "photo_1.png").pixels.shape == (40, 60, 3)
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([*command, "info"], stdout=write, stderr=-1, check=False)
+        os.close(write)
+        assert (done.returncode, done.stderr) == (141, b"")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+    def test_ctrl_c_ends_a_process_with_one_line(self, files):
+        job = [files / "photo.png", files / "mask.png", "-n", "2000", "-o", files / "out"]
+        command = [sys.executable, "-m", "harmaug", "augment", *job]
+        process = subprocess.Popen(command, stderr=-1, stdout=-1)
+        while process.poll() is None and not (files / "out" / "photo_0001.png").exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        assert (process.returncode, error) == (130, b"harmaug: interrupted.\n")
+        assert not list(files.glob("out/.*")), "no temporary file stays"
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize(("value", "code"), [("", 0), ("mmx", 2)])
+    def test_a_variable_may_be_empty_but_not_wrong(self, value, code):
+        done = subprocess.run(
+            [sys.executable, "-m", "harmaug", "info"],
+            env={**os.environ, "HARMAUG_SIMD": value},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert done.stderr == "" if code == 0 else "HARMAUG_SIMD=mmx" in done.stderr
+        assert done.stderr.count("\n") == (code > 0)

@@ -48,6 +48,19 @@ def test_an_existing_checkpoint_is_kept_unless_forced(released, tmp_path, capsys
     assert (tmp_path / "mine" / "model.safetensors").read_bytes() != before
 
 
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.json"])
+def test_an_input_is_never_replaced_even_if_forced(which, name, released, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    source = tmp_path / "mine" / name
+    (tmp_path / ("Er.pth", "LUTs.pth")[which]).rename(source)
+    before = source.read_bytes()
+    released[which] = str(source)
+    assert main(["convert", *released, "-o", str(tmp_path / "mine"), "--force"]) == 2
+    assert f"{source} is an input of this command" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in source.parent.iterdir()} == {name: before}
+
+
 @pytest.mark.parametrize("fault", ["truncated", "swapped", "absent", "missing index"])
 def test_bad_files_are_refused_in_a_sentence_and_nothing_is_written(
     fault, released, tmp_path, capsys

@@ -509,7 +509,7 @@ def test_an_environment_variable_names_the_kernel(monkeypatch):
 
 def test_an_unknown_kernel_is_refused_with_the_known_ones(monkeypatch):
     monkeypatch.setenv("HARMAUG_SIMD", "mmx")
-    with pytest.raises(RuntimeError, match=r"HARMAUG_SIMD=mmx is not available.* portable, none"):
+    with pytest.raises(ValueError, match=r"HARMAUG_SIMD=mmx is not available.* portable, none"):
         native._wanted.__wrapped__()
 
 

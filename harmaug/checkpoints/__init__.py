@@ -1,9 +1,15 @@
-"""Checkpoints: safetensors weights with a JSON card, packaged or on disk."""
+"""Checkpoints: the weights of a net as safetensors, and a JSON card that describes them."""
 
 from harmaug.checkpoints.files import load_checkpoint, save_checkpoint
-from harmaug.checkpoints.registry import find_checkpoint, list_checkpoints, open_checkpoint
+from harmaug.checkpoints.registry import (
+    CheckpointInfo,
+    find_checkpoint,
+    list_checkpoints,
+    open_checkpoint,
+)
 
 __all__ = [
+    "CheckpointInfo",
     "find_checkpoint",
     "list_checkpoints",
     "load_checkpoint",

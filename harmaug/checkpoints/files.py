@@ -1,7 +1,7 @@
-"""A checkpoint on disk: ``NAME.safetensors`` with the weights, ``NAME.json`` with its card.
+"""A checkpoint on disk: ``NAME.safetensors`` holds the weights, ``NAME.json`` is its card.
 
-The card says what the net is (architecture and config), what it was trained on and how well it did,
-and the sha256 of the weights. Reading is strict: nothing missing, nothing unknown, no NaN.
+The card names the net (architecture and config), its training data, its figures and the sha256 of
+the weights. Reading is strict: nothing may be missing, unknown or NaN.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from harmaug.io.atomic import atomic_write
 from harmaug.nets import ARCHITECTURES
@@ -24,60 +27,62 @@ FORMAT = 1
 
 
 def save_checkpoint(path: str | os.PathLike[str], net: LutNet, card: dict[str, Any]) -> Path:
-    """Write a net and its card.
+    """Write a net, in float32, and its card; return the path of the weights.
 
     Args:
-        path: a ``.safetensors`` file, or a folder, which gets ``model.safetensors``.
+        path: a ``.safetensors`` file, or a folder, which gets ``model.safetensors``; the card lies
+            beside it.
         net: the net.
-        card: what is known of it (``trained_on``, ``licence``, ``figures``, ``training``, ...);
-            format, architecture, config, size and sha256 are filled in.
+        card: facts about it (``trained_on``, ``licence``, ``figures``, ``training``, ...); format,
+            architecture, config, size and sha256 are filled in.
 
-    Returns:
-        The path of the weights; the card lies beside it.
+    Raises:
+        ValueError: the net holds NaN or infinity; nothing was written.
     """
     # All that can fail comes before the first byte is written.
-    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    for name, value in state.items():
+    state = {}
+    for name, value in net.state_dict().items():
         if not value.isfinite().all():
             raise ValueError(f"{name} of the net holds NaN or infinity; nothing was written.")
+        value = value.detach().cpu().contiguous()
+        state[name] = value.float() if value.is_floating_point() else value
     data = safetensors.torch.save(state)
-    names = {kind: name for name, kind in ARCHITECTURES.items()}
-    written = {
+    filled = {
         "format": FORMAT,
-        "architecture": names[type(net)],
+        "architecture": next(name for name, kind in ARCHITECTURES.items() if type(net) is kind),
         "config": net.config(),
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    text = json.dumps(card | written, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(card | filled, indent=2, ensure_ascii=False) + "\n"
+    encoded = text.encode("utf-8", "replace")  # a file's name may hold what UTF-8 cannot
     path = Path(path)
     if path.suffix != ".safetensors":
         path = path / "model.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
-    with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_bytes(text.encode())  # UTF-8, whatever the locale
+    for place, content in ((path, data), (path.with_suffix(".json"), encoded)):
+        with atomic_write(place) as temporary:
+            temporary.write_bytes(content)
     return path
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card beside a weights file; raise where it is missing or not one of ours."""
+    """Return the card of a weights file; raise if it is not one that this version reads."""
     card_path = path.with_suffix(".json")
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path} has no card {card_path.name} beside it; a harmaug checkpoint is a "
-            ".safetensors file and a .json card (the released files want harmaug convert)."
+            ".safetensors file and a .json card (for the released files use harmaug convert)."
         ) from None
     except ValueError as error:
         raise ValueError(f"{card_path} is not valid JSON: {error}.") from None
     if not isinstance(card, dict):
-        raise ValueError(f"{card_path} is no checkpoint card: it holds no JSON object.")
+        raise ValueError(f"{card_path} is not a checkpoint card: it holds no JSON object.")
     missing = [key for key in ("format", "architecture", "config", "sha256") if key not in card]
     if missing:
-        raise ValueError(f"{card_path} is no checkpoint card: it lacks {', '.join(missing)}.")
+        raise ValueError(f"{card_path} is not a checkpoint card: it lacks {', '.join(missing)}.")
     if card["format"] != FORMAT or card["architecture"] not in list(ARCHITECTURES):
         raise ValueError(
             f"{card_path} is of format {card['format']} and architecture "
@@ -87,8 +92,28 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
+@contextmanager
+def plain_tensors() -> Iterator[None]:
+    """Make real float32 tensors on the CPU, whatever defaults the host has set.
+
+    Frameworks build models under the meta device, another default dtype or inference mode.
+    """
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"), torch.inference_mode(False):
+            if type(torch.zeros(1)) is not Tensor:
+                raise RuntimeError(
+                    "a checkpoint cannot be loaded in FakeTensorMode; load it outside."
+                )
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+@plain_tensors()
 def load_checkpoint(path: Path) -> tuple[LutNet, dict[str, Any]]:
-    """Read a net, in eval, and its card; raise where a byte is not as the card says."""
+    """Return a net, on the CPU, in float32 and in eval, and its card; raise if they do not fit."""
     card = read_card(path)
     try:
         data = path.read_bytes()
@@ -103,9 +128,30 @@ def load_checkpoint(path: Path) -> tuple[LutNet, dict[str, Any]]:
     try:
         state = safetensors.torch.load(data)
     except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file: {error}.") from None
-    net = _untrained(card, path)
-    expected = net.state_dict()
+        raise ValueError(f"{path} is not a safetensors file: {error}.") from None
+    try:
+        net = new_net(card["architecture"], card["config"])
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"the card of {path} has a config that builds no net: {reason}.") from None
+    if faults := state_faults(state, net.state_dict()):
+        raise ValueError(f"{path} does not fit its card: {few(faults)}.")
+    net.load_state_dict(state)
+    return net.eval(), card
+
+
+def new_net(architecture: str, config: dict[str, Any]) -> LutNet:
+    """Return a net whose weights are still to be loaded."""
+    # The first weights are drawn: that must not move the host's random generator.
+    with torch.random.fork_rng(devices=[]):
+        net = ARCHITECTURES[architecture](**config)
+    # accelerate moves each new parameter to the meta device, where loading would change nothing.
+    net._apply(lambda value: torch.empty_like(value, device="cpu") if value.is_meta else value)
+    return net
+
+
+def state_faults(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    """Return each name, shape or value of a state dict that is wrong."""
     faults = [f"{name} is missing" for name in expected if name not in state]
     for name, value in state.items():
         if name not in expected:
@@ -114,19 +160,9 @@ def load_checkpoint(path: Path) -> tuple[LutNet, dict[str, Any]]:
             faults.append(f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}")
         elif not value.isfinite().all():
             faults.append(f"{name} holds NaN or infinity")
-    if faults:
-        shown = "; ".join(faults[:3]) + ("; ..." if faults[3:] else "")
-        raise ValueError(f"{path} does not fit its card: {shown}.")
-    net.load_state_dict(state)
-    return net.eval(), card
+    return faults
 
 
-def _untrained(card: dict[str, Any], path: Path) -> LutNet:
-    """A net of the card's architecture and config, its weights yet to be read."""
-    try:
-        # Weights are drawn first and then replaced: that must not shift the host's random stream.
-        with torch.random.fork_rng(devices=[]):
-            return ARCHITECTURES[card["architecture"]](**card["config"])
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f"the card of {path} has a config that builds no net: {reason}.") from None
+def few(faults: Sequence[str]) -> str:
+    """Return the first three faults and the number of the others."""
+    return ", ".join(faults[:3]) + (f" and {len(faults) - 3} more" if faults[3:] else "")

@@ -1,12 +1,13 @@
-"""The command line: ``harmaug COMMAND``; one module a command.
+"""The command line ``harmaug COMMAND``, one module for each command.
 
-A command's module has ``register(commands)``, which declares its arguments and sets ``run``.
-Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+The module of a command has ``register(commands)``, which declares its arguments and sets ``run``.
+Heavy packages are imported when a command runs, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -25,54 +26,78 @@ class _Parser(argparse.ArgumentParser):
         print(f"harmaug: error: {message} (see {self.prog} --help).", file=sys.stderr)
         raise SystemExit(2)
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # here `main` reports that nobody reads the help
+        super().exit(status, message)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: what follows the program's name; None takes them from the command line.
+        arguments: the words after the program's name; None takes them from the command line.
 
     Returns:
-        The exit code: 0 done, 1 done but for some of the input, 2 wrong arguments or input, 130
-        interrupted. Errors of the program itself are not caught.
+        The exit code: 0 done, 1 done except for some of the input, 2 wrong arguments or input, 130
+        interrupted, 141 the reader of the output has stopped. Errors of the program itself are
+        raised.
     """
+    _open_streams()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(arguments)
-    options.typed = typed_command(arguments)
     try:
+        options = _parser().parse_args(arguments)
+        options.typed = typed_command(arguments)
         with warnings.catch_warnings():
             warnings.showwarning = _note
-            return options.run(options) or 0
+            code = options.run(options) or 0
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("harmaug: interrupted.", file=sys.stderr)
-        return 130
+        code = 130
+    except BrokenPipeError:  # as of ``harmaug info | head -1``
+        code = 141
     except (ImportError, OSError, ValueError) as error:
         print(f"harmaug: error: {_sentence(error)}", file=sys.stderr)
-        return 2
+        code = 2
+    _drop_output()
+    return code
+
+
+def _open_streams() -> None:
+    """Make printing safe: a stream may be absent, or have an encoding without some characters."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # pythonw, services, ``2>&-``
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Send output that cannot be written nowhere, or Python tries again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="harmaug",
-        description="Learnable augmentation for image harmonization: from a real photo and its\n"
-        "foreground mask to plausible composites.",
-        epilog="examples:\n"
+        description="Learnable augmentation for image harmonization: make plausible composites\n"
+        "from a real photo and its foreground mask.\n\n"
+        "examples:\n"
         "  harmaug demo\n"
         "  harmaug augment photo.jpg mask.png -n 8 -o composites --sheet\n"
-        "  harmaug COMMAND --help",
+        "  harmaug augment --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"harmaug {info.version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.register(commands)
     return parser
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"harmaug {info.version()}")
-        parser.exit()
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:

@@ -6,7 +6,7 @@ import argparse
 import math
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,12 @@ CHECKPOINT = "unified"
 def add_command(
     commands: Commands, name: str, summary: str, examples: str, details: str = ""
 ) -> argparse.ArgumentParser:
-    """A command's parser; the summary is also its line in ``harmaug --help``."""
-    description = f"{summary[0].upper()}{summary[1:]}. {details}"
+    """Return a new command's parser; the summary is also its line in ``harmaug --help``."""
+    text = textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {details}", 79)
     return commands.add_parser(
         name,
         help=summary,
-        description=textwrap.fill(description, 79),
-        epilog=f"examples:\n{examples}",
+        description=f"{text}\n\nexamples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -40,61 +39,57 @@ def add_output(parser: argparse.ArgumentParser, default: str | None = None) -> N
         type=Path,
         default=None if default is None else Path(default),
         required=default is None,
-        help="folder to write to, made where it does not exist"
+        help="folder to write to; it is made if it does not exist"
         + ("" if default is None else f" (default: {default})"),
     )
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def add_sampling(parser: argparse.ArgumentParser, n: int) -> None:
+def add_sampling(parser: argparse.ArgumentParser, n: int, several: bool = False) -> None:
     parser.add_argument(
-        "-n", type=count, default=n, metavar="N", help=f"composites a photo (default: {n})"
+        "-n", type=count, default=n, metavar="N", help=f"composites for each photo (default: {n})"
     )
     parser.add_argument(
         "--checkpoint",
-        default=CHECKPOINT,
+        nargs="+" if several else None,
+        default=[CHECKPOINT] if several else CHECKPOINT,
         metavar="NAME",
-        help=f"name of a checkpoint, or the path of one (default: {CHECKPOINT}; see harmaug info)",
+        help=f"name or path of a checkpoint (default: {CHECKPOINT}; harmaug info lists them)"
+        + ("; the composites are spread over several" if several else ""),
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, help="another seed, other composites (default: 0)"
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="another seed gives other composites (default: 0)",
     )
     parser.add_argument(
         "--strength",
-        type=strength,
+        type=number,
         default=1.0,
-        help="0 leaves the photo as it is, 1 takes the sampled colours (default: 1)",
+        metavar="X",
+        help="0 keeps the colours of the photo, 1 takes the sampled ones (default: 1)",
     )
 
 
-def count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
+def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number from ``low`` to ``high``."""
+    limits = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+
+    def integer(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"expected a whole number {limits}, got {text!r}")
+        return int(text)
+
+    return integer
 
 
-def whole(text: str) -> int:
-    """A whole number from 0 upwards."""
-    return 0 if text == "0" else count(text)
-
-
-def seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from 0 to 2^63 - 1, got {text!r}"
-        )
-    return int(text)
-
-
-def strength(text: str) -> float:
-    return number(text)
-
-
-def megapixels(text: str) -> float:
-    return number(text)
+count, whole, seed = whole_number(1), whole_number(0), whole_number(0, 2**63 - 1)
 
 
 def number(text: str) -> float:
+    """Return a finite number of at least 0."""
     try:
         value = float(text)
     except ValueError:
@@ -104,17 +99,25 @@ def number(text: str) -> float:
     return value
 
 
-def check_absent(paths: Sequence[Path], force: bool) -> None:
-    """Raise FileExistsError, naming the first few, if any of the paths exists; not if forced."""
+def check_outputs(paths: Sequence[Path], force: bool, inputs: Sequence[Path] = ()) -> None:
+    """Raise if one of the files to write exists, unless forced, or is an input, even if forced."""
+    for folder in {path.parent for path in paths}:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{folder} exists and is a file; name a folder to write to.")
     found = [path for path in paths if path.exists()]
+    for path in found:
+        if any(source.exists() and path.samefile(source) for source in inputs):
+            raise FileExistsError(
+                f"{path} is an input of this command and is never replaced: choose another folder."
+            )
     if found and not force:
         names = ", ".join(str(path) for path in found[:3]) + (", ..." if found[3:] else "")
-        what = f"{len(found)} files exist" if found[1:] else "a file exists"
-        raise FileExistsError(f"{what} ({names}): choose another folder, or --force to replace.")
+        exist = f"{len(found)} files exist" if found[1:] else "a file exists"
+        raise FileExistsError(f"{exist} ({names}): choose another folder, or --force to replace.")
 
 
 def typed_command(arguments: Sequence[str]) -> str:
-    """The command line for a record, as a shell takes it; of absolute paths the last two parts."""
+    """Return the command line as a shell takes it; of absolute paths only the last two parts."""
     return shlex.join(["harmaug", *map(_without_place, arguments)])
 
 

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from harmaug.cli.arguments import Commands, add_command, add_output, check_absent
+from harmaug.cli.arguments import Commands, add_command, add_output, check_outputs
 
 
 def register(commands: Commands) -> None:
@@ -16,9 +16,9 @@ def register(commands: Commands) -> None:
         "turn the released SycoNet weights into a checkpoint",
         "  harmaug convert pretrained_net_Er.pth pretrained_net_LUTs.pth -o syconet\n"
         "  harmaug augment photo.jpg mask.png --checkpoint syconet -o composites",
-        "The numbers are kept, only their names change; code in the files is never run. The "
-        "reconstruction branch was not released, so the result draws composites but cannot encode "
-        "known ones.",
+        "The numbers stay as they are, only their names change. Code in the files is never run. "
+        "The reconstruction branch was not released, so the checkpoint draws composites but cannot "
+        "encode known ones.",
     )
     parser.add_argument("encoder", metavar="ER", type=Path, help="pretrained_net_Er.pth")
     parser.add_argument("luts", metavar="LUTS", type=Path, help="pretrained_net_LUTs.pth")
@@ -30,19 +30,18 @@ def _run(options: argparse.Namespace) -> None:
     from harmaug.checkpoints import save_checkpoint
     from harmaug.checkpoints.convert import convert
 
-    weights = options.output / "model.safetensors"
-    check_absent([weights, weights.with_suffix(".json")], options.force)
-    net = convert(options.encoder, options.luts)
-    sources = [options.encoder, options.luts]
+    weights, sources = options.output / "model.safetensors", [options.encoder, options.luts]
+    check_outputs([weights, weights.with_suffix(".json")], options.force, sources)
+    # A pipe, which can be read only once, is refused by `convert`, as nothing is left in it.
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
+    net = convert(*sources)
     card = {
         "name": options.output.name,
         "trained_on": None,
         "licence": None,
         "figures": {},
         "note": "Converted; data and terms are those of the files it was made from.",
-        "converted_from": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources
-        },
+        "converted_from": digests,
         "command": options.typed,
     }
     save_checkpoint(weights, net, card)

@@ -13,7 +13,7 @@ from harmaug.cli.arguments import (
     Commands,
     add_command,
     add_output,
-    check_absent,
+    check_outputs,
     count,
     load_augmenter,
     seed,
@@ -266,7 +266,7 @@ def _output_paths(options: argparse.Namespace, names: Sequence[str]) -> list[Pat
     if options.output.exists() and not options.output.is_dir():
         raise NotADirectoryError(f"{options.output} is a file; name a folder to write to.")
     paths = [options.output / name for name in names]
-    check_absent(paths, options.force)
+    check_outputs(paths, options.force)
     return paths
 
 

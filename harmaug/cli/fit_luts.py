@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmaug.cli.arguments import Commands, add_command, check_absent, count, number, seed
+from harmaug.cli.arguments import Commands, add_command, check_outputs, count, number, seed
 from harmaug.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
     from harmaug.training.collection import collect, colour_usage
 
     card = options.output.with_suffix(".json")
-    check_absent([options.output, card], options.force)
+    check_outputs([options.output, card], options.force)
     files = transform_files(options.sources)
     transforms = read_transforms(files, options.size)
     usage = colour_usage(options.photos, options.size) if options.photos else None

@@ -13,7 +13,7 @@ from harmaug.cli.arguments import (
     add_command,
     add_sampling,
     count,
-    megapixels,
+    number,
     whole,
 )
 
@@ -85,7 +85,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--size-limit",
-        type=megapixels,
+        type=number,
         default=100.0,
         metavar="MP",
         help="skip photos of more megapixels than this (default: 100)",

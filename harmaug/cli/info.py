@@ -12,13 +12,17 @@ from harmaug.cli.table import print_table
 
 def register(commands: Commands) -> None:
     parser = add_command(
-        commands, "info", "show versions, LUT kernels and checkpoints", "  harmaug info"
+        commands,
+        "info",
+        "show versions, LUT kernels and checkpoints",
+        "  harmaug info",
+        "A kernel is the program that applies LUTs on a device; torch is the slowest one.",
     )
     parser.set_defaults(run=_run)
 
 
 def version() -> str:
-    """The installed version of this package."""
+    """Return the installed version of this package."""
     try:
         return metadata.version("harmaug")
     except metadata.PackageNotFoundError:
@@ -36,20 +40,15 @@ def _run(options: argparse.Namespace) -> None:
     print(f"harmaug {version()}, Python {platform.python_version()}")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads, {cuda}")
     print("\nLUT kernels")
-    print_table([[device, kernel] for device, kernel in backends().items()])
+    print_table([["device", "kernel"], *map(list, backends().items())])
     print("\ncheckpoints")
     table = [["name", "net", "size", "latent", "LUTs", "licence", "trained on"]]
     for name, listed in list_checkpoints().items():
         config = read_card(find_checkpoint(name))["config"]
-        table.append(
-            [
-                name,
-                listed["architecture"],
-                f"{listed['size'] / 1e6:.1f} MB",
-                str(config["latent_dim"]),
-                f"{config['basis_size']} of {config['lut_size']}^3",
-                listed["licence"] or "unstated",
-                ", ".join(listed["trained_on"] or ["unstated"]),
-            ]
-        )
+        size = f"{listed['size'] / 1e6:.1f} MB"
+        luts = f"{config['basis_size']} of {config['lut_size']}^3"
+        licence = listed["licence"] or "unstated"
+        data = ", ".join(listed["trained_on"] or ["unstated"])
+        latent, net = str(config["latent_dim"]), listed["architecture"]
+        table.append([name, net, size, latent, luts, licence, data])
     print_table(table)

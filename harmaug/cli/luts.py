@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harmaug.cli.arguments import Commands, add_command, add_output, check_absent, load_augmenter
+from harmaug.cli.arguments import Commands, add_command, add_output, check_outputs, load_augmenter
+from harmaug.cli.composites import numbered, write_sheet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ def register(commands: Commands) -> None:
         "  harmaug luts unified -o basis",
         "The picture shows a photo and a colour chart through each LUT.",
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="its name, or the path of one")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="name or path of a checkpoint")
     add_output(parser)
     parser.set_defaults(run=_run)
 
@@ -31,16 +32,13 @@ def _run(options: argparse.Namespace) -> None:
     import torch
 
     from harmaug.data.demo import demo_photos
-    from harmaug.io.atomic import atomic_write
-    from harmaug.io.contact_sheet import contact_sheet, thumbnail
-    from harmaug.lut import apply_lut
-    from harmaug.lut.files import write_cube
+    from harmaug.io.contact_sheet import thumbnail
+    from harmaug.lut import apply_lut, write_cube
 
     basis = load_augmenter(options.checkpoint).basis.detach().cpu()
-    digits = len(str(len(basis)))
-    paths = [options.output / f"lut_{k:0{digits}d}.cube" for k in range(1, len(basis) + 1)]
+    paths = numbered(options.output, "lut", len(basis), ".cube")
     sheet = options.output / "luts.png"
-    check_absent([*paths, sheet], options.force)
+    check_outputs([*paths, sheet], options.force)
 
     photo = next(photo for name, photo, _ in demo_photos() if name == "astronaut")
     picture = np.asarray(thumbnail(photo.pixels, 200))
@@ -51,14 +49,12 @@ def _run(options: argparse.Namespace) -> None:
     for path, lut in zip(paths, basis, strict=True):
         write_cube(path, lut, title=path.stem)
         cells.append((path.stem, thumbnail(apply_lut(pixels, lut).permute(1, 2, 0).numpy(), 260)))
-    rows = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
-    with atomic_write(sheet) as temporary:
-        contact_sheet(rows).save(temporary)
+    write_sheet(sheet, cells, _COLUMNS)
     print(f"Wrote {len(basis)} LUTs to {options.output}, and {sheet}.")
 
 
 def _chart(height: int, width: int) -> np.ndarray:
-    """Every hue from white through the full colour to black, above a ramp of greys."""
+    """Return every hue from white through the full colour to black, above a ramp of greys."""
     import numpy as np
 
     hue = np.linspace(0, 6, width, endpoint=False)[:, None] + np.array([0, 4, 2])

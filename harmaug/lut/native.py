@@ -104,7 +104,7 @@ def _wanted() -> str | None:
     """What HARMAUG_SIMD names; None leaves the choice to the kernel."""
     wanted, known = os.environ.get("HARMAUG_SIMD"), (*kernels(), "none")
     if wanted is not None and wanted not in known:
-        raise RuntimeError(
+        raise ValueError(
             f"HARMAUG_SIMD={wanted} is not available here; set it to one of "
             f"{', '.join(known)}, or unset it."
         )
