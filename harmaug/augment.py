@@ -242,12 +242,12 @@ class SycoNetAugment(nn.Module):
             space: value space of both.
         """
         inputs = self.admit(real, mask, space)
-        known = self.admit(composite, mask, space, names=("composite", "mask"))
-        if composite.shape != real.shape:
+        if isinstance(composite, Tensor) and composite.shape != real.shape:
             raise ValueError(
                 f"composite must have the shape of real, {tuple(real.shape)}, "
                 f"got {tuple(composite.shape)}."
             )
+        known = self.admit(composite, mask, space, names=("composite", "mask"))
         with torch.autocast(self.device.type, enabled=False):
             latent = self.net.encode(inputs.photo, inputs.mask.float(), known.photo)
         return _like_real(latent, inputs)

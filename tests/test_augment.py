@@ -469,14 +469,16 @@ def test_no_graph_is_built_unless_asked(aug):
 
 def test_what_was_sampled_without_gradients_may_be_used_with_them(aug):
     real, mask = photos(1)
-    drawn = aug.decide(real, mask, 2)
-    assert not any(values.is_inference() for values in drawn)
+    decision = aug.decide(aug.admit(real, mask), 2)
+    luts = aug.sample(real, mask, latent=decision.latent)
+    assert not luts.is_inference()
     real.requires_grad_()
-    aug.apply(drawn.luts, real, mask).sum().backward()
+    aug.apply(luts, real, mask).sum().backward()
     assert (real.grad != 0).any()
+    torch.testing.assert_close(luts, decision.luts, rtol=0, atol=2e-6)
     with torch.inference_mode():
-        again = aug.sample(real.detach(), mask, latent=drawn.latent)
-    torch.testing.assert_close(again, drawn.luts, rtol=0, atol=2e-6)
+        again = aug.sample(real.detach(), mask, latent=decision.latent)
+    torch.testing.assert_close(again, luts, rtol=0, atol=2e-6)
 
 
 def test_gradients_of_drawn_composites_reach_the_photo_where_draws_are_replaced(default):
@@ -530,7 +532,9 @@ def test_the_gradient_of_a_latent_is_the_slope_of_its_composite():
 
 
 def test_latents_come_from_the_global_generator(aug, monkeypatch):
-    monkeypatch.setattr("harmaug.nets.decision._INSTEAD", ())  # noise under random LUTs turns flat
+    monkeypatch.setattr(
+        "harmaug.nets.decision._STAND_INS", ()
+    )  # noise under random LUTs turns flat
     real, mask = photos()
     torch.manual_seed(11)
     first, second = aug.augment(real, mask, n=2), aug.augment(real, mask, n=2)
@@ -675,7 +679,7 @@ def test_a_decision_tells_the_latents_and_weights_its_luts_come_from(default, op
     real, mask = photos(3)
     mask[1] = 0  # recolours nothing
     decision = default.decide(
-        real, mask, n=4, generator=torch.Generator().manual_seed(4), **options
+        default.admit(real, mask), n=4, generator=torch.Generator().manual_seed(4), **options
     )
     same = default.sample(real, mask, n=4, generator=torch.Generator().manual_seed(4), **options)
     assert torch.equal(decision.luts, same)
@@ -854,7 +858,7 @@ BAD = [
     (wrong(real=REAL * 255), ValueError, "declare the space your loader really uses"),
     (wrong(real=REAL * NAN), ValueError, "real holds NaN"),
     (wrong(real=REAL / 0), ValueError, "expected [0, 1]"),
-    (wrong(real=(REAL * 255).byte()), TypeError, "torch.uint8; divide by 255"),
+    (wrong(real=(REAL * 255).byte(), space="pm1"), ValueError, "uint8, which is sRGB"),
     (wrong(real=(REAL * 255).int()), TypeError, "got torch.int32"),
     (wrong(real=REAL > 0.5), TypeError, "got torch.bool"),
     (wrong(real=REAL.numpy()), TypeError, "real must be a torch.Tensor, got ndarray"),
@@ -866,13 +870,13 @@ BAD = [
     (wrong(mask=MASK.expand(-1, 3, -1, -1)), ValueError, "got (2, 3, 24, 36)"),
     (wrong(mask=MASK[:1]), ValueError, "got (1, 1, 24, 36)"),
     (wrong(mask=MASK[0, 0]), ValueError, "got (24, 36)"),
-    (wrong(mask=(MASK * 255).byte()), TypeError, "divide an 8-bit mask by 255"),
-    (wrong(mask=MASK * 255), ValueError, "mask must be in [0, 1], got values from 0 to 255"),
-    (wrong(mask=MASK - 0.1), ValueError, "mask must be in [0, 1], got values from -0.1"),
-    (wrong(mask=MASK * NAN), ValueError, "mask must be in [0, 1], got values from nan"),
+    (wrong(mask=(MASK > 0).byte() * 15), ValueError, "could be class ids or a faint opacity"),
+    (wrong(mask=MASK * 255), ValueError, "mask spans [0, 255], expected [0, 1]"),
+    (wrong(mask=MASK - 0.1), ValueError, "mask spans [-0.1, 0.9], expected [0, 1]"),
+    (wrong(mask=MASK * NAN), ValueError, "mask holds NaN"),
     (wrong(mask=MASK.numpy()), TypeError, "mask must be a torch.Tensor, got ndarray"),
     (wrong(real=REAL.to("meta"), mask=MASK.to("meta")), ValueError, "move one of them"),
-    (wrong(mask=MASK.to("meta")), ValueError, "mask is on meta but the image is on cpu"),
+    (wrong(mask=MASK.to("meta")), ValueError, "mask is on meta but real is on cpu"),
 ]
 
 
@@ -925,7 +929,7 @@ def test_apply_checks_real_and_mask_as_augment_does():
         (REAL[..., :-1], ValueError, "composite must have the shape of real"),
         (REAL * NAN, ValueError, "composite holds NaN"),
         (REAL * 255, ValueError, "composite decoded from space"),
-        ((REAL * 255).byte(), TypeError, "composite must be floating point"),
+        ((REAL * 255).int(), TypeError, "composite must be floating point or uint8"),
         (REAL.to("meta"), ValueError, "composite is on meta"),
         (None, TypeError, "composite must be a torch.Tensor, got NoneType"),
     ],

@@ -103,7 +103,9 @@ def test_a_latent_that_spoils_gives_way_to_its_opposite_or_a_weaker_one():
     for _, picture, mask in demo_photos():
         real, alpha = picture.tensor().unsqueeze(0), mask.unsqueeze(0).unsqueeze(0)
         drawn = draw_latents(1, 64, augment.latent_dim, torch.Generator().manual_seed(1))
-        decided = augment.decide(real, alpha, 64, generator=torch.Generator().manual_seed(1))
+        decided = augment.decide(
+            augment.admit(real, alpha), 64, generator=torch.Generator().manual_seed(1)
+        )
         share = (decided.latent / drawn).mean(2)[0]
         torch.testing.assert_close(decided.latent[0], share.unsqueeze(1) * drawn[0])
         bad = spoilt(augment.sample(real, alpha, latent=drawn), real, alpha)[0]
@@ -119,11 +121,11 @@ def test_a_photo_alone_is_decided_as_among_others():
     small = [F.adaptive_avg_pool2d(image, 96) for pair in pictures for image in pair]
     real, alpha = torch.stack(small[::2]), torch.stack(small[1::2])
     latent = draw_latents(len(real), 16, augment.latent_dim, torch.Generator().manual_seed(2))
-    together = decide(augment.net, real, alpha, latent, drawn=True)
+    together = decide(augment.net, real, alpha, [True] * len(real), latent, drawn=True)
     assert (together.latent != latent).any()
     for k in range(len(real)):
         alone = decide(
-            augment.net, real[k : k + 1], alpha[k : k + 1], latent[k : k + 1], drawn=True
+            augment.net, real[k : k + 1], alpha[k : k + 1], [True], latent[k : k + 1], drawn=True
         )
         for one, many in zip(alone, together, strict=True):
             torch.testing.assert_close(one[0], many[k], rtol=1e-4, atol=1e-5)

@@ -59,17 +59,22 @@ def test_an_unfitted_prior_is_the_identity():
 
 
 @pytest.mark.parametrize("seen", [0, 4])
-def test_a_coupling_computes_what_its_layers_do(seen):
+def test_couplings_compute_what_their_layers_do(seen):
     torch.manual_seed(0)
     values, condition = torch.randn(5, 2, 3), torch.randn(5, 1, seen)
-    for coupling in Prior(3, seen).couplings:
+    prior = Prior(3, seen)
+    expected = values
+    for number, coupling in enumerate(prior.couplings):
         nn.init.normal_(coupling.layers[-1].weight)  # new ones are the identity
-        hidden = coupling.layers[0](values * coupling.kept)
+        kept = prior.kept[number, 0]
+        hidden = coupling.layers[0](expected * kept)
         hidden = hidden + coupling.seen(condition) if seen else hidden
         stretch, shift = coupling.layers[1:](hidden).chunk(2, -1)
-        stretch = coupling.reach * torch.tanh(stretch / 1.5)
-        expected = values * stretch.exp() + coupling.moved * shift
-        torch.testing.assert_close(coupling(values, condition), expected)
+        stretch = 1.5 * (1 - kept) * torch.tanh(stretch / 1.5)
+        expected = expected * stretch.exp() + (1 - kept) * shift
+    torch.testing.assert_close(prior(values, condition), expected)
+    again, _ = prior.prepared(condition).inverse(expected)
+    torch.testing.assert_close(again, values, rtol=1e-3, atol=1e-3)
 
 
 def test_fit_takes_mean_and_covariance_of_the_aggregated_posterior():
