@@ -1,4 +1,4 @@
-"""albumentations: a transform that makes the composite inside a `Compose` of a dataset.
+"""The albumentations adapter: a transform that makes the composite inside a `Compose`.
 
 For albumentations 2.0, the last line under the MIT licence (extra ``albumentations``). On import
 it asks a server for newer versions of itself, unless ``NO_ALBUMENTATIONS_UPDATE=1`` is set.

@@ -1,4 +1,4 @@
-"""How much to augment: p, given or from the size of the training set."""
+"""The share of synthetic composites: given, or from the size of the training set."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from torch.utils.data import get_worker_info
 
 AUTO = "auto"
-_LARGE = 2000  # composites from which on less and less is synthetic
+_LARGE = 2000  # composites; a larger set gets a smaller share
 
 
 class Amount(NamedTuple):
-    """How much to augment.
+    """Share and number of synthetic composites.
 
     Attributes:
         p: share of synthetic composites among all that are trained on.
@@ -23,14 +23,18 @@ class Amount(NamedTuple):
 
 
 def default_amount(size: int) -> Amount:
-    """The default p and n for a training set of so many composites.
+    """Return the default p and n for a training set of ``size`` composites.
 
-    From ``benchmarks/downstream``: with 50 photos p = 0.25 is better than more, with 200 any p from
-    0.25 to 0.9 and any n from 1 to 4 serve nearly alike, and with 2,829 little is gained and 0.21
-    is better than 0.5. So p is 0.25 and falls with the root of the size from 2,000 on.
+    Measured by ``benchmarks/downstream``: with 50 photos p = 0.25 is better than more. With 200
+    photos any p from 0.25 to 0.9 and any n from 1 to 4 are nearly alike. With 2,829 photos little
+    is gained, and 0.21 is better than 0.5. So p is 0.25, and falls with the root of the size from
+    2,000 composites on.
 
     Args:
         size: composites in the set; photos with masks alone do not count.
+
+    Raises:
+        ValueError: ``size`` is below 1.
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}.")
@@ -47,11 +51,14 @@ def check_probability(p: float | str) -> None:
 
 
 def probability(p: float | str, dataset: Any = None) -> float:
-    """P as a number; "auto" goes by the length of the dataset.
+    """Return p as a number; "auto" depends on the length of the dataset.
 
     Args:
         p: a probability, or "auto".
-        dataset: what is trained on; None takes that of the DataLoader worker this runs in.
+        dataset: the training set; None takes that of the DataLoader worker this runs in.
+
+    Raises:
+        ValueError: "auto", and no dataset with a length is known.
     """
     if not isinstance(p, str):
         return p
@@ -63,7 +70,7 @@ def probability(p: float | str, dataset: Any = None) -> float:
     except (TypeError, NotImplementedError):
         what = "none is known here" if dataset is None else f"{type(dataset).__name__} has none"
         raise ValueError(
-            f"p='auto' goes by the length of the dataset, and {what}; give a number, for example "
+            f"p='auto' needs the length of the dataset, and {what}; give a number, for example "
             "p=harmaug.adapters.default_amount(number_of_composites).p."
         ) from None
     return default_amount(size).p

@@ -1,4 +1,4 @@
-"""Grow a batch: pick samples of a nested batch and join two batches, leaf by leaf."""
+"""Growing a batch: picking samples of a nested batch and joining two batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harmaug.adapters.containers import describe, is_sequence, rebuild
 
 
 def take(batch: Any, rows: Sequence[int], size: int) -> Any:
-    """The batch of some samples of a batch of ``size``; leaves without a batch axis stay."""
+    """Return the batch of some samples of a batch of ``size``; leaves without batch axis stay."""
     if isinstance(batch, (Tensor, np.ndarray)):
         if batch.ndim == 0:
             return batch
@@ -34,7 +34,7 @@ def take(batch: Any, rows: Sequence[int], size: int) -> Any:
 
 
 def join(first: Any, second: Any, size: int) -> Any:
-    """One batch of the samples of both; ``first`` holds ``size`` of them."""
+    """Return one batch of the samples of both; ``first`` holds ``size`` of them."""
     if isinstance(first, Tensor):
         return first if first.ndim == 0 else torch.cat((first, second))
     if isinstance(first, np.ndarray):
@@ -49,7 +49,7 @@ def join(first: Any, second: Any, size: int) -> Any:
 
 
 def _lists_samples(items: Sequence[Any], size: int) -> bool:
-    """Whether a list holds one entry a sample, not fields that are batches themselves."""
+    """Return True if a list holds one entry a sample, not fields that are batches themselves."""
     images = all(isinstance(item, Tensor) and item.ndim == 3 for item in items)
     batches = all(
         is_sequence(item)

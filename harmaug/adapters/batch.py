@@ -1,4 +1,4 @@
-"""AugmentBatch: replace composites in a collated batch by synthetic ones, consistently."""
+"""AugmentBatch: synthetic composites in a collated batch, in every field that shows them."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ from harmaug.augment import SycoNetAugment
 from harmaug.inputs import check_inputs, move
 
 Groups = list[tuple[SycoNetAugment, list[int]]]
-"""Which augmenter serves which samples of the batch."""
+"""Augmenters, each with the samples of the batch that it serves."""
 
 
 class AugmentBatch:
     """Replaces composites of a batch by synthetic ones of the same photos.
 
-    Called on a batch, it returns one of the same keys, order, types and sizes in which only the
-    composite, the further views and what follows the composite differ. The batch given is never
-    written to. It is no ``nn.Module``: stored on a model, it stays out of the model's state dict,
-    parameters and DDP.
+    Called on a batch, it returns one of the same keys, order, types and sizes. Only the composite,
+    the further views and the fields that follow the composite differ. The batch given is never
+    written to. This is no ``nn.Module``: stored on a model, it stays out of the model's state
+    dict, parameters and DDP.
 
     Args:
         augment: the augmenter, or several by name, one a domain.
-        fields: how the batch is laid out.
-        p: probability, for each sample, that it gets a synthetic composite. Keep some original
-            ones (p < 1): their edges carry JPEG and anti-aliasing that synthetic ones lack.
-            "auto" takes `default_amount` of the dataset's length, in DataLoader workers.
-        mode: "replace" the composites in place, or "append" the samples with synthetic
-            composites to the batch, which so grows by p on average.
+        fields: layout of the batch.
+        p: probability, for each sample, of a synthetic composite. Keep some original ones
+            (p < 1): their edges carry JPEG and anti-aliasing that synthetic ones lack. "auto"
+            takes `default_amount` of the dataset's length, in DataLoader workers. With p = 1 the
+            batch need not have composites.
+        mode: "replace" replaces composites in place; "append" adds the samples with synthetic
+            composites to the batch, which grows by the share p on average.
         route: with several augmenters, a callable that takes the batch and returns the
             augmenter's name for each sample (or one for all); None leaves a sample alone.
-        seed: draw from a stream of its own; None draws from torch's global generator.
+        seed: draw from an own stream; None draws from torch's global generator.
         strength, candidates: as for `SycoNetAugment.augment`.
         device: move every tensor of the batch there first; None leaves them where they are.
             Either way the augmenter works on its own device.
@@ -71,7 +72,7 @@ class AugmentBatch:
             )
         if fields.per_sample:
             raise ValueError(
-                "these fields are those of one sample, because the host derives more from its "
+                "these fields describe one sample, because the host derives more fields from its "
                 "composite before batching; use SampleTransform in the dataset."
             )
         if mode not in ("replace", "append"):
@@ -89,14 +90,14 @@ class AugmentBatch:
         self.stream = WorkerStream(seed)
 
     def to(self, device: torch.device | str) -> AugmentBatch:
-        """Move the augmenters to a device; returns self."""
+        """Move the augmenters to a device and return self."""
         one = self.augment
         for augment in one.values() if isinstance(one, Mapping) else [one]:
             augment.to(device)
         return self
 
     def __call__(self, batch: Any) -> Any:
-        """The batch with synthetic composites, drawn as the constructor says."""
+        """Return the batch with synthetic composites, drawn as the constructor says."""
         return self.draw(batch, self.stream.generator())
 
     @torch.no_grad()
@@ -220,7 +221,7 @@ def check_augmenters(augment: Any, route: Any) -> None:
 
 
 def pick_augmenter(augmenters: Mapping[str, SycoNetAugment], name: Any) -> SycoNetAugment:
-    """The augmenter of that name; raise and list the names where there is none."""
+    """Return the augmenter of that name; raise KeyError and list the names if there is none."""
     if name not in augmenters:
         raise KeyError(f"route returned {name!r}; the augmenters are {', '.join(augmenters)}.")
     return augmenters[name]

@@ -1,7 +1,7 @@
-"""Batches as trees: read and replace values by path, copying every container on the way.
+"""Batches as trees: values are read and replaced by path, and containers on the way are copied.
 
 A batch is nested dicts, lists and tuples (named ones and subclasses too) with tensors, strings or
-anything else as leaves. Nothing here writes into what it was given.
+anything else as leaves. Nothing here writes to its arguments.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _CHANNELS = 4  # at most, in pictures whose channels come last
 
 
 class Path(NamedTuple):
-    """Where a value lies in a batch: keys and indices, then perhaps a slice of its channels."""
+    """Place of a value in a batch: keys and indices, and a slice of its channels or None."""
 
     keys: tuple[Any, ...]
     channels: slice | None = None
 
     @classmethod
     def of(cls, spec: PathLike) -> Path:
-        """The path for ``"comp"``, ``2``, ``("views", 0)``, ``"inputs[:3]"`` or ``(0, slice(3))``.
+        """Return the path of ``"comp"``, ``2``, ``("views", 0)`` or ``"inputs[:3]"``.
 
         A string is a dict key that may end in a channel slice; an integer is an index (or an
         integer key); a tuple goes down step by step, its parts taken as they are, and may end in
@@ -60,7 +60,7 @@ class Path(NamedTuple):
         return f"{steps}[..., {':'.join(bounds)}, :, :]"
 
     def get(self, batch: Any) -> Any:
-        """The value at this path; raise and list what is there where it is missing."""
+        """Return the value at this path; raise KeyError or IndexError where there is none."""
         value = batch
         for key in self.keys:
             try:
@@ -85,7 +85,7 @@ class Path(NamedTuple):
         return value[..., self.channels, :, :]
 
     def holds(self, batch: Any) -> bool:
-        """Whether there is a value at this path."""
+        """Return True if there is a value at this path."""
         try:
             self.get(batch)
         except (KeyError, IndexError, TypeError):
@@ -93,7 +93,7 @@ class Path(NamedTuple):
         return True
 
     def put(self, batch: Any, value: Any) -> Any:
-        """A batch with ``value`` at this path, sharing everything else with the one given."""
+        """Return the batch with ``value`` at this path; everything else is shared, not copied."""
         return self._put(batch, self.keys, value)
 
     def _put(self, node: Any, keys: tuple[Any, ...], value: Any) -> Any:
@@ -126,26 +126,26 @@ def with_item(container: Any, key: Any, value: Any) -> Any:
 
 
 def _lacks(container: Any, key: Any) -> bool:
-    """Return whether an item could be added: an absent dict key, or the index after the last."""
+    """Return True if an item can be added: an absent dict key, or the index after the last."""
     if isinstance(container, Mapping):
         return key not in container
     return is_sequence(container) and key == len(container)
 
 
 def rebuild(like: Any, items: Sequence[Any]) -> Any:
-    """A list, tuple or named tuple of the type of ``like`` with other items."""
+    """Return a list, tuple or named tuple of the type of ``like`` with other items."""
     if hasattr(like, "_fields"):  # a named tuple
         return like._make(items)
     return type(like)(items)
 
 
 def is_sequence(value: Any) -> bool:
-    """Whether a value is a list or a tuple, named or not."""
+    """Return True for a list or a tuple, named or not."""
     return isinstance(value, (list, tuple))
 
 
 def clone(tensor: Tensor) -> Tensor:
-    """A copy of the same type and strides, in pinned memory where the original is."""
+    """Return a copy of the same type and strides, in pinned memory where the original is."""
     if tensor.is_pinned():
         pinned = torch.empty_like(tensor, pin_memory=True).copy_(tensor)
         return pinned.as_subclass(type(tensor))
@@ -153,7 +153,7 @@ def clone(tensor: Tensor) -> Tensor:
 
 
 def map_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    """The tree with every tensor replaced; containers are copied, other leaves kept."""
+    """Return the tree with every tensor replaced; containers are copied, other leaves kept."""
     if isinstance(tree, Tensor):
         return function(tree)
     if isinstance(tree, MutableMapping):
@@ -167,7 +167,7 @@ def map_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
 
 
 def describe(value: Any) -> str:
-    """What a batch holds, in one line: keys, types and shapes."""
+    """Return keys, types and shapes of a batch in one line."""
     if isinstance(value, Tensor):
         return f"{tuple(value.shape)}"
     if isinstance(value, Mapping):

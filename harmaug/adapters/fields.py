@@ -1,4 +1,4 @@
-"""Fields: how a harmonization codebase lays out composite, real and mask in its batches."""
+"""Fields: the layout of composite, real and mask in a host codebase's batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MaskField = PathLike | Callable[[Any], Any]
 
 
 class View(NamedTuple):
-    """One view of the samples: where its composite, real and mask lie."""
+    """One view of the samples: paths of its composite, real and mask."""
 
     composite: Path
     real: Path
@@ -21,7 +21,7 @@ class View(NamedTuple):
 
     @classmethod
     def of(cls, composite: PathLike, real: PathLike, mask: MaskField) -> View:
-        """The view with these fields; a mask may be a callable that computes it."""
+        """Return the view with these fields; a mask may be a callable that computes it."""
         mask = mask if callable(mask) else Path.of(mask)
         return cls(Path.of(composite), Path.of(real), mask)
 
@@ -37,12 +37,12 @@ class View(NamedTuple):
         return f"real {self.real}", mask
 
     def mask_of(self, batch: Any) -> Any:
-        """The mask, read at its path or computed from the batch."""
+        """Return the mask, read at its path or computed from the batch."""
         return self.mask.get(batch) if isinstance(self.mask, Path) else self.mask(batch)
 
 
 class Layout(NamedTuple):
-    """What the paths and names of `Fields` mean, parsed once.
+    """Paths and space of `Fields`, parsed once.
 
     Attributes:
         space: value space of every photo.
@@ -59,26 +59,26 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
-    """Where a host codebase keeps composite, real and mask, and what must follow the composite.
+    """Places of composite, real and mask in a host's batch, and of what follows the composite.
 
     A field is named by a dict key ``"comp"``, an index ``0``, a path ``(512, "comp")``, or any of
     these with a slice of channels: ``"inputs[:3]"``, ``(0, slice(3))``.
 
     Attributes:
-        composite: what the harmonizer is trained to mend; replaced.
+        composite: input of the harmonizer; replaced.
         real: the ground truth; only read.
-        mask: 1 = foreground, soft edges kept; or a callable that computes it from the batch.
-        space: how the RGB values are scaled: "unit", "pm1", "imagenet" or ``(mean, std)``.
+        mask: 1 is foreground, soft edges are kept; or a callable that computes it from the batch.
+        space: scaling of the RGB values: "unit", "pm1", "imagenet" or ``(mean, std)``.
         views: further ``(composite, real, mask)`` of the same sample (other sizes, other frames:
             tensors or lists of tensors); they take the same LUT.
         copies: fields that repeat the composite and follow it.
         derive: fields computed from the composite: for each, a callable that takes the batch with
             its new composite and returns the field's new value.
-        bound: the host relies on the batch size it configured, so that ``mode="append"`` is
-            refused.
-        where: a callable that takes the batch and returns which of its samples may take a
-            synthetic composite, bool (B,); None for all.
-        per_sample: these are the fields of one sample before batching, for `SampleTransform`.
+        bound: the host relies on the batch size it configured; ``mode="append"`` is refused.
+        where: a callable that takes the batch and returns bool (B,), the samples that may take a
+            synthetic composite; None for all.
+        per_sample: the fields are those of one sample before batching, for `SampleTransform`.
+        layout: the fields, parsed.
     """
 
     composite: PathLike
@@ -97,7 +97,7 @@ class Fields:
         if self.space is None:
             raise TypeError(
                 f"space must be declared, one of {', '.join(map(repr, SPACES))} or (mean, std): "
-                "how your loader scales RGB values; it is never guessed."
+                "the scaling of your loader's RGB values; it is never guessed."
             )
         for name in ("copies", "views"):
             if isinstance(getattr(self, name), str):
@@ -118,10 +118,14 @@ class Fields:
 
     @classmethod
     def preset(cls, host: str, **changes: Any) -> Fields:
-        """The fields of a known codebase, by name; keyword arguments replace attributes.
+        """Return the fields of a known codebase.
 
         Args:
             host: one of `Fields.presets()`, for example "dovenet", "issam" or "pctnet-cnn".
+            **changes: attributes to replace.
+
+        Raises:
+            ValueError: no codebase of that name is known.
         """
         from harmaug.adapters.presets import PRESETS
 
@@ -131,7 +135,7 @@ class Fields:
 
     @classmethod
     def presets(cls) -> tuple[str, ...]:
-        """Names of the known codebases."""
+        """Return the names of the known codebases."""
         from harmaug.adapters.presets import PRESETS
 
         return tuple(PRESETS)

@@ -1,4 +1,4 @@
-"""kornia: geometry on composite, real and mask together, then a synthetic composite."""
+"""The kornia adapter: geometry on composite, real and mask together, then a composite."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harmaug.inputs import SpaceLike
 class KorniaAugment(nn.Module):
     """kornia's geometric augmentations and synthetic composites in one module.
 
-    kornia's containers hand a colour operation no mask, and would recolour the ground truth. So
+    kornia's containers give a colour operation no mask, and would recolour the ground truth. So
     the geometry comes first, the same for all three, and the composite is made from its result.
 
     Args:
         augment: the augmenter; it stays out of the module's state dict and parameters.
         geometry: kornia augmentations that only move pixels.
-        space: how the images are scaled.
+        space: value space of the images.
         p: probability, for each sample, of a synthetic composite.
         seed, strength, candidates: as for `AugmentBatch`.
     """
@@ -57,12 +57,12 @@ class KorniaAugment(nn.Module):
     def forward(
         self, composite: Tensor | None, real: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Composite, real and mask after the same geometry, some composites synthetic.
+        """Return composite, real and mask after the same geometry, some composites synthetic.
 
         Args:
             composite: (B, 3, H, W) in ``space``; None makes a synthetic one for every sample.
             real: (B, 3, H, W) in ``space``.
-            mask: (B, 1, H, W), floating point in [0, 1].
+            mask: (B, 1, H, W) in [0, 1].
         """
         images = [real] if composite is None else [composite, real]
         if self.geometry is not None:

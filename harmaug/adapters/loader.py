@@ -26,22 +26,24 @@ _REBUILDERS = ("accelerate.data_loader",)
 class AugmentedLoader:
     """Wraps any iterable of batches and replaces composites by synthetic ones.
 
-    It runs in the process that iterates, on the augmenter's device, and hands everything else
-    through: ``len``, ``.sampler``, ``.dataset``, ``.batch_sampler`` and every other attribute are
-    those of the wrapped loader. Wrap the training loader only.
+    Wrap the training loader only. The work is done in the process that iterates, on the
+    augmenter's device. ``len``, ``.sampler``, ``.dataset`` and every other attribute are those of
+    the wrapped loader, to read and to set. A method that returns the loader, a new loader or an
+    iterator of batches returns it wrapped.
 
     Args:
         loader: a DataLoader or any other iterable of batches.
         augment: the augmenter, or several by name, one a domain.
-        fields: how a batch is laid out: ``Fields(...)`` or ``Fields.preset(host)``.
+        fields: layout of a batch: ``Fields(...)`` or ``Fields.preset(host)``.
         p: share of synthetic composites; in the mode "replace" and "append", the probability for
             each sample. "auto" takes `default_amount` of the length of the loader's dataset.
         mode: "replace": each composite becomes synthetic with probability p. "append": each
             sample comes once more, with a synthetic composite, with probability p. "interleave":
             a share p of the batches, evenly spread, is followed by its synthetic twin; ``len``
             grows by as much.
-        seed: draw from a stream of its own, one for each rank and epoch (`set_epoch`, or counted
-            from 0); None draws from torch's global generator.
+        seed: draw from an own stream for each rank and epoch; None draws from torch's global
+            generator. Epochs are counted from 0, or set by `set_epoch`: a loader that is wrapped
+            anew each epoch draws the same again unless the host calls `set_epoch`.
         route, strength, candidates, device: as for `AugmentBatch`.
     """
 
@@ -105,7 +107,7 @@ class AugmentedLoader:
                 yield self._batch.draw(batch, generator, everything=True)
 
     def _twins(self, batches: int) -> int:
-        """How many of so many batches are followed by a synthetic twin."""
+        """Return the number of synthetic twins after so many batches."""
         p = probability(self._batch.p)
         return int(batches * p + 1e-9)  # 3 * (1 / 3) is one, whatever rounding says
 
@@ -188,16 +190,19 @@ def _refuse_rebuilding(module: str) -> None:
 
 
 class AugmentCollate:
-    """A collate function that also replaces composites, so that workers do it, on the CPU.
+    """A collate function that also replaces composites, in the loader's workers, on the CPU.
+
+    A host that gives one collate function to its training and its validation loader would augment
+    validation too: give the validation loader the host's own ``collate_fn``.
 
     Args:
         augment: the augmenter, on the CPU, or several by name, one a domain.
-        fields: how a collated batch is laid out.
-        p: probability, for each sample, that it gets a synthetic composite.
+        fields: layout of a collated batch.
+        p: probability, for each sample, of a synthetic composite.
         mode: "replace" or "append", as for `AugmentedLoader`.
-        collate_fn: how the host collates samples into a batch.
-        seed: draw from a stream of its own, one for each rank, worker and epoch; None draws from
-            torch's global generator, which DataLoader seeds for each worker and epoch.
+        collate_fn: the host's own collate function.
+        seed: draw from an own stream for each rank, worker and epoch; None draws from torch's
+            global generator, which DataLoader seeds for each worker and epoch.
         route, strength, candidates: as for `AugmentBatch`.
     """
 
@@ -227,4 +232,5 @@ class AugmentCollate:
         )
 
     def __call__(self, samples: list[Any]) -> Any:
+        """Return the samples as a batch with synthetic composites."""
         return self.batch(self.collate_fn(samples))

@@ -1,7 +1,7 @@
 """Batch layouts of published harmonization codebases, as keyword arguments of `Fields`.
 
-Each is what the codebase's own dataset and collate function yield for training. The README's
-table says where to put the adapter in each, and what to look out for.
+Each describes the batches that the codebase's own dataset and collate function yield for training.
+The README's table says where to put the adapter in each, and names its traps.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Random streams of the adapters: torch's global one, or one of their own from a seed.
+"""Random streams of the adapters: torch's global one, or an own one from a seed.
 
-Without a seed everything is drawn from torch's global generator, which DataLoader already seeds
-anew for each worker and epoch. With a seed, rank, worker and epoch are folded into it: every
-worker of every rank gets its own stream in every epoch, the same in every run, and the global
-generator is not touched.
+Without a seed everything is drawn from torch's global generator, which DataLoader seeds for each
+worker and epoch. With a seed, rank, worker and epoch are folded into it: each worker of each rank
+has its own stream in each epoch, the same in every run, and the global generator is not touched.
 """
 
 from __future__ import annotations
@@ -20,7 +19,11 @@ _WORKERS = 1024  # slots of the epoch counter; ids beyond share them
 
 
 def rank(told: int | None = None) -> int:
-    """This process's rank in distributed training; what it was told where nothing says so."""
+    """Return this process's rank in distributed training; ``told`` where nothing says it.
+
+    Raises:
+        ValueError: the environment variable RANK is no whole number.
+    """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank()
     text = os.environ.get("RANK", "").strip()
@@ -35,7 +38,7 @@ def rank(told: int | None = None) -> int:
 
 
 def fold(seed: int, *parts: int) -> torch.Generator:
-    """A generator on the CPU whose stream depends on all the numbers and on nothing else."""
+    """Return a generator on the CPU whose stream depends on these numbers alone."""
     state = np.random.SeedSequence([seed, *parts]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) & (2**63 - 1))
 
@@ -47,11 +50,14 @@ def check_seed(seed: int | None) -> None:
 
 
 class WorkerStream:
-    """The stream of code that runs in DataLoader workers, which are started anew every epoch.
+    """The stream of code that runs in DataLoader workers, which are started again every epoch.
 
-    A new worker is a copy of the object in the main process and knows nothing of the epochs
-    before. So the epochs are counted in memory that all copies share, one counter per worker id;
-    a persistent worker goes on with the generator it has.
+    A new worker is a copy of the object in the main process and knows no earlier epoch. So epochs
+    are counted in memory that all copies share, one counter for each worker id. A persistent
+    worker keeps its generator.
+
+    Args:
+        seed: the seed; None for torch's global generator.
     """
 
     def __init__(self, seed: int | None) -> None:
@@ -65,7 +71,7 @@ class WorkerStream:
         self._generator: torch.Generator | None = None
 
     def generator(self) -> torch.Generator | None:
-        """Where to draw from in this process; None for torch's global generator."""
+        """Return this process's generator; None for torch's global one."""
         if self.seed is None or self._epochs is None:
             return None
         if self._process != os.getpid():

@@ -1,4 +1,4 @@
-"""torchvision.transforms.v2: a transform for dicts and tuples with tv_tensors.
+"""The torchvision adapter: a v2 transform for dicts and tuples with tv_tensors.
 
 Put it into a ``v2.Compose`` after the geometry, for samples, or call it on batches after the
 loader or in a collate function, as batch transforms are.
@@ -31,7 +31,7 @@ class SyntheticComposite(v2.Transform):
 
     Args:
         augment: the augmenter; it stays out of the module's state dict and parameters.
-        fields: how the sample or batch is laid out.
+        fields: layout of the sample or batch.
         p: probability, for each sample, of a synthetic composite.
         options: as for `AugmentBatch`, or for samples as for `SampleTransform`.
     """
@@ -44,12 +44,12 @@ class SyntheticComposite(v2.Transform):
         self.batch = AugmentBatch(augment, fields, p, **options)
 
     def forward(self, *inputs: Any) -> Any:
-        """The inputs with a synthetic composite, batched or not as ``real`` is."""
+        """Return the inputs with a synthetic composite, batched or not as ``real`` is."""
         tree = inputs if len(inputs) > 1 else inputs[0]
         real = self.sample.fields.layout.views[0].real.get(tree)
         batched = isinstance(real, Tensor) and real.ndim == 4
         return self.batch(tree) if batched else self.sample(tree)
 
     def extra_repr(self) -> str:
-        """The probability, as the other transforms show it."""
+        """Return the probability, as the other transforms show it."""
         return f"p={self.batch.p}"

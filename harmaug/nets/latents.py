@@ -12,12 +12,12 @@ from torch import Tensor
 def draw_latents(
     batch: int, count: int, dim: int, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Standard normal latents (batch, count, dim), stratified over ``count``.
+    """Return standard normal latents (batch, count, dim), spread evenly over ``count``.
 
     The latents of a photo are Sobol' points under a random shift of its own (Cranley and Patterson,
-    1976), put through the normal quantile function: each alone is exactly N(0, I) and independent
-    of other photos, while together they lie more evenly than independent draws, so that n
-    composites repeat each other less.
+    1976), put through the normal quantile function. Each alone is exactly N(0, I) and independent
+    of other photos. Together they lie more evenly than independent draws, so that n composites
+    repeat each other less.
 
     Args:
         batch: photos.

@@ -1,4 +1,4 @@
-"""The small net: colour statistics and a latent through an MLP, n composites for one look."""
+"""The small net: colour statistics and a latent through an MLP."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from harmaug.nets.lut_net import LutNet
 class LiteSycoNet(LutNet):
     """SycoNet's contract without convolutions.
 
-    Colour statistics of foreground and background (`nets.statistics`) need one look at
-    a thumbnail; an MLP joins them with a latent. n composites of a photo then cost hardly
-    more than n LUT lookups.
+    Colour statistics of foreground and background (`nets.statistics`) are taken once from a
+    thumbnail, and an MLP joins them with each latent. So n composites of a photo cost hardly more
+    than n LUT lookups.
 
     Args:
         latent_dim: Z.
         basis_size: K.
         lut_size: D.
         width: units of the hidden layers.
-        thumbnail: longest side of the picture that statistics are taken from.
+        thumbnail: longest side, in pixels, of the picture that statistics are taken from.
     """
 
     refinement_steps = 300
@@ -78,12 +78,12 @@ class LiteSycoNet(LutNet):
     def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
         joined = torch.cat((condition, change.clamp(-8, 8)), 1)
         mean, log_variance = self.encoder(joined).chunk(2, 1)
-        # Near a plain autoencoder at the start, and never so wide or narrow that it overflows.
+        # Near a plain autoencoder at the start; clamped, so that nothing overflows.
         return mean, (log_variance - 4).clamp(-12, 4)
 
     @torch.no_grad()
     def standardize(self, real: Tensor, mask: Tensor, composite: Tensor) -> None:
-        """Take mean and deviation of the statistics from a large batch of training pairs."""
+        """Set mean and deviation of the statistics to those of a large batch of training pairs."""
         photo = statistics.describe_photo(real, mask, self.thumbnail)
         change = self._describe_change(real, mask, composite)
         for name, values in (("photo", photo), ("change", change)):

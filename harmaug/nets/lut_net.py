@@ -1,4 +1,4 @@
-"""The one interface of both nets: photo + mask + latent -> mixing weights over the LUT basis."""
+"""LutNet, the interface of both nets: photo, mask and latent to mixing weights and LUTs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from harmaug.nets.refine import refine_latent
 class LutNet(nn.Module):
     """Base of the nets: a LUT basis, a prior, and the methods that a net fills in.
 
-    Images are (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1], at any size: a net resizes
-    them itself to what it was trained on. `condition` is computed once a photo and serves any
-    number of latents. Neither it nor `change` holds anything learnt, so that a training computes
-    them once a pair.
+    Images are (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1], of any size: a net resizes
+    them itself. `condition` is computed once a photo and serves any number of latents. No learnt
+    value enters `condition` or `change`, so that a training computes them once a pair.
 
     Attributes:
         latent_dim: Z.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
-        prior: maps z ~ N(0, I) to the net's own codes, for each photo its own way.
-        refinement_steps: steps by which `encode` improves on the posterior's mean; for nets whose
-            decoder costs next to nothing.
+        prior: maps z ~ N(0, I) to the net's codes, in another way for each photo.
+        refinement_steps: steps by which `encode` improves the posterior's mean; for nets with a
+            cheap decoder.
+
+    Args:
+        latent_dim: Z.
+        basis_size: K.
+        lut_size: D.
+        description: C, numbers of a photo that the prior depends on.
     """
 
     refinement_steps = 0
@@ -39,31 +44,31 @@ class LutNet(nn.Module):
         self.prior = Prior(latent_dim, description)
 
     def config(self) -> dict[str, Any]:
-        """The keyword arguments that rebuild this net."""
+        """Return the keyword arguments that build this net again."""
         raise NotImplementedError
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:
-        """What the net takes from the photo, once for all its latents: (B, ...)."""
+        """Return the net's view of the photos, (B, ...), once for all their latents."""
         raise NotImplementedError
 
     def describe(self, condition: Tensor) -> Tensor:
-        """The numbers (B, C) that the prior goes by, near standard normal; none by default."""
+        """Return the numbers (B, C) that the prior depends on, near standard normal; C may be 0."""
         return condition.new_zeros(len(condition), 0)
 
     def decode(self, condition: Tensor, code: Tensor) -> Tensor:
-        """Mixing weights (B, n, K), convex, from (B, ...) and codes (B, n, Z)."""
+        """Return mixing weights (B, n, K), convex, of conditions (B, ...) and codes (B, n, Z)."""
         raise NotImplementedError
 
     def start_from(self, weights: Tensor) -> None:
-        """Make a new net predict the mixing weights (K,) whatever it sees, to train from there."""
+        """Make a new net predict the mixing weights (K,) for every photo, to train from there."""
         raise NotImplementedError
 
     def change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-        """What the reconstruction branch takes from a known composite: (B, ...)."""
+        """Return the reconstruction branch's view of known composites, (B, ...)."""
         raise NotImplementedError
 
     def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance, (B, Z) each, of the code of a known composite."""
+        """Return mean and log-variance, (B, Z) each, of the codes of known composites."""
         raise NotImplementedError
 
     def prepared_prior(self, condition: Tensor) -> Transport:
@@ -81,14 +86,14 @@ class LutNet(nn.Module):
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
     ) -> Tensor:
-        """The latent (B, Z) of known composites.
+        """Return the latent (B, Z) of known composites.
 
         Args:
             real: (B, 3, H, W) in [0, 1].
             mask: (B, 1, H, W) in [0, 1].
             composite: (B, 3, H, W) in [0, 1].
-            refine: improve on the posterior's mean for each pair (`nets.refine`), where the net
-                is cheap enough; else the mean itself.
+            refine: improve the posterior's mean for each pair (`nets.refine`), if the net is
+                cheap enough.
         """
         with torch.no_grad():
             condition = self.condition(real, mask)
@@ -97,7 +102,7 @@ class LutNet(nn.Module):
         if not refine or not self.refinement_steps:
             return latent
         with torch.inference_mode(False):
-            seen = condition.clone()  # no inference tensor, through which nothing is descended
+            seen = condition.clone()  # descent cannot pass through an inference tensor
         return refine_latent(
             lambda z: self.mixing_weights(seen, z),
             self.basis,

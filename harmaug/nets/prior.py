@@ -1,4 +1,4 @@
-"""The prior: from z ~ N(0, I) to the codes that training pairs really have."""
+"""The prior: a map from z ~ N(0, I) to the codes that training pairs have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 _COUPLINGS = 6
 _WIDTH = 64
-_REACH = 1.5  # a coupling stretches by at most e^1.5, so that no latent runs away
+_REACH = 1.5  # a coupling stretches by at most e^1.5, so that no code is extreme
 _BATCH = 256
 _RATE = 2e-3  # of AdamW at the start, with a cosine down to 0
 _DECAY = 1.0
@@ -21,7 +21,7 @@ _PATIENCE = 5  # looks without a better one before a fit stops
 
 
 class Codes(NamedTuple):
-    """Posteriors of N pairs, and what the prior goes by.
+    """Posteriors of N pairs, and the photos that the prior depends on.
 
     Attributes:
         mean: (N, Z).
@@ -37,12 +37,12 @@ class Codes(NamedTuple):
 class Prior(nn.Module):
     """Invertible map from standard normal latents to codes, fitted to those of training pairs.
 
-    The codes of a conditional VAE's training pairs spread wider than N(0, I), have heavier tails
-    (many slight changes, some drastic), and what a code does depends on the photo: that of a slight
-    change for one is that of a strong change for another. A decoder fed with N(0, I)
-    changes colours too little, and one fed with codes of other photos too much. So after mean
-    and covariance a few affine couplings (RealNVP; Dinh et al., 2017) that see the photo's
-    description follow the rest of the distribution. New, the map is the identity.
+    The codes of a conditional VAE's training pairs spread wider than N(0, I) and have heavier tails
+    (many slight changes, some drastic). The effect of a code depends on the photo: the code of a
+    slight change in one photo makes a strong change in another. A decoder fed with N(0, I) changes
+    colours too little, and one fed with codes of other photos too much. So the map has mean and
+    covariance, and then a few affine couplings (RealNVP; Dinh et al., 2017) that see the photo's
+    description. A new map is the identity.
 
     Args:
         latent_dim: Z.
@@ -111,14 +111,13 @@ class Prior(nn.Module):
         passes: int = 80,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Follow the aggregated posterior of training pairs; goes on from the last fit.
+        """Fit the aggregated posterior of training pairs, starting from the last fit.
 
         Args:
-            codes: what is fitted to.
-            aside: pairs of other photos. The couplings kept are those under which they are most
-                likely, so that a few photos are not learnt by heart; None keeps the last.
-            passes: over the codes, to make them most likely under the couplings; 0 fits mean and
-                covariance alone.
+            codes: the pairs to fit.
+            aside: pairs of other photos. The couplings under which they are most likely are kept,
+                so that a few photos are not learnt by heart; None keeps the last couplings.
+            passes: passes over the codes that fit the couplings; 0 fits mean and covariance alone.
             generator: on the CPU; draws codes from the posteriors.
         """
         with torch.no_grad():
@@ -175,7 +174,7 @@ class Prior(nn.Module):
                 optimizer.step()
 
     def _surprise(self, code: Tensor, condition: Tensor) -> Tensor:
-        """Mean negative log-likelihood of codes (N, Z), up to a constant of mean and scale."""
+        """Return the mean negative log-likelihood of codes (N, Z), up to a constant."""
         latent, log_determinant = self.prepared(condition).inverse(self._whiten(code))
         return (latent.square().sum(1) / 2 - log_determinant).mean()
 
@@ -280,7 +279,7 @@ class _Coupling(nn.Module):
 
 
 def _draw(codes: Codes, generator: torch.Generator | None) -> Tensor:
-    """A code (N, Z) from each posterior."""
+    """Return a code (N, Z) from each posterior."""
     noise = torch.randn(codes.mean.shape, generator=generator).to(codes.mean)
     return codes.mean + noise * codes.variance.sqrt()
 

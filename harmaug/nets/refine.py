@@ -1,4 +1,4 @@
-"""Refining the latent of a known composite: from the encoder's guess to the best explanation."""
+"""Refinement of a known composite's latent: from the encoder's guess to a better one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from harmaug.lut import composite_lut, mix_luts
 
 _RATE = 0.2  # of Adam at the start, in standard deviations of the prior
-_SIDE = 128  # pixels of the longest side that are looked at, at least half as many
+_SIDE = 128  # pixels of the longest side that are used, at least half as many
 _LENGTH_WEIGHT = 0.1  # fMSE on 0..255 that a unit of squared length must be worth
 
 
@@ -23,16 +23,16 @@ def refine_latent(
     composite: Tensor,
     steps: int,
 ) -> Tensor:
-    """Descend from a latent to one that rebuilds a known composite better and is still likely.
+    """Return a latent that rebuilds a known composite better and is still likely.
 
-    An encoder that must serve all pairs is seldom exact for one; a few steps on the pair itself
-    close most of that gap, as in semi-amortised variational autoencoders (Kim et al., 2018). What
-    is minimised is fMSE on a regular sample of the pixels plus the squared length of the latent.
+    An encoder serves all pairs and is seldom exact for one. A few steps on the pair itself close
+    most of that gap, as in semi-amortised variational autoencoders (Kim et al., 2018). The loss is
+    fMSE on a regular sample of the pixels plus the squared length of the latent.
 
     Args:
         mixing_weights: latents (B, 1, Z) to mixing weights (B, 1, K).
         basis: (K, 3, D, D, D).
-        latent: (B, Z), where to start.
+        latent: (B, Z), the start.
         real: (B, 3, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
         composite: (B, 3, H, W) in [0, 1].
@@ -41,7 +41,7 @@ def refine_latent(
     Returns:
         (B, Z), without a gradient to the inputs.
     """
-    # Leaving inference mode, under which nothing can be descended.
+    # Inference mode has no gradients.
     with torch.inference_mode(False), torch.enable_grad():
         step = max(-(-max(real.shape[2:]) // _SIDE), 1)
         photo, alpha, wanted = (

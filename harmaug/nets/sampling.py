@@ -1,4 +1,4 @@
-"""SycoNet's trunk, rewritten for many latents of one photo: the same function for half the work.
+"""SycoNet's trunk for many latents of one photo: the same function for half the work.
 
 Exact algebra, for BatchNorm with fixed statistics:
 
@@ -29,9 +29,10 @@ _POOLED = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
 
 
 def features(trunk: Trunk, image: Tensor, code: Tensor) -> Tensor:
-    """What ``trunk`` in eval gives for each image with each of its codes.
+    """Return the features that ``trunk`` in eval gives for each image with each of its codes.
 
     Args:
+        trunk: the trunk, with fixed BatchNorm statistics.
         image: (B, C, H, W).
         code: (B, n, Z).
 
@@ -78,7 +79,7 @@ def _block(block: Block, x: Tensor, code: Tensor) -> Tensor:
 
 
 def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Scale and shift of a BatchNorm with fixed statistics."""
+    """Return scale and shift of a BatchNorm with fixed statistics."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
@@ -93,8 +94,8 @@ def _along_both_axes(kernel: Tensor, matrix: Tensor) -> Tensor:
 def _add_constant_planes(x: Tensor, code: Tensor, kernel: Tensor) -> Tensor:
     """Add to x (N, C, H, W), in place, a convolution (padding 1) of codes (N, Z) as flat planes.
 
-    By inclusion and exclusion: everywhere the sum of all taps; along an edge, take away those that
-    hang over it; at a corner, put back those taken away twice.
+    By inclusion and exclusion: add the sum of all taps everywhere; along an edge subtract the taps
+    beyond it; at a corner add again the taps that were subtracted twice.
     """
     parts = kernel.new_zeros(3, kernel.shape[-1])
     parts[0, 0], parts[1], parts[2, -1] = -1, 1, -1

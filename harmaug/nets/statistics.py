@@ -1,4 +1,4 @@
-"""Colour statistics of foreground and background: all that the small net knows of a picture."""
+"""Colour statistics of foreground and background, the small net's whole view of a picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LINEAR, _DARK = 0.04045, 0.008856
 
 
 def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Area-average the colours of foreground and background without letting either bleed.
+    """Average the colours of foreground and background over areas, each apart from the other.
 
     Args:
         image: (B, 3, H, W) in [0, 1].
@@ -34,8 +34,8 @@ def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
         size: longest side of the result; smaller pictures are left as they are.
 
     Returns:
-        colours (B, 2, 3, h*w) of foreground and background, the region's mean within each cell,
-        and its share of the cell, weights (B, 2, 1, h*w).
+        Colours (B, 2, 3, h*w) of foreground and background, the mean of the region within each
+        cell, and weights (B, 2, 1, h*w), the region's share of the cell.
     """
     height, width = image.shape[2:]
     shrink = max(height, width) / size
@@ -53,18 +53,18 @@ def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def thumbnail(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The foreground's part of `thumbnails`: colours (B, 3, h*w) and weights (B, 1, h*w)."""
+    """Return the foreground's part of `thumbnails`: colours (B, 3, h*w), weights (B, 1, h*w)."""
     colours, weights = thumbnails(image, mask, size)
     return colours[:, 0], weights[:, 0]
 
 
 def describe_photo(real: Tensor, mask: Tensor, size: int) -> Tensor:
-    """Statistics (B, 73) of a photo's foreground and background.
+    """Return statistics (B, 73) of foreground and background.
 
     Args:
         real: (B, 3, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
-        size: longest side of the thumbnail they are taken from.
+        size: longest side of the thumbnail, in pixels.
     """
     colours, weights = (part.flatten(0, 1) for part in thumbnails(real, mask, size))
     regions = describe_region(colours, weights).view(-1, 2 * REGION_SIZE)
@@ -74,7 +74,7 @@ def describe_photo(real: Tensor, mask: Tensor, size: int) -> Tensor:
 
 
 def describe_region(colours: Tensor, weights: Tensor) -> Tensor:
-    """Mean and deviation in RGB and Lab and soft histograms, (B, 36).
+    """Return mean and deviation in RGB and Lab and soft histograms, (B, 36).
 
     Args:
         colours: (B, 3, P) in [0, 1].
@@ -88,10 +88,10 @@ def describe_region(colours: Tensor, weights: Tensor) -> Tensor:
 
 
 def describe_change(colours: Tensor, changed: Tensor, weights: Tensor) -> Tensor:
-    """How a foreground's colours moved, (B, 99).
+    """Return the displacement of a foreground's colours, (B, 99).
 
-    The mean displacement within each of 6 luminance bins, and the displacement at a 3 x 3 x 3 grid
-    of anchor colours by the ridge regression on ten quadratic terms that explains the change best.
+    The mean displacement within each of 6 luminance bins, then the displacement at a 3 x 3 x 3
+    grid of anchor colours, by ridge regression on ten quadratic terms.
 
     Args:
         colours: (B, 3, P) in [0, 1], the photo's.
@@ -122,7 +122,7 @@ def _quadratic(colours: Tensor) -> Tensor:
 
 
 def _histogram(values: Tensor, share: Tensor, bins: int) -> Tensor:
-    """Histograms (B, C, bins); a value between two bin centres counts for both, linearly."""
+    """Return histograms (B, C, bins); a value between two bin centres counts for both, linearly."""
     position = values.clamp(0, 1) * (bins - 1)
     low = position.detach().floor().clamp(max=bins - 2)
     upper = (position - low) * share
@@ -132,17 +132,17 @@ def _histogram(values: Tensor, share: Tensor, bins: int) -> Tensor:
 
 
 def _membership(values: Tensor, bins: int) -> Tensor:
-    """How far each value belongs to each bin centre, (B, bins, C, P); sums to 1 over bins."""
+    """Return each value's share in each bin, (B, bins, C, P); it sums to 1 over bins."""
     centre = torch.arange(bins, dtype=values.dtype, device=values.device).view(1, -1, 1, 1)
     position = values.clamp(0, 1).unsqueeze(1) * (bins - 1)
     return (1 - (position - centre).abs()).clamp_min(0)
 
 
 def _lab(colours: Tensor) -> Tensor:
-    """CIE Lab (D65) of sRGB colours (B, 3, P), over 100: L in [0, 1], a and b in about [-1, 1].
+    """Return CIE Lab (D65) of sRGB colours (B, 3, P), over 100: L in [0, 1], a and b about [-1, 1].
 
-    What kornia.color.rgb_to_lab gives, in half its time: both curves are a line up to a limit and a
-    power above it, put together here without choosing for every value.
+    The values of kornia.color.rgb_to_lab in half its time: both curves are a line up to a limit and
+    a power above it, added here without a choice for every value.
     """
     power = ((colours.clamp_min(_LINEAR) + 0.055) / 1.055) ** 2.4
     linear = (colours.clamp_max(_LINEAR) - _LINEAR) / 12.92 + power

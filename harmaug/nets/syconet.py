@@ -1,8 +1,8 @@
 """SycoNet as published: a convolutional encoder over photo, mask and latent, and its posterior.
 
 Architecture, inputs and losses: "Deep Image Harmonization with Learnable Augmentation" (ICCV 2023,
-arXiv:2308.00376) and the authors' inference code. What the paper leaves open is chosen here: the
-trunk of the reconstruction branch, its two heads, and how the basis starts.
+arXiv:2308.00376) and the authors' inference code. The paper leaves three things open, which are
+chosen here: the trunk of the reconstruction branch, its two heads, and the start of the basis.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ _HALVINGS = 5  # of the trunk: input size 256 -> 8
 class SycoNet(LutNet):
     """The published net: a generation branch of 3,299,796 parameters over 294,780 LUT values.
 
-    Photo and mask are resized to ``size`` x ``size`` (bilinear, antialiased, aspect not kept) and
-    the mask is made hard at 0.5, for the encoder alone; the LUT it decides on is applied to the
-    photo as it is. In eval, mixing weights are computed in the sampling form (`sampling.py`),
-    exactly the same function for about half the work.
+    The encoder sees photo and mask at ``size`` x ``size`` (bilinear, antialiased, aspect not kept),
+    the mask made hard at 0.5. In eval, mixing weights are computed in the sampling form
+    (`sampling.py`), the same function for about half the work.
 
     Args:
         latent_dim: Z.
@@ -60,10 +59,10 @@ class SycoNet(LutNet):
             self.reconstruction = Trunk(7, 0, width)
             self.mean = nn.Linear(self.reconstruction.out_channels, latent_dim)
             self.log_variance = nn.Linear(self.reconstruction.out_channels, latent_dim)
-            # Little noise at first, so that the decoder learns to listen to its code.
+            # Little noise at first, so that the decoder learns to use its code.
             nn.init.constant_(self.log_variance.bias, -4.0)
         with torch.no_grad():
-            # Equal LUTs would give the mixing weights no gradient: bend each its own way, smoothly.
+            # Equal LUTs would give the mixing weights no gradient: bend each differently, smoothly.
             bends = torch.randn(basis_size, 3, 3, 3, 3).mul(0.1)
             self.basis.add_(resize_lut(bends, lut_size))
 
@@ -78,7 +77,7 @@ class SycoNet(LutNet):
         }
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:
-        """The encoder's input, (B, 4, size, size): the photo and its hard mask."""
+        """Return the encoder's input, (B, 4, size, size): the photo and its hard mask."""
         return torch.cat((self._resized(real), self._hard(mask)), 1)
 
     def decode(self, condition: Tensor, code: Tensor) -> Tensor:
@@ -97,7 +96,7 @@ class SycoNet(LutNet):
         self.mixing.weight.mul_(0.1)
 
     def change(self, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-        """The composite as the reconstruction branch sees it, (B, 3, size, size)."""
+        """Return the composite as the reconstruction branch sees it, (B, 3, size, size)."""
         return self._resized(composite)
 
     def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,5 +115,5 @@ class SycoNet(LutNet):
         return F.interpolate(image, (self.size, self.size), mode="bilinear", antialias=True)
 
     def _hard(self, mask: Tensor) -> Tensor:
-        # Resizing by powers of two makes many an even half; its rounding must not decide.
+        # Resizing by powers of two gives many values of exactly one half; rounding must not decide.
         return (self._resized(mask) >= 0.5 - 1e-4).to(self.basis.dtype)

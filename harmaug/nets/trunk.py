@@ -16,7 +16,12 @@ SLOPE = 0.2  # of every LeakyReLU
 
 
 class Block(nn.Module):
-    """Residual block, normalised before each convolution, that halves the resolution."""
+    """Residual block, normalised before each convolution, that halves the resolution.
+
+    Args:
+        channels: of its input.
+        out_channels: of its output.
+    """
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
@@ -33,7 +38,7 @@ class Block(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Residual encoder: an image and a latent that every block sees -> one feature vector.
+    """Residual encoder: one feature vector of an image and a latent that every block sees.
 
     Args:
         in_channels: channels of the image.
@@ -51,7 +56,7 @@ class Trunk(nn.Module):
         )
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
-        """Images (B, C, H, W) and codes (B, Z) -> features (B, 4 * width)."""
+        """Return features (B, 4 * width) of images (B, C, H, W) and codes (B, Z)."""
         # Convolutions are faster on channels that lie together, above all in 16 bits on a GPU.
         image = image.contiguous(memory_format=torch.channels_last)
         x = self.stem(_with_code(image, code))
