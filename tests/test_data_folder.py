@@ -3,12 +3,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.utils.data import DataLoader
 
-from harmaug.data.folder import HarmonyFolder, mask_name, real_name
+from harmaug.data import HarmonyFolder, listed_splits
+from harmaug.io import Photo, read_mask, read_photo, write_photo
 
 
 def write(path, mode="RGB", size=(12, 8), **options):
@@ -34,21 +35,32 @@ def names(dataset):
     return [item.name for item in dataset.items]
 
 
-part = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1)
+part = st.text(st.characters(categories=["L", "N"], include_characters="_. -"), min_size=1)
 
 
-@given(part, part.filter(lambda p: "_" not in p and "." not in p), st.integers(1, 99))
-def test_names_are_taken_apart_from_the_right(real, foreground, k):
-    composite = f"{real}_{foreground}_{k}.jpg"
+@settings(max_examples=40, deadline=None)
+@given(part, st.text("0123456789ab", min_size=1), st.integers(1, 99))
+def test_names_are_split_at_their_last_parts(tmp_path_factory, real, foreground, k):
+    folder = tmp_path_factory.mktemp("names") / "set"
+    for key in (f"real_images/{real}.jpg", f"masks/{real}_{foreground}.png"):
+        (folder / key).parent.mkdir(parents=True)
+        (folder / key).touch()
+    composite = folder / "composite_images" / f"{real}_{foreground}_{k}.jpg"
+    composite.parent.mkdir()
+    composite.touch()
     if not real.startswith("."):
-        assert mask_name(composite) == f"{real}_{foreground}.png"
-        assert real_name(mask_name(composite)) == f"{real}.jpg"
+        item = HarmonyFolder(folder).items[0]
+        assert item.composite == composite
+        assert item.mask.name == f"{real}_{foreground}.png"
+        assert item.real.name == f"{real}.jpg"
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "_1.png", ""])
-def test_a_name_without_parts_is_refused(name):
-    with pytest.raises(ValueError, match="is no iHarmony4 name"):
-        mask_name(name)
+@pytest.mark.parametrize("name", ["photo.jpg", "_1.png"])
+def test_a_name_without_parts_is_refused(tmp_path, name):
+    folder = subset(tmp_path / "set")
+    write(folder / "composite_images" / name)
+    with pytest.raises(FileNotFoundError, match=r"1 of 3 entries .* name absent files"):
+        HarmonyFolder(folder)
 
 
 def test_pairs_are_found_without_a_list(tmp_path):
@@ -122,6 +134,77 @@ def test_a_single_mask_may_share_its_photos_name(tmp_path):
 def test_the_current_folder_has_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(subset(tmp_path / "HCOCO"))
     assert HarmonyFolder(".").subsets == ["HCOCO"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_list_may_be_in_any_unicode_encoding_with_its_mark(tmp_path, encoding):
+    folder = subset(tmp_path / "set", reals=("á", "b"))
+    mark = "\ufeff" if encoding.endswith("e") else ""  # PowerShell 5 writes UTF-16 with a mark
+    (folder / "set_test.txt").write_bytes((mark + "á_1_2.jpg\r\n").encode(encoding))
+    assert names(HarmonyFolder(folder, "test")) == ["á_1_2.jpg"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32", "latin-1"])
+def test_a_list_in_another_encoding_is_refused_by_name(tmp_path, encoding):
+    folder = subset(tmp_path / "set", reals=("á",))
+    (folder / "set_test.txt").write_bytes("á_1_2.jpg".encode(encoding))
+    with pytest.raises(ValueError, match=r"set_test\.txt is not a text file in UTF-8 or UTF-16"):
+        HarmonyFolder(folder, "test")
+
+
+def two_subsets(root):
+    for name in ("HX", "HY"):
+        subset(root / name, reals=("a", "b", "c"), composites=(1,))
+    return root
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["HX/composite_images/{}", "./HX/composite_images/{}", "HX\\composite_images\\{}", "HX/{}"],
+)
+def test_lists_at_the_root_hold_for_the_subsets_they_name(tmp_path, line):
+    root = two_subsets(tmp_path / "iHarmony4")
+    train = [line.format("a_1_1.jpg"), "HY/composite_images/b_1_1.jpg"]
+    (root / "IHD_train.txt").write_text("\n".join(train))
+    (root / "IHD_test.txt").write_text(line.format("c_1_1.jpg"))
+    found = HarmonyFolder(root, "train")
+    assert [(item.subset, item.name) for item in found.items] == [
+        ("HX", "a_1_1.jpg"),
+        ("HY", "b_1_1.jpg"),
+    ]
+    assert names(HarmonyFolder(root / "HX", "train")) == ["a_1_1.jpg"]
+    assert names(HarmonyFolder(root, "test")) == ["c_1_1.jpg"]
+    assert names(HarmonyFolder(root, "test", composites=False)) == ["c_1.png"]
+    assert listed_splits(root / "HX") == ["train", "test"]
+    assert listed_splits(root / "HY") == ["train"]
+
+
+def test_a_list_at_the_root_may_hold_bare_names(tmp_path):
+    root = two_subsets(tmp_path / "set")
+    (root / "test.txt").write_text("c_1_1.jpg\nz_1_1.jpg\n")
+    assert HarmonyFolder(root, "test").subsets == ["HX", "HY"]
+
+
+def test_a_list_in_the_subset_goes_before_one_at_the_root(tmp_path):
+    root = two_subsets(tmp_path / "set")
+    (root / "IHD_train.txt").write_text("HX/composite_images/a_1_1.jpg")
+    (root / "HX" / "HX_train.txt").write_text("b_1_1.jpg")
+    assert names(HarmonyFolder(root / "HX", "train")) == ["b_1_1.jpg"]
+
+
+def test_files_beside_a_subset_that_do_not_name_it_are_no_lists_of_it(tmp_path):
+    root = two_subsets(tmp_path / "set")
+    (root / "imagenet_train.txt").write_text("n01440764/n01440764_1.jpg 0\n")
+    assert listed_splits(root / "HX") == []
+    with pytest.raises(FileNotFoundError, match=r"no list file HX_train\.txt"):
+        HarmonyFolder(root, "train")
+
+
+def test_an_absent_file_of_a_list_at_the_root_is_missing(tmp_path):
+    root = two_subsets(tmp_path / "set")
+    (root / "IHD_train.txt").write_text("HX/composite_images/z_1_1.jpg")
+    with pytest.raises(FileNotFoundError, match=r"HX/composite_images/z_1_1\.jpg"):
+        HarmonyFolder(root / "HX", "train")
 
 
 @pytest.mark.parametrize(
@@ -216,15 +299,93 @@ def test_a_corrupt_image_is_named(tmp_path, key, keep, size):
     path = subset(tmp_path / "set", composites=(1,), size=(64, 64)) / key
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(OSError, match=f"cannot read the image .*{path.name}"):
+    with pytest.raises(ValueError, match=f"{path.name} is (damaged or cut short|not an image)"):
         HarmonyFolder(tmp_path, size=size)[0]
 
 
-def test_a_16_bit_mask_is_refused_and_not_clipped(tmp_path):
+def write_deep(path, pixels):
+    """A 16-bit PNG file, grey or RGB."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if pixels.ndim == 2:
+        Image.fromarray(pixels).save(path)
+    else:
+        write_photo(path, Photo(pixels))
+
+
+def test_16_bit_files_keep_their_bits_and_are_resized_in_8(tmp_path):
+    rng = np.random.default_rng(0)
+    real, composite = rng.integers(0, 65536, (2, 8, 12, 3), dtype=np.uint16)
+    mask = rng.integers(0, 65536, (8, 12), dtype=np.uint16)
+    write_deep(tmp_path / "real_images" / "a.png", real)
+    write_deep(tmp_path / "masks" / "a_1.png", mask)
+    write_deep(tmp_path / "composite_images" / "a_1_1.png", composite)
+    sample = HarmonyFolder(tmp_path)[0]
+    for key, pixels in (("real", real), ("composite", composite)):
+        codes = sample[key].mul(65535).round().permute(1, 2, 0).numpy()
+        assert np.array_equal(codes, pixels)
+    assert np.array_equal(sample["mask"][0].mul(65535).round().numpy(), mask)
+    small = HarmonyFolder(tmp_path, size=4)[0]
+    eight = Image.fromarray(((real.astype(int) + 128) // 257).astype(np.uint8))
+    expected = np.asarray(eight.resize((4, 4), Image.Resampling.BILINEAR))
+    assert np.array_equal(small["real"].mul(255).round().permute(1, 2, 0).numpy(), expected)
+
+
+@pytest.mark.parametrize("size", [None, 16])
+def test_every_kind_of_mask_file_gives_what_read_mask_gives(tmp_path, size):
+    hard = np.zeros((16, 16), np.uint8)
+    hard[4:8, 8:12] = 1
+    labels = Image.fromarray(hard)
+    labels.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    cutout = Image.merge("LA", (Image.new("L", (16, 16), 7), Image.fromarray(hard * 255)))
+    kinds = {
+        "grey": Image.fromarray(hard * 255),
+        "labels": Image.fromarray(hard),
+        "deep": Image.fromarray(hard * np.uint16(65535)),
+        "deep_labels": Image.fromarray(hard * np.uint16(1)),
+        "palette": labels,
+        "cutout": cutout,
+    }
+    for kind, image in kinds.items():
+        path = tmp_path / kind / "masks" / "a_1.png"
+        write(tmp_path / kind / "real_images" / "a.jpg", size=(16, 16))
+        path.parent.mkdir()
+        image.save(path)
+        mask = HarmonyFolder(tmp_path / kind, size=size)[0]["mask"]
+        assert torch.equal(mask[0], torch.from_numpy(hard).float()), kind
+        assert torch.equal(mask[0], read_mask(path)), kind
+
+
+def test_a_mask_that_may_be_class_ids_is_refused_by_name(tmp_path):
     path = subset(tmp_path / "set") / "masks" / "a_1.png"
     Image.fromarray(np.full((8, 12), 300, np.uint16)).save(path)
-    with pytest.raises(OSError, match=r"a_1\.png: it is of I;16 values"):
+    with pytest.raises(ValueError, match=r"a_1\.png has values up to 300 .* could be class ids"):
         HarmonyFolder(tmp_path)[0]
+
+
+def test_photos_are_those_of_read_photo(tmp_path):
+    folder = subset(tmp_path / "set", size=(40, 24))
+    sample = HarmonyFolder(folder)[0]
+    real = read_photo(folder / "real_images" / "a.jpg").tensor()
+    assert torch.equal(sample["real"], real)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_smaller_and_compared_by_its_own_size(tmp_path, orientation):
+    turned = Image.Exif()
+    turned[0x0112] = orientation
+    upright = (300, 200) if orientation == 1 else (200, 300)
+    write(tmp_path / "real_images" / "a.jpg", size=(300, 200), exif=turned)
+    write(tmp_path / "masks" / "a_1.png", "L", size=upright)
+    with Image.open(tmp_path / "real_images" / "a.jpg") as image:
+        image.draft(None, (32, 32))
+        assert image.size == (75, 50)
+        decoded = ImageOps.exif_transpose(image)
+        expected = np.asarray(decoded.resize((16, 16), Image.Resampling.BILINEAR))
+    real = HarmonyFolder(tmp_path, size=16)[0]["real"]
+    assert np.array_equal(real.mul(255).round().permute(1, 2, 0).numpy(), expected)
+    write(tmp_path / "masks" / "a_1.png", "L", size=(75, 50))
+    with pytest.raises(ValueError, match=rf"75x50 pixels .* {upright[0]}x{upright[1]}"):
+        HarmonyFolder(tmp_path, size=16)[0]
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path):

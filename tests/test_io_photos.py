@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import struct
+import threading
 import warnings
 import zlib
 
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from harmaug.io.photos import Photo, read_mask, read_photo, write_photo
+from harmaug.io import Photo, decode, read_mask, read_photo, to_8_bits, write_photo
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -145,6 +147,42 @@ class TestReadPhoto:
         Image.new("L", (8, 8)).save(tmp_path / "b.png", icc_profile=grey)
         assert read_photo(tmp_path / "b.png").icc_profile is None
 
+    def test_bytes_read_before_are_taken_in_place_of_the_file(self, tmp_path):
+        pixels = noise(8, 9, 3)
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        data = (tmp_path / "a.png").read_bytes()
+        assert np.array_equal(read_photo(tmp_path / "none.png", data=data).pixels, pixels)
+        with pytest.raises(ValueError, match=r"none\.png is damaged or cut short"):
+            read_photo(tmp_path / "none.png", data=data[:-40])
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    def test_a_pipe_is_read_once(self, tmp_path):
+        pixels = noise(8, 9)
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        os.mkfifo(tmp_path / "pipe")
+        data = (tmp_path / "a.png").read_bytes()
+        writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+        writer.start()
+        mask = read_mask(tmp_path / "pipe")
+        writer.join()
+        assert np.array_equal(mask.mul(255).round().numpy(), pixels)
+
+    @pytest.mark.parametrize("path", [".", os.devnull])
+    def test_what_is_no_file_is_refused(self, path):
+        with pytest.raises(ValueError, match="is neither a file nor a pipe"):
+            read_photo(path)
+
+    @pytest.mark.parametrize("suffix", [".png", ".tiff", ".jpg"])
+    def test_a_raised_limit_goes_before_pillows(self, tmp_path, monkeypatch, suffix):
+        Image.new("RGB", (100, 100)).save(tmp_path / f"a{suffix}")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+        with pytest.raises(ValueError, match="is too large to be read"):
+            read_photo(tmp_path / f"a{suffix}")
+        assert read_photo(tmp_path / f"a{suffix}", 0.02).pixels.shape == (100, 100, 3)
+        with pytest.raises(ValueError, match=r"over the limit of 0\.009"):
+            read_photo(tmp_path / f"a{suffix}", 0.009)
+        assert Image.MAX_IMAGE_PIXELS == 1000
+
     def test_too_many_megapixels_are_refused_before_decoding(self, tmp_path):
         Image.new("RGB", (1000, 1000)).save(tmp_path / "a.png")
         assert read_photo(tmp_path / "a.png", 1.0).pixels.shape == (1000, 1000, 3)
@@ -202,9 +240,246 @@ class TestReadPhoto:
         Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tiff")
         with pytest.raises(ValueError, match=r"a\.tiff holds 32-bit pixels; expected 8 or 16"):
             read_photo(tmp_path / "a.tiff")
-        (tmp_path / "b.png").write_bytes(png_by_hand(noise(4, 4, 2, dtype=np.uint16)))
-        with pytest.raises(ValueError, match=r"b\.png is a 16-bit PNG"):
-            read_photo(tmp_path / "b.png")
+        deep = noise(4, 4, 2, dtype=np.uint16)
+        (tmp_path / "b.png").write_bytes(png_by_hand(deep))
+        (tmp_path / "c.png").write_bytes(png_by_hand(deep[..., :1], (b"tRNS", b"\0\0")))
+        for name in ("b", "c"):
+            with pytest.raises(ValueError, match=rf"{name}\.png is a 16-bit PNG"):
+                read_photo(tmp_path / f"{name}.png")
+
+    def test_a_colour_space_that_is_not_converted_is_refused(self, tmp_path):
+        Image.fromarray(noise(4, 4, 3)).convert("LAB").save(tmp_path / "a.tiff")
+        with pytest.raises(ValueError, match=r"a\.tiff holds CIELAB colours"):
+            read_photo(tmp_path / "a.tiff")
+
+
+class TestTiff:
+    """Layouts of TIFF files: each gives its pixels, or one sentence with its name."""
+
+    @pytest.fixture
+    def write(self, tmp_path):
+        tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+
+        def write(pixels, **options):
+            tifffile.imwrite(tmp_path / "a.tiff", pixels, **options)
+            return tmp_path / "a.tiff"
+
+        return write
+
+    @pytest.mark.parametrize("planes", [False, True])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"byteorder": ">"},
+            {"compression": "zlib"},
+            {"compression": "zlib", "byteorder": ">", "predictor": True},
+            {"tile": (16, 16)},
+            {"tile": (16, 16), "compression": "zlib"},
+            {"bigtiff": True},
+            {"rowsperstrip": 3},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("channels", [3, 4])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_colour(self, write, dtype, channels, options, planes):
+        pixels = noise(20, 35, channels, dtype=dtype)
+        alpha = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
+        if planes and "predictor" in options:
+            pytest.skip("tifffile does not write this layout")
+        path = write(
+            np.moveaxis(pixels, -1, 0) if planes else pixels,
+            photometric="rgb",
+            planarconfig="separate" if planes else "contig",
+            **alpha,
+            **options,
+        )
+        if planes and dtype == np.uint16:
+            with pytest.raises(
+                ValueError, match=r"a\.tiff is a 16-bit TIFF .* separate colour planes"
+            ):
+                read_photo(path)
+            return
+        photo = read_photo(path)
+        assert photo.pixels.dtype == dtype
+        assert np.array_equal(photo.pixels, pixels[..., :3])
+        if channels == 4:
+            assert np.array_equal(photo.alpha, pixels[..., 3])
+
+    def test_colours_multiplied_by_alpha_are_refused_in_16_bits(self, write):
+        pixels = noise(6, 9, 4, dtype=np.uint16)
+        path = write(pixels, photometric="rgb", extrasamples=["assocalpha"])
+        with pytest.raises(ValueError, match="colours multiplied by alpha"):
+            read_photo(path)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_white_may_be_zero(self, write, dtype, photometric, compression):
+        top = np.iinfo(dtype).max
+        pixels = noise(6, 9, dtype=dtype)
+        stored = pixels if photometric == "minisblack" else top - pixels
+        path = write(stored, photometric=photometric, compression=compression)
+        assert np.array_equal(read_photo(path).pixels[..., 0], pixels)
+        assert np.array_equal(read_mask(path).mul(top).round().numpy(), pixels)
+
+    def test_bits_may_be_black_on_white(self, write):
+        pixels = noise(6, 16) > 127
+        path = write(~pixels, photometric="miniswhite")
+        assert np.array_equal(read_mask(path).numpy(), pixels)
+
+    @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+    def test_signed_pixels_are_refused(self, write, dtype):
+        path = write(noise(6, 9).astype(dtype), photometric="minisblack")
+        with pytest.raises(ValueError, match=r"a\.tiff holds signed pixels"):
+            read_mask(path)
+
+
+class TestNetpbm:
+    @pytest.mark.parametrize("top", [255, 1023, 4095, 65535])
+    def test_grey_of_any_depth(self, tmp_path, top):
+        codes = np.arange(256).reshape(16, 16) * top // 255
+        body = codes.astype(">u2" if top > 255 else "u1").tobytes()
+        (tmp_path / "a.pgm").write_bytes(f"P5 16 16 {top}\n".encode() + body)
+        mask = read_mask(tmp_path / "a.pgm").numpy()
+        np.testing.assert_allclose(mask, codes / top, atol=1 / 65535)
+
+    def test_labels_of_the_depth_that_they_need(self, tmp_path):
+        (tmp_path / "a.pgm").write_bytes(b"P5 2 1 1\n\0\1")
+        assert read_mask(tmp_path / "a.pgm").tolist() == [[0, 1]]
+
+
+class TestNames:
+    """What a photo carries along: EXIF and names of its colour space."""
+
+    @staticmethod
+    def block(order, orientation=6):
+        """Return a block with text beyond ASCII, a maker note and a thumbnail; text; note."""
+        text, note, thumbnail = "© 2024 Zoë\0".encode(), bytes(range(256)), b"\xff\xd8old\xff\xd9"
+        tags = [(0x0112, 3, 1, struct.pack(order + "HH", orientation, 0))]
+        start = 8 + 2 + 12 * 3 + 4
+        tags.append((0x8298, 2, len(text), struct.pack(order + "I", start)))
+        tags.append((0x927C, 7, len(note), struct.pack(order + "I", start + len(text))))
+        data = text + note
+        second = start + len(data)
+        body = struct.pack(order + "H", 3)
+        for tag, kind, count, value in tags:
+            body += struct.pack(order + "HHI", tag, kind, count) + value
+        body += struct.pack(order + "I", second) + data
+        body += struct.pack(order + "HHHIII", 1, 0x0201, 4, 1, second + 18, 0) + thumbnail
+        head = b"II*\0" if order == "<" else b"MM\0*"
+        return b"Exif\0\0" + head + struct.pack(order + "I", 8) + body, text, note
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+    def test_exif_is_kept_byte_for_byte(self, tmp_path, order, suffix):
+        block, text, note = self.block(order)
+        Image.fromarray(smooth(8, 12)).save(tmp_path / f"a{suffix}", exif=block)
+        photo = read_photo(tmp_path / f"a{suffix}")
+        assert photo.pixels.shape == (12, 8, 3)
+        for name in ("b.png", "b.jpg"):
+            write_photo(tmp_path / name, photo)
+            assert text + note in (tmp_path / name).read_bytes()
+            with Image.open(tmp_path / name) as image:
+                image.load()
+                kept = image.getexif()
+            assert 0x0112 not in kept
+            assert kept[0x8298].encode("latin-1") == text.rstrip(b"\0")
+            assert kept[0x927C] == note
+            assert not kept.get_ifd(0x0201)
+            assert kept._info.next == 0  # no thumbnail in the photo's old colours
+        assert read_photo(tmp_path / "b.png").exif == photo.exif
+
+    def test_an_orientation_alone_leaves_no_exif(self, tmp_path):
+        Image.fromarray(smooth(8, 12)).save(tmp_path / "a.jpg", exif=exif(6))
+        photo = read_photo(tmp_path / "a.jpg")
+        assert photo.exif is None
+        assert photo.pixels.shape == (12, 8, 3)
+
+    @pytest.mark.parametrize("damage", [b"Exif\0\0", b"Exif\0\0junk", b"Exif\0\0II*\0\xff\xff\0\0"])
+    def test_a_damaged_block_is_left_out_with_a_warning(self, tmp_path, damage):
+        Image.fromarray(smooth(8, 12)).save(tmp_path / "a.jpg", exif=damage)
+        with pytest.warns(UserWarning, match=r"the EXIF block of .*a\.jpg is damaged"):
+            photo = read_photo(tmp_path / "a.jpg")
+        assert photo.exif is None
+        assert photo.pixels.shape == (8, 12, 3)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_chunks_that_name_a_colour_space_are_kept(self, tmp_path, dtype):
+        chunks = {
+            b"cICP": bytes((9, 16, 0, 1)),
+            b"gAMA": struct.pack(">I", 100000),
+            b"cHRM": struct.pack(">8I", *range(30000, 30008)),
+        }
+        data = png_by_hand(noise(8, 12, 3, dtype=dtype), *chunks.items(), (b"tEXt", b"a\0b"))
+        (tmp_path / "a.png").write_bytes(data)
+        photo = read_photo(tmp_path / "a.png")
+        assert photo.colour_chunks == chunks
+        write_photo(tmp_path / "b.png", photo.recoloured(photo.tensor()))
+        back = read_photo(tmp_path / "b.png")
+        assert back.colour_chunks == chunks
+        assert np.array_equal(back.pixels, photo.pixels)
+        if dtype == np.uint8:
+            with pytest.warns(
+                UserWarning, match=r"does not hold the colour space \(cICP, gAMA, cHRM"
+            ):
+                write_photo(tmp_path / "b.jpg", photo)
+
+    def test_srgb_needs_no_warning(self, tmp_path):
+        chunks = ((b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 45455)))
+        (tmp_path / "a.png").write_bytes(png_by_hand(noise(8, 12, 3), *chunks))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            write_photo(tmp_path / "b.jpg", read_photo(tmp_path / "a.png"))
+
+
+class TestDecode:
+    @pytest.mark.parametrize(
+        ("name", "mode", "options", "plain"),
+        [
+            ("a.jpg", "RGB", {}, True),
+            ("a.jpg", "L", {"progressive": True}, True),
+            ("a.jpg", "CMYK", {}, False),
+            ("a.jpg", "RGB", {"exif": exif(6)}, False),
+            ("a.jpg", "RGB", {"exif": exif(1, make="Camera")}, True),
+            ("a.png", "L", {}, True),
+            ("a.png", "L", {"exif": exif(6)}, False),
+            ("a.png", "L", {"exif": exif(1, make="Camera")}, True),
+            ("a.png", "L", {"transparency": 0}, False),
+            ("a.png", "L", {"bits": 4}, False),
+            ("a.png", "1", {}, False),
+            ("a.png", "P", {}, False),
+            ("a.png", "LA", {}, False),
+            ("a.png", "RGB", {}, False),
+            ("a.tiff", "L", {}, False),
+        ],
+    )
+    def test_plain_files_are_those_that_every_program_reads_alike(
+        self, tmp_path, name, mode, options, plain
+    ):
+        Image.fromarray(smooth(16, 12)).convert(mode).save(tmp_path / name, **options)
+        decoded = decode(tmp_path / name)
+        assert decoded.plain == plain
+        with Image.open(tmp_path / name) as image:
+            expected = np.asarray(ImageOps.exif_transpose(image))
+        if plain:
+            assert np.array_equal(decoded.pixels.squeeze(), expected)
+
+    @pytest.mark.parametrize("orientation", [1, 6])
+    def test_a_large_jpeg_may_come_smaller_and_says_its_size(self, tmp_path, orientation):
+        path = tmp_path / "a.jpg"
+        Image.fromarray(smooth(200, 300)).save(path, exif=exif(orientation))
+        photo = read_photo(path, at_least=64)
+        shapes = [(100, 150, 3), (200, 300)] if orientation == 1 else [(150, 100, 3), (300, 200)]
+        assert [photo.pixels.shape, photo.full_size] == shapes
+        assert read_photo(path, at_least=150).full_size is None
+
+    def test_to_8_bits_takes_the_nearest_code(self):
+        codes = np.arange(65536, dtype=np.uint16)
+        assert np.array_equal(to_8_bits(codes), np.rint(codes / 257).astype(np.uint8))
+        eight = noise(4, 4)
+        assert to_8_bits(eight) is eight
 
 
 class TestPhoto:
@@ -261,6 +536,57 @@ class TestReadMask:
         expected = torch.from_numpy(hard > 0).float()
         for path in tmp_path.iterdir():
             assert torch.equal(read_mask(path), expected), path.name
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_values_are_read_by_one_rule_in_8_and_16_bits(self, tmp_path, dtype):
+        path, top = tmp_path / "a.png", np.iinfo(dtype).max
+        hard = np.zeros((10, 12), dtype)
+        hard[2:7, 3:9] = 1
+        for value in (1, top):
+            Image.fromarray(hard * dtype(value)).save(path)
+            assert np.array_equal(read_mask(path), hard)
+        for labels in (hard * dtype(15), hard * dtype(2) + hard.T.repeat(2, 1)[:10, :12]):
+            Image.fromarray(labels).save(path)
+            with pytest.raises(
+                ValueError, match=rf"a\.png has values up to .* of {top}, .*class ids"
+            ):
+                read_mask(path)
+        soft = np.linspace(0, top, 120).astype(dtype).reshape(10, 12)
+        Image.fromarray(soft).save(path)
+        np.testing.assert_allclose(read_mask(path), soft / top, atol=1e-7)
+
+    @pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "BMP"])
+    @pytest.mark.parametrize("label", [1, 3, 7])
+    def test_every_entry_of_a_colour_palette_but_the_first_is_foreground(
+        self, tmp_path, kind, label
+    ):
+        hard = np.zeros((10, 12), np.uint8)
+        hard[2:7, 3:9] = label
+        image = Image.fromarray(hard)
+        # The colours of PASCAL VOC; the seventh is grey.
+        image.putpalette(
+            [*(0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0), *[0, 0, 128] * 3, *[128] * 3]
+        )
+        if (kind, label) == ("GIF", 7):
+            pytest.skip("Pillow leaves only the used entries in a GIF palette, both grey")
+        image.save(tmp_path / "a", kind)
+        assert np.array_equal(read_mask(tmp_path / "a"), hard > 0)
+
+    def test_a_turned_label_map_is_turned(self, tmp_path):
+        hard = np.zeros((4, 6), np.uint8)
+        hard[0, 1] = 2
+        image = Image.fromarray(hard)
+        image.putpalette([0, 0, 0, 128, 0, 0])
+        image.save(tmp_path / "a.png", exif=exif(6))
+        assert np.array_equal(read_mask(tmp_path / "a.png"), np.rot90(hard, 3) > 0)
+
+    @pytest.mark.parametrize("first", [0, 255])
+    def test_a_palette_of_greys_holds_values_whatever_its_order(self, tmp_path, first):
+        soft = noise(10, 12)
+        image = Image.fromarray(soft if first == 0 else 255 - soft)
+        image.putpalette([abs(k - first) for k in range(256) for _ in range(3)])
+        image.save(tmp_path / "a.png")
+        assert np.array_equal(read_mask(tmp_path / "a.png").mul(255).round().numpy(), soft)
 
     def test_a_grey_jpeg_saved_as_colour_is_a_mask(self, tmp_path):
         Image.fromarray(smooth(32, 32)[..., 0]).convert("RGB").save(tmp_path / "a.jpg")

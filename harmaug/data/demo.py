@@ -1,4 +1,4 @@
-"""The photos that come with the package, for demonstrations and tests."""
+"""Demo photos that come with the package."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FOLDER = Path(__file__).with_name("photos")
 
 
 def demo_photos() -> Iterator[tuple[str, Photo, Tensor]]:
-    """The packaged photos, of at most 512 pixels a side: name, photo and foreground mask.
+    """Yield name, photo and mask (H, W) of the demo photos, of at most 512 pixels a side.
 
-    Author and terms of each stand in ``data/photos/CREDITS.md``.
+    ``data/photos/CREDITS.md`` names the author and the terms of each.
     """
     for path in sorted(_FOLDER.glob("*.jpg")):
         yield path.stem, read_photo(path), read_mask(path.with_name(f"{path.stem}_mask.png"))

@@ -5,10 +5,10 @@ A subset is a folder
     real_images/<real>.jpg
     masks/<real>_<foreground>.png
     composite_images/<real>_<foreground>_<k>.jpg     (may be missing: photos without composites)
-    <set>_<split>.txt                                (optional lists, one file name a line)
 
-and names are taken apart from the right, on the file name only: real names of ccHarmony hold
-``_`` themselves, and so may any folder above.
+and names are split at their last ``_``, because a real name may hold ``_`` too. Its splits are in
+lists of file names, one a line: ``<subset>_<split>.txt`` in the subset, or else ``IHD_<split>.txt``
+beside it, with the subset in each line (``<subset>/composite_images/<name>``).
 """
 
 from __future__ import annotations
@@ -21,23 +21,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
-_MASK_SUFFIXES = (".png",)
-_EXIF_ORIENTATION = 0x0112
+from harmaug.io.photos import Photo, read_mask, read_photo
+from harmaug.io.pixels import to_8_bits
 
-
-def mask_name(composite: str) -> str:
-    """File name of the mask of a composite: ``a_b_1_2.jpg`` -> ``a_b_1.png``."""
-    return _drop_last_part(composite) + ".png"
-
-
-def real_name(mask: str, suffix: str = ".jpg") -> str:
-    """File name of the photo a mask belongs to: ``a_b_1.png`` -> ``a_b.jpg``."""
-    return _drop_last_part(mask) + suffix
+SPLITS = ("train", "val", "test")
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class HarmonyItem:
 
     @property
     def name(self) -> str:
-        """The file name that list files use: the composite's, or else the mask's."""
+        """The file name in lists: of the composite, or of the mask where there is none."""
         return (self.composite or self.mask).name
 
 
@@ -67,17 +59,21 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
 
     Args:
         root: a subset folder, or a folder of subset folders.
-        split: keep what ``<set>_<split>.txt`` of each subset names (composites, or masks where
-            there are no composites). None: everything that is there, no list needed. A subset
-            whose lists are of other splits only has no samples in this one.
+        split: keep the samples in the lists of this split; None keeps all and needs no list. A
+            subset whose lists are of other splits has no samples in this one.
         composites: True keeps only subsets that have composites, False gives photos and masks of
             every subset, one sample a mask; None takes each subset as it is.
-        size: resize to ``(size, size)``, antialiased, aspect not kept; None keeps full size.
-        skip_missing: go on without entries whose files are absent; ``missing`` lists them.
+        size: resize to ``(size, size)`` in 8 bits, antialiased, aspect not kept; None keeps size
+            and depth.
+        skip_missing: leave out entries whose files are absent; ``missing`` lists them.
 
     Attributes:
         items: one `HarmonyItem` a sample.
-        missing: one sentence for each entry that was skipped.
+        missing: one sentence for each entry that was left out.
+
+    Raises:
+        FileNotFoundError: no subset, no list of the split, no samples, or absent files.
+        ValueError: files of a sample differ in size or cannot be read, or a list is ambiguous.
     """
 
     def __init__(
@@ -95,10 +91,9 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
         self.size = size
         self.items: list[HarmonyItem] = []
         self.missing: list[str] = []
-        folders = subset_folders(self.root)
-        if composites:
-            folders = [folder for folder in folders if (folder / "composite_images").is_dir()]
-        for folder in folders:
+        for folder in subset_folders(self.root):
+            if composites and not (folder / "composite_images").is_dir():
+                continue
             for entry in _entries(folder, split, composites is not False):
                 if isinstance(entry, HarmonyItem):
                     self.items.append(entry)
@@ -109,7 +104,7 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
             raise FileNotFoundError(
                 f"{len(self.missing)} of {len(self.missing) + len(self.items)} entries of "
                 f"{self.root} name absent files: {shown}{'; ...' * (len(self.missing) > 3)}. "
-                "Restore them, or pass skip_missing=True (--skip-missing) to go on without them."
+                "Restore them, or pass skip_missing=True (--skip-missing) to leave them out."
             )
         if not self.items:
             wanted = "composites with their masks and photos" if composites else "masks with photos"
@@ -121,17 +116,18 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.items[index]
-        real, shape = _read(item.real, "RGB", self.size)
-        sample: dict[str, Any] = {"real": real}
-        others = [("mask", item.mask, "L")]
+        files = [("real", item.real, _photo), ("mask", item.mask, _mask)]
         if item.composite is not None:
-            others.append(("composite", item.composite, "RGB"))
-        for key, path, mode in others:
-            sample[key], other = _read(path, mode, self.size)
-            if other != shape:
+            files.append(("composite", item.composite, _photo))
+        sample: dict[str, Any] = {}
+        shape: tuple[int, ...] = ()
+        for key, path, read in files:
+            sample[key], found = read(path, self.size)
+            shape = shape or found
+            if found != shape:
                 raise ValueError(
-                    f"{path} is {other[0]}x{other[1]} pixels but its photo {item.real.name} is "
-                    f"{shape[0]}x{shape[1]}; they must have one size."
+                    f"{path} is {found[1]}x{found[0]} pixels but its photo {item.real.name} is "
+                    f"{shape[1]}x{shape[0]}; they must have one size."
                 )
         return sample | {"name": item.name, "subset": item.subset}
 
@@ -141,23 +137,12 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
         return list(dict.fromkeys(item.subset for item in self.items))
 
 
-def _drop_last_part(name: str) -> str:
-    stem = Path(name).stem
-    if _stem_above(stem) == stem:
-        raise ValueError(
-            f"{name!r} is no iHarmony4 name: masks are <real>_<foreground>.png and composites "
-            "<real>_<foreground>_<k>.jpg."
-        )
-    return _stem_above(stem)
-
-
-def _stem_above(stem: str) -> str:
-    """A stem without its last ``_`` part, or as it is where it has none."""
-    return stem.rpartition("_")[0] or stem
-
-
 def subset_folders(root: Path) -> list[Path]:
-    """``root`` itself if it is a subset, else the subsets right below it."""
+    """Return ``root`` itself if it is a subset, else the subsets in it.
+
+    Raises:
+        FileNotFoundError: neither it nor a folder in it is in the iHarmony4 layout.
+    """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder.")
     children = sorted(path for path in root.iterdir() if path.is_dir())
@@ -173,8 +158,19 @@ def subset_folders(root: Path) -> list[Path]:
     )
 
 
+def listed_splits(folder: Path) -> list[str]:
+    """Return the splits, of train, val and test, that lists give for a subset folder."""
+    folder = Path(os.path.abspath(folder))
+    return [split for split in SPLITS if _read_lists(folder, split) is not None]
+
+
+def _stem_above(stem: str) -> str:
+    """Return a stem without its last ``_`` part, or as it is where it has none."""
+    return stem.rpartition("_")[0] or stem
+
+
 def _index(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Image files by stem, in order of name; hidden files (``._a.jpg`` of macOS) are left out."""
+    """Return image files by stem, in order of name, without hidden ones (``._a.jpg`` of macOS)."""
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
@@ -188,14 +184,21 @@ def _index(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _entries(folder: Path, split: str | None, pairs: bool) -> Iterator[HarmonyItem | str]:
-    """The samples of a subset; for one with an absent file, a sentence that says which."""
-    reals = _index(folder / "real_images", _PHOTO_SUFFIXES)
-    masks = _index(folder / "masks", _MASK_SUFFIXES)
+    """Yield the samples of a subset; for one with an absent file, a sentence that names it."""
+    reals = _index(folder / "real_images", _SUFFIXES)
+    masks = _index(folder / "masks", (".png",))
     composite_folder = folder / "composite_images"
-    composites = _index(composite_folder, _PHOTO_SUFFIXES) if composite_folder.is_dir() else None
+    composites = _index(composite_folder, _SUFFIXES) if composite_folder.is_dir() else None
 
-    listed = masks if composites is None else composites
-    names = list(listed) if split is None else _read_list(folder, split)
+    names = list(masks if composites is None else composites)
+    if split is not None:
+        listed = _read_lists(folder, split)
+        if listed is None and not listed_splits(folder):
+            raise FileNotFoundError(
+                f"{folder} has no list file {folder.name}_{split}.txt, and no IHD_{split}.txt "
+                "beside it names its files; write one, or leave out split."
+            )
+        names = listed or []
     if composites is not None and not pairs:
         # One sample a mask: those of the listed composites, or all there are.
         names = list(masks) if split is None else list(dict.fromkeys(map(_stem_above, names)))
@@ -216,48 +219,65 @@ def _entries(folder: Path, split: str | None, pairs: bool) -> Iterator[HarmonyIt
             yield HarmonyItem(folder.name, reals[real], masks[mask], composite)
 
 
-def _read_list(folder: Path, split: str) -> list[str]:
-    """Stems of the file names in the subset's list of this split, without repeats."""
-    lists = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt")
-    if not lists:
-        raise FileNotFoundError(
-            f"{folder} has no list file {folder.name}_{split}.txt; write one, or leave out split."
-        )
-    found = [path for path in lists if path.stem == split or path.stem.endswith(f"_{split}")]
-    if len(found) > 1:
-        found = [path for path in found if path.stem == f"{folder.name}_{split}"] or found
-    if len(found) > 1:
+def _read_lists(folder: Path, split: str) -> list[str] | None:
+    """Return the stems that lists give this split of a subset, without repeats; None without."""
+    own = _lists(folder, split)
+    if len(own) > 1:
+        own = [path for path in own if path.stem == f"{folder.name}_{split}"] or own
+    if len(own) > 1:
         raise ValueError(
             f"{folder} has several lists for the split {split!r}: "
-            f"{', '.join(path.name for path in found)}; keep one of them."
+            f"{', '.join(path.name for path in own)}; keep one of them."
         )
-    lines = found[0].read_text(encoding="utf-8-sig").splitlines() if found else []
-    # Some lists hold paths, with either separator; the file name alone counts.
-    names = (line.strip().replace("\\", "/").rpartition("/")[2] for line in lines)
-    return list(dict.fromkeys(_without_suffix(name) for name in names if name))
+    found = [
+        parts[-1]
+        for path in own or _lists(folder.parent, split)
+        for parts in _lines(path)
+        if own or folder.name in parts[-3:-1] or (len(parts) == 1 and _has(folder, parts[0]))
+    ]
+    stems = (Path(name).stem if Path(name).suffix.lower() in _SUFFIXES else name for name in found)
+    return list(dict.fromkeys(stems)) if own or found else None
 
 
-def _without_suffix(name: str) -> str:
-    stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in _PHOTO_SUFFIXES else name
+def _lists(folder: Path, split: str) -> list[Path]:
+    paths = sorted(folder.glob("*.[tT][xX][tT]"))
+    return [path for path in paths if path.stem == split or path.stem.endswith(f"_{split}")]
 
 
-def _read(path: Path, mode: str, size: int | None) -> tuple[Tensor, tuple[int, int]]:
-    """(C, H, W) in [0, 1], and the (width, height) the file has."""
-    try:
-        with Image.open(path) as file:
-            quarter_turned = file.getexif().get(_EXIF_ORIENTATION, 1) >= 5
-            shape = file.size[::-1] if quarter_turned else file.size
-            if file.mode[0] in "IF":
-                raise ValueError(f"it is of {file.mode} values, and only 8 bits a channel serve")
-            if size is not None:
-                # Large JPEGs are decoded at a fraction of their size, still twice what is wanted.
-                file.draft(None, (2 * size, 2 * size))
-            image = ImageOps.exif_transpose(file).convert(mode)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise OSError(f"cannot read the image {path}: {error}.") from error
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Yield the lines of a list as parts of a path; either separator may stand between them."""
+    data = path.read_bytes()
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = data.decode(encoding, "replace")
+    if "\0" in text or "\ufffd" in text:
+        raise ValueError(f"{path} is not a text file in UTF-8 or UTF-16; save it as UTF-8.")
+    for line in text.splitlines():
+        if line.strip():
+            yield line.strip().replace("\\", "/").split("/")
+
+
+def _has(folder: Path, name: str) -> bool:
+    return any((folder / part / name).exists() for part in ("composite_images", "masks"))
+
+
+def _photo(path: Path, size: int | None) -> tuple[Tensor, tuple[int, ...]]:
+    """Return (3, H, W) in [0, 1], and (H, W) in the file."""
+    # Bilinear resizing is as good from twice the size.
+    photo = read_photo(path, at_least=None if size is None else 2 * size)
+    shape = photo.full_size or photo.pixels.shape[:2]
+    return (photo if size is None else Photo(_resized(photo.pixels, size))).tensor(), shape
+
+
+def _mask(path: Path, size: int | None) -> tuple[Tensor, tuple[int, ...]]:
+    """Return (1, H, W) in [0, 1], and (H, W) in the file."""
+    mask = read_mask(path)
+    shape = tuple(mask.shape)
     if size is not None:
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    values = np.array(image, dtype=np.float32, ndmin=3) / 255
-    planar = values if mode == "L" else values.transpose(2, 0, 1)
-    return torch.from_numpy(np.ascontiguousarray(planar)), shape
+        codes = mask.mul_(255).round_().to(torch.uint8).numpy()
+        mask = torch.from_numpy(_resized(codes, size)).float() / 255
+    return mask.unsqueeze(0), shape
+
+
+def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    image = Image.fromarray(to_8_bits(pixels))
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from harmaug.data.folder import HarmonyFolder, subset_folders
+from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 
@@ -116,7 +116,7 @@ def _has_subsets(root: Path) -> bool:
 def _iharmony4(root: Path, split: str) -> Found:
     found = Found([], [])
     for folder in subset_folders(root):
-        listed = any(path.suffix.lower() == ".txt" for path in folder.iterdir())
+        listed = any(folder.glob("*.[tT][xX][tT]")) or bool(listed_splits(folder))
         try:
             items = HarmonyFolder(
                 folder, split if listed else None, composites=False, skip_missing=True

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], folder: Path | None = None) -> Iterator[Path]:
-    """A temporary path that takes the place of ``path`` when the block ends without an error.
+    """Yield a temporary path that replaces ``path`` when the block ends without an error.
 
-    Readers see the old file or the whole new one, never a part; after an error the temporary file
-    is gone and the old file untouched. The temporary name keeps the suffix, by which many writers
-    choose a format.
+    A reader finds the old file or the whole new one, never a part. After an error the temporary
+    file is removed and the old file is unchanged. The temporary name keeps the suffix, because
+    many writers choose the format by it.
 
     Args:
         path: the file to write.
-        folder: where the temporary file is, on the same file system; beside ``path`` if not given.
+        folder: place of the temporary file, on the same file system; by default beside ``path``.
     """
     path = Path(path)
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in rows, each with a caption."""
+"""Contact sheets: pictures in rows, each above its caption."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from harmaug.io.pixels import to_8_bits
+
 _PAPER, _INK = (238, 238, 238), (32, 32, 32)  # neutral, so as not to tint what is judged on it
 _GAP, _FONT_SIZE = 8, 15
 
 
 def thumbnail(pixels: np.ndarray, side: int = 240) -> Image.Image:
-    """A picture scaled down, never up, to fit a square of ``side`` pixels.
-
-    Args:
-        pixels: (H, W, 3) or (H, W), uint8 or uint16.
-    """
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    image = Image.fromarray(pixels)
+    """Return (H, W, 3) or (H, W), uint8 or uint16, scaled down to fit ``side`` x ``side``."""
+    image = Image.fromarray(to_8_bits(pixels))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image.convert("RGB")
 
 
 def contact_sheet(rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Image:
-    """Lay pictures out in rows and columns at their own size, with captions beneath.
-
-    Args:
-        rows: captions and pictures; a row may be shorter than others.
-    """
+    """Return rows of captions and pictures laid out as one, each picture at its own size."""
     if not rows or not all(rows):
         raise ValueError("a contact sheet needs at least one row and no empty row.")
     font = ImageFont.load_default(_FONT_SIZE)
@@ -57,7 +49,7 @@ def contact_sheet(rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Im
 
 
 def _fitted(caption: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The caption, shortened until it fits."""
+    """Return the caption, cut until it fits."""
     if font.getlength(caption) <= width:
         return caption
     while caption and font.getlength(caption + "…") > width:

@@ -1,14 +1,17 @@
-"""Photos and masks in files: upright RGB pixels with 8 or 16 bits, and what a copy carries along.
+"""The reader of photos and the reader of masks, and the writer of photos.
 
-Pixels are never converted between colour profiles: the profile goes along with them.
+Pixels are never converted between colour spaces: what names the space goes along with them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
+import struct
 import warnings
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from harmaug.inputs import opacity
 from harmaug.io.atomic import atomic_write
-from harmaug.io.pixels import ORIENTATION, decode, upright, write_png16
+from harmaug.io.pixels import ORIENTATION, Decoded, decode, orientation_of, upright, write_png
 
 _Path = str | os.PathLike[str]
-_PNG_LEVEL = 4  # of compression: a third of the time of the default 6, at the same size
 _GREY_TOLERANCE = 0.05  # how far R, G and B of a mask may differ: JPEG tints grey a little
+_COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")  # of PNG files
+_EXIF = b"Exif\0\0"  # the first bytes of a block
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,24 +40,28 @@ class Photo:
         pixels: (H, W, 3), uint8 or uint16, RGB.
         alpha: (H, W) in the dtype of ``pixels``, or None where the file has none.
         icc_profile: the RGB colour profile, or None.
-        exif: the EXIF block without its orientation, or None.
+        exif: the EXIF block without its orientation and thumbnail, or None.
+        colour_chunks: other names of the colour space, chunks of a PNG file.
+        full_size: (H, W) of the photo in the file if it was read smaller, else None.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     icc_profile: bytes | None = None
     exif: bytes | None = None
+    colour_chunks: dict[bytes, bytes] = field(default_factory=dict)
+    full_size: tuple[int, int] | None = None
 
     def tensor(self) -> Tensor:
-        """The pixels as (3, H, W), float32 in [0, 1]."""
+        """Return the pixels as (3, H, W), float32 in [0, 1]."""
         return _unit(self.pixels).permute(2, 0, 1).contiguous()
 
     def recoloured(self, image: Tensor) -> Photo:
-        """This photo with other colours, at its own bit depth.
+        """Return this photo with other colours, at its own bit depth.
 
         Args:
-            image: (3, H, W), floating point in [0, 1]; rounded to the nearest code value, so what
-                `tensor` gave comes back as the very integers.
+            image: (3, H, W), floating point in [0, 1]; rounded to the nearest code, so that the
+                result of `tensor` gives the very same pixels.
         """
         if image.shape != (3, *self.pixels.shape[:2]):
             raise ValueError(
@@ -66,19 +75,55 @@ class Photo:
         return dataclasses.replace(self, pixels=pixels)
 
 
-def read_photo(path: _Path, max_megapixels: float | None = None) -> Photo:
+def read_photo(
+    path: _Path,
+    max_megapixels: float | None = None,
+    *,
+    data: bytes | None = None,
+    at_least: int | None = None,
+) -> Photo:
     """Read a photo in any format that Pillow reads, upright; PNG and TIFF keep their 16 bits.
 
-    Grey and CMYK become RGB (CMYK with a warning: without its profile the colours are approximate);
-    of an animation the first frame is taken.
+    Grey and CMYK become RGB (CMYK with a warning: without its profile the colours are approximate).
+    Of an animation the first frame is read.
 
     Args:
-        path: the file.
-        max_megapixels: refuse larger photos before decoding them.
+        path: the file, or a pipe.
+        max_megapixels: refuse larger photos before decoding them; None leaves Pillow's own limit.
+        data: bytes of the file, if they have been read before.
+        at_least: sides that suffice; a large JPEG file is then decoded at a fraction of its size.
+
+    Raises:
+        ValueError: the file is no image, damaged, too large, or of a kind that is not read.
     """
-    pixels, image = decode(Path(path), max_megapixels)
+    return photo_of(decode(path, max_megapixels, data, at_least))
+
+
+def read_mask(
+    path: _Path, max_megapixels: float | None = None, *, data: bytes | None = None
+) -> Tensor:
+    """Read a foreground mask (H, W), float32 in [0, 1], upright; soft edges are kept.
+
+    Grey pictures hold opacities, or labels if only 0 and 1 occur (`harmaug.inputs.opacity`). Of
+    pictures with transparency the opacity is the mask. Of a palette of colours, as label maps
+    have, every entry but the first is foreground. The arguments are those of `read_photo`.
+
+    Raises:
+        ValueError: as for photos, or the mask is coloured, or its values may be class ids.
+    """
+    return mask_of(decode(path, max_megapixels, data))
+
+
+def photo_of(decoded: Decoded) -> Photo:
+    """Return the photo in a decoded file; see `read_photo`."""
+    pixels, image, path = decoded.pixels, decoded.image, decoded.path
     if image.mode == "CMYK":
-        warnings.warn(f"{path} is CMYK: its colours as RGB are approximate.", stacklevel=2)
+        warnings.warn(f"{path} is CMYK: its colours as RGB are approximate.", stacklevel=3)
+    try:
+        exif = _exif(image)
+    except Exception:
+        exif = None
+        warnings.warn(f"the EXIF block of {path} is damaged and left out.", stacklevel=3)
     channels = pixels.shape[2]
     rgb = pixels[..., :3] if channels >= 3 else pixels[..., :1].repeat(3, axis=2)
     profile = image.info.get("icc_profile")
@@ -86,48 +131,46 @@ def read_photo(path: _Path, max_megapixels: float | None = None) -> Photo:
         pixels=np.ascontiguousarray(rgb),
         alpha=np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None,
         icc_profile=profile if profile and profile[16:20] == b"RGB " else None,
-        exif=_exif(image, path),
+        exif=exif,
+        colour_chunks={k: decoded.chunks[k] for k in _COLOUR_CHUNKS if k in decoded.chunks},
+        full_size=decoded.full_size,
     )
 
 
-def read_mask(path: _Path, max_megapixels: float | None = None) -> Tensor:
-    """Read a foreground mask, upright; soft edges are kept.
-
-    Grey pictures of any depth are taken as they are, save that 8-bit ones of nothing but 0 and 1
-    mean background and foreground. Of pictures with transparency the opacity is the mask. Where a
-    palette holds colours, as of a label map, every entry but the first is foreground. Other
-    coloured pictures are refused.
-
-    Args:
-        path: the file.
-        max_megapixels: refuse larger masks before decoding them.
-
-    Returns:
-        (H, W), float32 in [0, 1].
-    """
-    pixels, image = decode(Path(path), max_megapixels)
-    if pixels.shape[2] in (2, 4) and pixels[..., -1].min() < np.iinfo(pixels.dtype).max:
+def mask_of(decoded: Decoded) -> Tensor:
+    """Return the mask in a decoded file; see `read_mask`."""
+    pixels, image, path = decoded.pixels, decoded.image, decoded.path
+    top = np.iinfo(pixels.dtype).max
+    if pixels.shape[2] in (2, 4) and pixels[..., -1].min() < top:
         return _unit(pixels[..., -1])
-    if pixels.shape[2] >= 3 and np.ptp(pixels[..., :3].astype(np.int32), axis=2).max() > (
-        _GREY_TOLERANCE * np.iinfo(pixels.dtype).max
-    ):
-        if image.mode != "P":
-            raise ValueError(
-                f"{path} is no mask: expected a grey or a transparent picture, got a coloured one."
-            )
-        return torch.from_numpy(upright(np.asarray(image), image) > 0).float()
     grey = pixels[..., 0]
-    return _unit(grey if grey.dtype != np.uint8 or grey.max() > 1 else grey * np.uint8(255))
+    coloured = pixels.shape[2] >= 3 and _is_coloured(pixels[..., :3])
+    if image.mode == "P":
+        palette = np.reshape(image.getpalette(), (-1, 3)).astype(np.uint8)
+        # A label map may happen to show nothing but grey entries of its palette.
+        if coloured or (grey.max() < top and _is_coloured(palette)):
+            labels = upright(np.asarray(image), orientation_of(image))
+            return torch.from_numpy((labels > 0).astype(np.float32))
+    if coloured:
+        raise ValueError(
+            f"{path} is no mask: expected a grey or a transparent picture, got a coloured one."
+        )
+    codes = torch.from_numpy(grey.astype(np.uint8 if top == 255 else np.int32))
+    return opacity(codes, str(path))
 
 
 def write_photo(path: _Path, photo: Photo, *, quality: int = 95, overwrite: bool = False) -> None:
-    """Write a photo with its alpha, colour profile and EXIF; whole or not at all.
+    """Write a photo with its alpha, colour profile and EXIF, whole or not at all.
 
     Args:
         path: ends in .png (8 or 16 bits, as the pixels), .jpg or .jpeg (8 bits, no alpha).
-        photo: what to write.
-        quality: of a JPEG, 1 to 100; colours are not subsampled.
-        overwrite: replace an existing file instead of raising FileExistsError.
+        photo: its content.
+        quality: of a JPEG file, 1 to 100; colours are not subsampled.
+        overwrite: replace an existing file.
+
+    Raises:
+        FileExistsError: the file exists and ``overwrite`` is False.
+        ValueError: another suffix, or a JPEG file of transparent or 16-bit pixels.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -140,27 +183,50 @@ def write_photo(path: _Path, photo: Photo, *, quality: int = 95, overwrite: bool
     pixels = photo.pixels
     if photo.alpha is not None:
         pixels = np.dstack((pixels, photo.alpha))
-    extra: dict[str, Any] = {"icc_profile": photo.icc_profile, "exif": photo.exif}
-    extra = {key: value for key, value in extra.items() if value is not None}
+    names = dict(photo.colour_chunks)
     with atomic_write(path) as temporary:
-        if pixels.dtype == np.uint16:
-            write_png16(temporary, pixels, extra)
-        elif suffix == ".png":
-            Image.fromarray(pixels).save(temporary, "PNG", compress_level=_PNG_LEVEL, **extra)
-        else:
-            Image.fromarray(pixels).save(temporary, "JPEG", quality=quality, subsampling=0, **extra)
+        if suffix == ".png":
+            if photo.icc_profile is not None:
+                names[b"iCCP"] = b"ICC Profile\0\0" + zlib.compress(photo.icc_profile)
+            if photo.exif is not None:
+                names[b"eXIf"] = photo.exif.removeprefix(_EXIF)
+            write_png(temporary, pixels, names)
+            return
+        if names and b"sRGB" not in names:
+            shown = ", ".join(name.decode() for name in names)
+            warnings.warn(f"{path}: a JPEG does not hold the colour space ({shown}).", stacklevel=2)
+        extra: dict[str, Any] = {"icc_profile": photo.icc_profile, "exif": photo.exif}
+        extra = {key: value for key, value in extra.items() if value is not None}
+        Image.fromarray(pixels).save(temporary, "JPEG", quality=quality, subsampling=0, **extra)
 
 
-def _exif(image: Image.Image, path: _Path) -> bytes | None:
-    exif = image.getexif()
-    exif.pop(ORIENTATION, None)
-    if not len(exif) or image.format == "TIFF":  # a TIFF's tags say how its own pixels lie
+def _exif(image: Image.Image) -> bytes | None:
+    """Return the EXIF block without orientation and thumbnail, all else byte for byte."""
+    if image.format == "TIFF":  # its tags say how its own pixels lie
         return None
-    try:
-        return exif.tobytes()
-    except Exception:
-        warnings.warn(f"the EXIF block of {path} is damaged and left out.", stacklevel=3)
-        return None
+    block = image.info.get("exif")
+    if block is None:
+        if "Raw profile type exif" not in image.info:
+            return None
+        block = image.getexif().tobytes()
+    tiff = bytearray(block.removeprefix(_EXIF))
+    order = {b"II": "<", b"MM": ">"}[bytes(tiff[:2])]
+    (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+    (count,) = struct.unpack_from(f"{order}H", tiff, start)
+    end = start + 2 + 12 * count
+    tags = {at: struct.unpack_from(f"{order}H10x", tiff, at)[0] for at in range(start + 2, end, 12)}
+    kept = [tiff[at : at + 12] for at, tag in tags.items() if tag != ORIENTATION]
+    entries = struct.pack(f"{order}H", len(kept)) + b"".join(kept)
+    # The zeros behind them say that no other list follows: it would hold the thumbnail.
+    tiff[start : end + 4] = entries.ljust(end + 4 - start, b"\0")
+    return _EXIF + bytes(tiff) if kept else None
+
+
+def _is_coloured(pixels: np.ndarray) -> bool:
+    """Return whether R, G and B differ anywhere in (..., 3) by more than JPEG tints grey."""
+    channels = np.moveaxis(pixels, -1, 0)  # taken in turn: numpy is slow along an axis of 3
+    spread = functools.reduce(np.maximum, channels) - functools.reduce(np.minimum, channels)
+    return bool(spread.max() > _GREY_TOLERANCE * np.iinfo(pixels.dtype).max)
 
 
 def _unit(pixels: np.ndarray) -> Tensor:

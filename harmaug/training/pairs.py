@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from tqdm import tqdm
 
-from harmaug.data.folder import HarmonyFolder, subset_folders
+from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
 from harmaug.recipes.handmade import Recipe, Retouch
 
 _SMALLEST_FOREGROUND = 0.005  # of the frame; less holds too few colours to learn from
@@ -218,12 +218,7 @@ class _Part(NamedTuple):
 
 
 def _parts(folder: Path, size: int, skip_missing: bool) -> Iterator[_Part]:
-    lists = [path.stem for path in folder.glob("*.txt")]
-    splits = [
-        split
-        for split in ("train", "val", "test")
-        if any(stem == split or stem.endswith(f"_{split}") for stem in lists)
-    ]
+    splits = listed_splits(folder)
     for split in splits:
         listed = HarmonyFolder(folder, split, size=size, skip_missing=skip_missing)
         rows = list(range(len(listed)))
