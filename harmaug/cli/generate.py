@@ -7,39 +7,33 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harmaug.cli.arguments import (
-    CHECKPOINT,
-    Commands,
-    add_command,
-    add_sampling,
-    count,
-    number,
-    whole,
-)
+from harmaug.cli.arguments import Commands, add_command, add_sampling, count, megapixels, whole
 
 if TYPE_CHECKING:
-    from harmaug.generation import Report, Settings
+    from harmaug.generation import Report
 
 
 def register(commands: Commands) -> None:
+    """Declare the arguments of the command."""
     parser = add_command(
         commands,
         "generate",
         "make composites of all photos of a folder, as files for any codebase",
-        "  harmaug generate iHarmony4 -o augmented -n 10\n"
+        "  harmaug generate iHarmony4 -o augmented -n 10 --with-originals\n"
         "  harmaug generate photos --masks masks -o set --format png\n"
-        "  harmaug generate iHarmony4 -o augmented -n 10 --resume\n"
+        "  harmaug generate photos -o set --checkpoint unified color-transfer --resume\n"
         "  harmaug generate photos -o set --shard 3/16 --workers 8",
-        "ROOT is in the iHarmony4 layout, or holds photos, with masks of the same names in a "
-        "folder masks. The output is in the iHarmony4 layout, with list files, a manifest and a "
-        "sheet. What cannot be read or written is named in generate.log and the exit code is 1.",
+        "ROOT is in the iHarmony4 layout, or holds photos, and a folder masks with masks of the "
+        "same names. The output is in the iHarmony4 layout, with the list files that DoveNet, "
+        "RainNet, iSSAM, HDNet, DiffHarmony and their like read, a manifest and a sheet. "
+        "generate.log names what could not be read or written, and the exit code is 1 then.",
     )
     parser.add_argument("root", metavar="ROOT", type=Path, help="photos and their masks")
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, required=True, help="folder of the set"
     )
     _add_sources(parser)
-    add_sampling(parser, n=10)
+    add_sampling(parser, n=10, several=True)
     _add_set(parser)
     _add_run(parser)
     parser.set_defaults(run=_run)
@@ -49,28 +43,27 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout",
         choices=("iharmony4", "plain"),
-        help="of ROOT (default: iharmony4 where there is a folder real_images)",
+        help="layout of ROOT (default: iharmony4 if there is a folder real_images)",
     )
     parser.add_argument(
-        "--masks", metavar="DIR", type=Path, help="masks of a plain ROOT (default: ROOT/masks)"
+        "--masks", metavar="DIR", type=Path, help="masks of plain photos (default: ROOT/masks)"
     )
     parser.add_argument(
         "--split",
         default="train",
         metavar="NAME",
-        help="of subsets with list files, take the photos that <set>_NAME.txt names "
-        "(default: train)",
+        help="take the photos that <set>_NAME.txt names, where a subset has lists (default: train)",
     )
-    parser.add_argument("--limit", type=count, metavar="N", help="at most N photos with masks")
+    parser.add_argument("--limit", type=count, metavar="N", help="take at most N photos with masks")
+    parser.add_argument(
+        "--with-originals",
+        action="store_true",
+        help="add the composites that ROOT has to the set and its lists, and carry over its test "
+        "and val lists with their files (iHarmony4 layout)",
+    )
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--domains",
-        nargs="+",
-        metavar="NAME",
-        help="several checkpoints, over which the composites are spread, instead of --checkpoint",
-    )
     parser.add_argument(
         "--candidates",
         type=count,
@@ -85,7 +78,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--size-limit",
-        type=number,
+        type=megapixels,
         default=100.0,
         metavar="MP",
         help="skip photos of more megapixels than this (default: 100)",
@@ -93,18 +86,20 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--link",
         action="store_true",
-        help="hard-link photos and masks where that is possible instead of copying them",
+        help="hard-link files of ROOT where that is possible instead of copying them",
     )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--resume", action="store_true", help="go on with what was interrupted")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue a set that was interrupted"
+    )
     parser.add_argument(
         "--shard",
         type=_shard,
         default=(1, 1),
         metavar="I/N",
-        help="make part I of N; all parts go to one folder, in any order or at once",
+        help="make part I of N; all parts go to one folder, in any order or at the same time",
     )
     parser.add_argument(
         "--engine",
@@ -113,48 +108,19 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="processes of this machine, or a Ray cluster (default: local)",
     )
     parser.add_argument(
-        "--workers", type=whole, metavar="N", help="processes; 0 for none (default: a core each)"
+        "--workers", type=whole, metavar="N", help="processes; 0 for none (default: one a core)"
     )
     parser.add_argument(
-        "--device", default="cpu", help="where the net runs: cpu, cuda (default: cpu)"
+        "--device", default="cpu", help="where the nets run: cpu or cuda (default: cpu)"
     )
 
 
 def _run(options: argparse.Namespace) -> int:
-    from harmaug.generation import generate
+    from harmaug.generation import Settings, generate
 
-    try:
-        report = generate(
-            options.root,
-            options.output,
-            _settings(options),
-            layout=options.layout,
-            masks=options.masks,
-            split=options.split,
-            limit=options.limit,
-            shard=options.shard,
-            resume=options.resume,
-            link=options.link,
-            engine=options.engine,
-            workers=options.workers,
-            device=options.device,
-        )
-    except KeyboardInterrupt:
-        again = "the same command" + ("" if options.resume else " with --resume")
-        print(f"\nharmaug: {again} goes on from here.", file=sys.stderr)
-        raise
-    _tell(report, options)
-    return 1 if report.skipped else 0
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    from harmaug.generation import Settings
-
-    if options.domains and options.checkpoint != CHECKPOINT:
-        raise ValueError("give --checkpoint or --domains, not both.")
-    return Settings(
+    settings = Settings(
         n=options.n,
-        checkpoints=tuple(options.domains or [options.checkpoint]),
+        checkpoints=tuple(options.checkpoint),
         strength=options.strength,
         candidates=options.candidates,
         format=options.format,
@@ -162,16 +128,27 @@ def _settings(options: argparse.Namespace) -> Settings:
         seed=options.seed,
         max_megapixels=options.size_limit,
     )
+    names = "layout masks split limit with_originals shard resume link engine workers device"
+    choices = {name: getattr(options, name) for name in names.split()}
+    try:
+        report = generate(options.root, options.output, settings, **choices)
+    except KeyboardInterrupt:
+        again = "the same command" + ("" if options.resume else " with --resume")
+        print(f"\nharmaug: {again} continues from here.", file=sys.stderr)
+        raise
+    _print(report, options.output)
+    return 1 if report.skipped else 0
 
 
-def _tell(report: Report, options: argparse.Namespace) -> None:
+def _print(report: Report, output: Path) -> None:
     rate = report.photos / report.seconds if report.photos else 0.0
+    carried = f" and added {report.originals} originals" if report.originals else ""
     print(
-        f"Wrote {report.photos * options.n} composites of {report.photos} photos to "
-        f"{options.output} ({rate:.1f} photos a second)."
+        f"Wrote {report.composites} composites of {report.photos} photos{carried} to {output} "
+        f"({rate:.1f} photos a second)."
     )
     if report.before:
-        print(f"{report.before} were there already.")
+        print(f"{report.before} photos were done before.")
     if not report.summarized:
         print("Lists and manifest follow when all shards are done.")
     if report.skipped:

@@ -1,9 +1,9 @@
-"""Finding what to make composites of: photos with their masks, in the iHarmony4 layout or plain.
+"""Photos and masks to make composites of, in the iHarmony4 layout or plain.
 
-Sources are named for the output here. All codebases take an iHarmony4 name apart at its ``_``, some
-from the left and some from the right, and some cut it at its first dot. So a name that is to be
-read by all of them has neither in its parts: what has is replaced, and a few digits of its hash
-keep apart what became alike.
+Sources get their names in the set here. All codebases split an iHarmony4 name at its ``_``, some
+from the left and some from the right, and some cut it at its first dot. A name that all of them
+read has neither in its parts. So these characters are replaced, and a few digits of a hash keep
+names different that would become alike.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ import hashlib
 import itertools
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from harmaug.data.folder import HarmonyFolder, subset_folders
+from harmaug.data.folder import HarmonyFolder, HarmonyItem, subset_folders
+from harmaug.generation.output import is_set
 
+Layout = Literal["iharmony4", "plain"]
+
+SYNTHETIC = "aug"  # begins the number of a synthetic composite; iHarmony4's are digits alone
+_SPLITS = ("test", "val", "train")
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 
 
@@ -25,11 +31,14 @@ class Source(NamedTuple):
     """A photo and the mask of one of its foregrounds.
 
     Attributes:
-        subset: folder of the output.
-        name: ``<real>_<foreground>``, as files of the output are named.
-        key: the mask's name as its owner gave it, which the seed is folded with.
-        photo: path of the photo, from the root of the sources where it is below that.
+        subset: folder of the set.
+        name: ``<real>_<foreground>``, for the names of its files in the set.
+        key: name of the mask as its owner gave it; the seed is folded with it.
+        photo: path of the photo, from the root of the sources if it is below that.
         mask: path of the mask, likewise.
+        split: the list that its composites are in.
+        originals: paths of its own composites that go into the set.
+        carried: whether nothing else is done with it: no composites are made.
     """
 
     subset: str
@@ -37,10 +46,13 @@ class Source(NamedTuple):
     key: str
     photo: str
     mask: str
+    split: str = "train"
+    originals: tuple[str, ...] = ()
+    carried: bool = False
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.subset}/{self.key}"
 
 
@@ -52,17 +64,26 @@ class Found(NamedTuple):
 
 
 def find_sources(
-    root: Path, layout: str | None = None, masks: Path | None = None, split: str = "train"
+    root: Path,
+    layout: Layout | None = None,
+    masks: Path | None = None,
+    split: str = "train",
+    originals: bool = False,
 ) -> Found:
-    """The photos with masks of a folder.
+    """Find the photos with masks of a folder; sets that `generate` made below it are left out.
 
     Args:
         root: in the layout "iharmony4" a subset folder or a folder of them; in the layout "plain"
             photos at any depth.
         layout: "iharmony4" or "plain"; None looks for ``real_images``.
-        masks: where the masks of plain photos are, each under the name of its photo or under that
-            and ``_<foreground>``, at the same depth; ``masks`` in ``root`` if not given.
+        masks: folder of the masks of plain photos; ``masks`` in ``root`` if not given. A mask has
+            the name of its photo, or that and ``_<foreground>``, at the same depth.
         split: of subsets that have list files, the list to take photos from.
+        originals: find the composites of the source too, and the photos of its other lists.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no photo with a mask in it.
+        ValueError: two files have one name.
     """
     root = Path(os.path.abspath(root))
     if not root.is_dir():
@@ -72,38 +93,49 @@ def find_sources(
     if layout == "iharmony4":
         if masks is not None:
             raise ValueError("the iHarmony4 layout has its own masks; leave --masks out.")
-        found = _iharmony4(root, split)
+        found = _iharmony4(root, split, originals)
+        if originals and not any(source.originals for source in found.sources):
+            raise FileNotFoundError(f"{root} has no composites; leave --with-originals out.")
+    elif originals:
+        raise ValueError("plain photos have no composites; leave --with-originals out.")
     else:
-        found = _plain(root, root / "masks" if masks is None else Path(os.path.abspath(masks)))
-    sources = sorted(
-        source._replace(photo=_below(root, source.photo), mask=_below(root, source.mask))
-        for source in found.sources
-    )
+        folder = root / "masks" if masks is None else Path(os.path.abspath(masks))
+        found = _plain(root, folder, split)
+    sources = sorted(found.sources)
     if not sources:
         more = f": {found.problems[0]}" if found.problems else ""
         raise FileNotFoundError(f"{root} has no photo with a mask{more}.")
-    names = [(source.subset, source.name) for source in sources]
-    if len(set(names)) < len(names):
-        twice = next(a for a, b in itertools.pairwise(sources) if a[:2] == b[:2])
-        raise ValueError(f"two masks of {root} are named {twice.name}; rename one of them.")
+    for a, b in itertools.pairwise(sources):
+        if (a.subset, a.name) == (b.subset, b.name):
+            raise ValueError(f"two masks of {root} are named {a.name}; rename one of them.")
     return Found(sources, sorted(found.problems))
 
 
 def host_name(text: str) -> str:
-    """A part of a name as every codebase reads it: ``my_photo.v2`` -> ``my-photo-v2-ab12cd``."""
-    digest = hashlib.sha256(os.fsencode(text)).hexdigest()
+    """Return a part of a name as all codebases read it: ``my_photo.v2`` -> ``my-photo-v2-ab12cd``."""
     shown = re.sub(r"[^\w-]|_", "-", printable(text))
-    return shown if shown == text else f"{shown}-{digest[:6]}"
+    return shown if shown == text else f"{shown}-{_digits(text)}"
+
+
+def original_name(source: Source, path: str) -> str:
+    """Return the stem that a composite of the source has in the set."""
+    number = Path(path).stem[len(source.key) + 1 :]
+    if re.fullmatch(rf"{SYNTHETIC}\d+", number):  # it is synthetic too, of another set
+        return f"{source.name}_{number}-{_digits(number)}"
+    return f"{source.name}_{host_name(number)}"
 
 
 def printable(text: str) -> str:
-    """A path as text that can be written: bytes that are no UTF-8 are replaced."""
+    """Return a path as text that can be written: bytes that are not UTF-8 are replaced."""
     return os.fsencode(text).decode("utf-8", "replace")
 
 
-def _below(root: Path, path: str) -> str:
-    prefix = os.path.join(root, "")
-    return path.removeprefix(prefix)
+def _digits(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:6]
+
+
+def _below(root: Path, path: Path) -> str:
+    return str(path).removeprefix(os.path.join(root, ""))
 
 
 def _has_subsets(root: Path) -> bool:
@@ -113,27 +145,41 @@ def _has_subsets(root: Path) -> bool:
         return False
 
 
-def _iharmony4(root: Path, split: str) -> Found:
+def _iharmony4(root: Path, split: str, originals: bool) -> Found:
     found = Found([], [])
     for folder in subset_folders(root):
-        listed = any(path.suffix.lower() == ".txt" for path in folder.iterdir())
-        try:
-            items = HarmonyFolder(
-                folder, split if listed else None, composites=False, skip_missing=True
-            )
-        except FileNotFoundError as error:
-            found.problems.append(f"{folder.name}: {str(error).rstrip('.')}")
-            continue
-        found.problems.extend(f"{absent}: the file is absent" for absent in items.missing)
-        used = set()
-        for item in items.items:
-            real, mask = item.real.stem, item.mask.stem
-            used.add(item.real.name)
-            foreground = mask[len(real) + 1 :] or "1"
-            name = f"{host_name(real)}_{host_name(foreground)}"
-            found.sources.append(Source(folder.name, name, mask, str(item.real), str(item.mask)))
-        if not listed:
-            alone = {path.name for path in _pictures(folder / "real_images")} - used
+        parts = _lists(folder, split)
+        held: set[Path] = set()  # photos of the lists before
+        for part in parts:
+            carried = part not in (split, None)
+            items, problems = _items(folder, part, composites=False)
+            own: dict[Path, list[str]] = defaultdict(list)
+            if originals and (folder / "composite_images").is_dir():
+                pairs, absent = _items(folder, part, composites=True)
+                problems = list(dict.fromkeys([*problems, *absent]))
+                for item in pairs:
+                    own[item.mask].append(_below(root, item.composite or item.mask))
+            for item in items:
+                source = Source(
+                    folder.name,
+                    _name(item.real.stem, item.mask.stem),
+                    item.mask.stem,
+                    _below(root, item.real),
+                    _below(root, item.mask),
+                    part or split,
+                    tuple(own[item.mask]),
+                    carried,
+                )
+                if item.real in held:
+                    problems.append(f"{source.label}: its photo is in another list than {part} too")
+                elif own[item.mask] or not carried:
+                    found.sources.append(source)
+            held.update(item.real for item in items)
+            if originals or not carried:
+                found.problems.extend(problems)
+        if parts == [None]:
+            alone = {path.name for path in _pictures(folder / "real_images")}
+            alone -= {path.name for path in held}
             found.problems.extend(
                 f"{folder.name}/real_images/{printable(name)}: the photo has no mask"
                 for name in alone
@@ -141,18 +187,37 @@ def _iharmony4(root: Path, split: str) -> Found:
     return found
 
 
-def _plain(root: Path, folder: Path) -> Found:
+def _lists(folder: Path, split: str) -> list[str | None]:
+    """Return the splits that a subset has lists of, the asked one last; None if it has no list."""
+    lists = [path.stem for path in folder.iterdir() if path.suffix.lower() == ".txt"]
+    if not lists:
+        return [None]
+    others = [name for name in _SPLITS if any(f"_{stem}".endswith(f"_{name}") for stem in lists)]
+    return [*(name for name in others if name != split), split]
+
+
+def _items(
+    folder: Path, split: str | None, composites: bool
+) -> tuple[list[HarmonyItem], list[str]]:
+    """Return the samples of a subset, and a sentence for each that lacks a file."""
+    try:
+        found = HarmonyFolder(folder, split, composites=composites, skip_missing=True)
+    except FileNotFoundError as error:
+        return [], [f"{folder.name}: {str(error).rstrip('.')}"]
+    return found.items, [f"{absent}: the file is absent" for absent in found.missing]
+
+
+def _plain(root: Path, folder: Path, split: str) -> Found:
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{root} has neither real_images (the iHarmony4 layout) nor the folder {folder} of "
             "masks; name the masks' folder with --masks."
         )
     subset = host_name(root.name) or "photos"
-    photos = {
-        _stem(path, root): path
-        for path in _pictures(root)
-        if root == folder or folder not in path.parents
-    }
+    photos: dict[str, list[Path]] = defaultdict(list)
+    for path in _pictures(root):
+        if root == folder or folder not in path.parents:
+            photos[_stem(path, root)].append(path)
     found, used = Found([], []), set()
     for path in _pictures(folder):
         mask = _stem(path, folder)
@@ -160,10 +225,14 @@ def _plain(root: Path, folder: Path) -> Found:
         if photo is None:
             found.problems.append(f"{subset}/{printable(path.name)}: the mask has no photo")
             continue
+        if len(photos[photo]) > 1:
+            names = " and ".join(printable(path.name) for path in photos[photo])
+            raise ValueError(f"{root} has the photos {names} for one mask; keep one of them.")
         used.add(photo)
-        name = f"{host_name(photo)}_{host_name(mask[len(photo) + 1 :] or '1')}"
-        found.sources.append(Source(subset, name, mask, str(photos[photo]), str(path)))
-    alone = (photos[stem] for stem in photos.keys() - used)
+        photo_path = _below(root, photos[photo][0])
+        name = _name(photo, mask)
+        found.sources.append(Source(subset, name, mask, photo_path, _below(root, path), split))
+    alone = (path for stem in photos.keys() - used for path in photos[stem])
     found.problems.extend(
         f"{subset}/{printable(str(path.relative_to(root)))}: the photo has no mask"
         for path in alone
@@ -171,10 +240,16 @@ def _plain(root: Path, folder: Path) -> Found:
     return found
 
 
+def _name(real: str, mask: str) -> str:
+    """Return ``<real>_<foreground>`` for stems; a mask with the photo's own name is the first."""
+    return f"{host_name(real)}_{host_name(mask[len(real) + 1 :] or '1')}"
+
+
 def _pictures(folder: Path) -> Iterator[Path]:
-    """Image files at any depth; hidden ones (``._a.jpg`` of macOS) are left out."""
+    """Yield image files at any depth, but none of hidden folders and files or of sets."""
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        visible = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in visible if not is_set(Path(place, name))]
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in _PICTURES:
                 yield Path(place, name)
