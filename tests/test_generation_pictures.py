@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harmaug.generation.output import File
 from harmaug.generation.pictures import open_mask, open_photo
 from harmaug.io.photos import read_mask, read_photo
 
@@ -30,8 +31,7 @@ def saved(image, path, **options):
 def test_a_jpeg_is_kept_and_read_as_pillow_reads_it(photo, tmp_path, options):
     data = saved(photo, tmp_path / "a.jpg", **options)
     picture = open_photo(str(tmp_path / "a.jpg"), data, 1)
-    assert picture.kept
-    assert picture.file == data
+    assert picture.file == File(data, str(tmp_path / "a.jpg"))
     assert np.array_equal(np.asarray(picture.image), np.asarray(Image.open(tmp_path / "a.jpg")))
 
 
@@ -42,9 +42,9 @@ def test_a_jpeg_is_kept_and_read_as_pillow_reads_it(photo, tmp_path, options):
 def test_another_format_becomes_a_jpeg_whose_pixels_are_taken(photo, tmp_path, name, options):
     data = saved(photo, tmp_path / name, **options)
     picture = open_photo(str(tmp_path / name), data, 1)
-    assert not picture.kept
+    assert picture.file.original is None
     assert np.array_equal(
-        np.asarray(picture.image), np.asarray(Image.open(io.BytesIO(picture.file)))
+        np.asarray(picture.image), np.asarray(Image.open(io.BytesIO(picture.file.data)))
     )
     assert np.abs(np.asarray(picture.image).astype(int) - np.asarray(photo)).mean() < 5  # of noise
 
@@ -75,7 +75,7 @@ def soft_mask():
 def test_a_grey_png_mask_is_kept_and_read_as_pillow_reads_it(tmp_path):
     data = saved(soft_mask(), tmp_path / "a.png")
     picture = open_mask(str(tmp_path / "a.png"), data, 1)
-    assert picture.kept
+    assert picture.file == File(data, str(tmp_path / "a.png"))
     assert np.array_equal(np.asarray(picture.image), np.asarray(soft_mask()))
 
 
@@ -110,8 +110,8 @@ def test_another_mask_becomes_a_grey_png_of_the_same_values(tmp_path, write):
     path = tmp_path / "a.png"
     write(path)
     picture = open_mask(str(path), path.read_bytes(), 1)
-    assert not picture.kept
-    stored = Image.open(io.BytesIO(picture.file))
+    assert picture.file.original is None
+    stored = Image.open(io.BytesIO(picture.file.data))
     assert stored.mode == "L"
     assert np.array_equal(np.asarray(stored), np.asarray(picture.image))
     np.testing.assert_allclose(

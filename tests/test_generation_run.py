@@ -62,7 +62,7 @@ class TestSet:
             real = read_photo(unbroken / f"set/real_images/p{k}.jpg").pixels
             mask = read_mask(unbroken / f"set/masks/p{k}_1.png").numpy()
             made = [
-                read_photo(unbroken / f"set/composite_images/p{k}_1_{i}.png").pixels
+                read_photo(unbroken / f"set/composite_images/p{k}_1_aug{i}.png").pixels
                 for i in (1, 2, 3)
             ]
             for composite in made:
@@ -79,8 +79,9 @@ class TestSet:
         names = set(contents(unbroken))
         expected = {f"set/real_images/p{k}.jpg" for k in range(6)}
         expected |= {f"set/masks/p{k}_1.png" for k in range(6)}
-        expected |= {f"set/composite_images/p{k}_1_{i}.png" for k in range(6) for i in (1, 2, 3)}
-        expected |= {"set/set_train.txt", "IHD_train.txt", "manifest.parquet", "sheet.jpg"}
+        expected |= {f"set/composite_images/p{k}_1_aug{i}.png" for k in range(6) for i in (1, 2, 3)}
+        expected |= {"set/set_train.txt", "IHD_train.txt", "train.txt", "train.jsonl"}
+        expected |= {"manifest.parquet", "sheet.jpg"}
         assert names == expected
         state = {path.name for path in (unbroken / ".harmaug/1-of-1").iterdir()}
         assert state <= {"journal.jsonl", "done", "lock"}
@@ -147,13 +148,13 @@ class TestDeterminism:
             (alone / name).write_bytes((photos / name).read_bytes())
         generate(alone, tmp_path / "out", PNG, workers=0)
         for i in (1, 2, 3):
-            name = f"composite_images/p3_1_{i}.png"
+            name = f"composite_images/p3_1_aug{i}.png"
             made = (tmp_path / "out" / "other name" / name).read_bytes()
             assert made == (unbroken / "set" / name).read_bytes()
 
     def test_another_seed_gives_other_composites(self, photos, unbroken, tmp_path):
         generate(photos, tmp_path / "out", Settings(n=3, format="png", seed=1), workers=0)
-        name = "set/composite_images/p0_1_1.png"
+        name = "set/composite_images/p0_1_aug1.png"
         assert (tmp_path / "out" / name).read_bytes() != (unbroken / name).read_bytes()
 
     def test_domains_share_the_composites_evenly(self, photos, tmp_path):
@@ -331,7 +332,7 @@ class TestBadInput:
             assert report.skipped == 0
             real, composite = (
                 Image.open(output / "set" / name)
-                for name in ("real_images/p0.jpg", f"composite_images/p0_1_1.{kind}")
+                for name in ("real_images/p0.jpg", f"composite_images/p0_1_aug1.{kind}")
             )
             assert real.format == "JPEG"
             assert real.getexif().get(0x0112, 1) == 1
@@ -472,7 +473,7 @@ class TestInterruptions:
         generate(photos, output, PNG, workers=0)
         journal = output / ".harmaug/1-of-1/journal.jsonl"
         journal.write_bytes(journal.read_bytes()[:-100])
-        (output / "set/composite_images/p1_1_2.png").unlink()
+        (output / "set/composite_images/p1_1_aug2.png").unlink()
         (output / "set/masks/p2_1.png").write_bytes(b"")
         partial = output / ".harmaug/1-of-1/partial/0123456789abcdef"
         partial.mkdir(parents=True)
@@ -482,9 +483,9 @@ class TestInterruptions:
         assert contents(output) == contents(unbroken)
 
     def test_a_process_that_outlives_its_killed_run_takes_nothing_from_the_next(self, tmp_path):
-        from harmaug.generation.output import Output, Shard, Writer
+        from harmaug.generation.output import File, Output, Shard, Writer
 
-        files = {f"set/composite_images/p0_1_{k}.png": b"whole" for k in (1, 2)}
+        files = {f"set/composite_images/p0_1_aug{k}.png": File(b"whole") for k in (1, 2)}
         (tmp_path / "set/composite_images").mkdir(parents=True)
         (tmp_path / ".harmaug").mkdir()
         (tmp_path / ".harmaug/settings.json").write_text('{"shards": 1}')
@@ -492,9 +493,9 @@ class TestInterruptions:
         with killed.held({}, resume=False):
             pass  # and a process of its own is still about to write
         with following.held({}, resume=True):
-            Writer(tmp_path, following.partial).write(files, {})
+            Writer(tmp_path, following.partial).write(files)
             with pytest.raises(FileNotFoundError):
-                Writer(tmp_path, killed.partial).write(files, {})
+                Writer(tmp_path, killed.partial).write(files)
             assert all((tmp_path / name).read_bytes() == b"whole" for name in files)
 
     def test_a_finished_set_is_left_as_it_is(self, photos, unbroken, tmp_path):

@@ -28,91 +28,37 @@ def register(commands: Commands) -> None:
         "RainNet, iSSAM, HDNet, DiffHarmony and their like read, a manifest and a sheet. "
         "generate.log names what could not be read or written, and the exit code is 1 then.",
     )
-    parser.add_argument("root", metavar="ROOT", type=Path, help="photos and their masks")
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", type=Path, required=True, help="folder of the set"
+    add = parser.add_argument
+    add("root", metavar="ROOT", type=Path, help="photos and their masks")
+    add("-o", "--output", metavar="DIR", type=Path, required=True, help="folder of the set")
+    layout = "layout of ROOT (default: iharmony4 if there is a folder real_images)"
+    add("--layout", choices=("iharmony4", "plain"), help=layout)
+    add("--masks", metavar="DIR", type=Path, help="masks of plain photos (default: ROOT/masks)")
+    split = "take the photos of the lists <set>_NAME.txt, where there are lists (default: train)"
+    add("--split", metavar="NAME", default="train", help=split)
+    add("--limit", metavar="N", type=count, help="take at most N photos with masks")
+    originals = (
+        "add the composites that ROOT has to the set and to its lists, and carry over its test and "
+        "val lists with their files (iHarmony4 layout)"
     )
-    _add_sources(parser)
+    add("--with-originals", action="store_true", help=originals)
     add_sampling(parser, n=10, several=True)
-    _add_set(parser)
-    _add_run(parser)
+    candidates = "sample M >= N composites a photo and keep the N hardest"
+    add("--candidates", metavar="M", type=count, help=candidates)
+    add("--format", choices=("jpg", "png"), default="jpg", help="of composites (default: jpg)")
+    add("--quality", type=count, default=95, help="of JPEG composites, 1 to 100 (default: 95)")
+    limit = "skip photos of more megapixels than this (default: 100)"
+    add("--size-limit", metavar="MP", type=megapixels, default=100.0, help=limit)
+    link = "hard-link files of ROOT where that is possible instead of copying them"
+    add("--link", action="store_true", help=link)
+    add("--resume", action="store_true", help="continue a set that was interrupted")
+    shard = "make part I of N; all parts go to one folder, in any order or at the same time"
+    add("--shard", metavar="I/N", type=_shard, default=(1, 1), help=shard)
+    engine = "processes of this machine, or a Ray cluster (default: local)"
+    add("--engine", choices=("local", "ray"), default="local", help=engine)
+    add("--workers", metavar="N", type=whole, help="processes; 0 for none (default: one a core)")
+    add("--device", default="cpu", help="where the nets run: cpu or cuda (default: cpu)")
     parser.set_defaults(run=_run)
-
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--layout",
-        choices=("iharmony4", "plain"),
-        help="layout of ROOT (default: iharmony4 if there is a folder real_images)",
-    )
-    parser.add_argument(
-        "--masks", metavar="DIR", type=Path, help="masks of plain photos (default: ROOT/masks)"
-    )
-    parser.add_argument(
-        "--split",
-        default="train",
-        metavar="NAME",
-        help="take the photos that <set>_NAME.txt names, where a subset has lists (default: train)",
-    )
-    parser.add_argument("--limit", type=count, metavar="N", help="take at most N photos with masks")
-    parser.add_argument(
-        "--with-originals",
-        action="store_true",
-        help="add the composites that ROOT has to the set and its lists, and carry over its test "
-        "and val lists with their files (iHarmony4 layout)",
-    )
-
-
-def _add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--candidates",
-        type=count,
-        metavar="M",
-        help="sample M >= N composites a photo and keep the N hardest",
-    )
-    parser.add_argument(
-        "--format", default="jpg", choices=("jpg", "png"), help="of composites (default: jpg)"
-    )
-    parser.add_argument(
-        "--quality", type=count, default=95, help="of JPEG composites, 1 to 100 (default: 95)"
-    )
-    parser.add_argument(
-        "--size-limit",
-        type=megapixels,
-        default=100.0,
-        metavar="MP",
-        help="skip photos of more megapixels than this (default: 100)",
-    )
-    parser.add_argument(
-        "--link",
-        action="store_true",
-        help="hard-link files of ROOT where that is possible instead of copying them",
-    )
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--resume", action="store_true", help="continue a set that was interrupted"
-    )
-    parser.add_argument(
-        "--shard",
-        type=_shard,
-        default=(1, 1),
-        metavar="I/N",
-        help="make part I of N; all parts go to one folder, in any order or at the same time",
-    )
-    parser.add_argument(
-        "--engine",
-        default="local",
-        choices=("local", "ray"),
-        help="processes of this machine, or a Ray cluster (default: local)",
-    )
-    parser.add_argument(
-        "--workers", type=whole, metavar="N", help="processes; 0 for none (default: one a core)"
-    )
-    parser.add_argument(
-        "--device", default="cpu", help="where the nets run: cpu or cuda (default: cpu)"
-    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -136,17 +82,18 @@ def _run(options: argparse.Namespace) -> int:
         again = "the same command" + ("" if options.resume else " with --resume")
         print(f"\nharmaug: {again} continues from here.", file=sys.stderr)
         raise
-    _print(report, options.output)
+    _print(report, options)
     return 1 if report.skipped else 0
 
 
-def _print(report: Report, output: Path) -> None:
+def _print(report: Report, options: argparse.Namespace) -> None:
     rate = report.photos / report.seconds if report.photos else 0.0
-    carried = f" and added {report.originals} originals" if report.originals else ""
     print(
-        f"Wrote {report.composites} composites of {report.photos} photos{carried} to {output} "
-        f"({rate:.1f} photos a second)."
+        f"Wrote {report.photos * options.n} composites of {report.photos} photos to "
+        f"{options.output} ({rate:.1f} photos a second)."
     )
+    if report.originals:
+        print(f"Took in {report.originals} original composites.")
     if report.before:
         print(f"{report.before} photos were done before.")
     if not report.summarized:

@@ -1,12 +1,10 @@
-"""Engines: where workers run, in this process, in processes of this machine or in a Ray cluster.
+"""Engines: workers in this process, in processes of this machine or in a Ray cluster.
 
-Processes are spawned, never forked, with one thread of torch each. Each gets batches of a few
-sources, reads the next batch ahead and writes the last one meanwhile. Each has a pipe of its own.
-So a process that dies, from want of memory or in a decoder, harms no other: its sources go to a new
-process, one at a time, and the one that kills again has failed.
-
-Ray Data hands sources to actors, restarts actors that die, and gives the sources of a lost machine
-to others. All machines must see the folders of sources and output under the same paths.
+Processes are spawned, never forked, with one thread of torch each. Each has a pipe of its own, and
+batches of a few sources: it reads the next ones while it writes the last. A process that dies, from
+want of memory or in a decoder, harms no other. Its sources go to a new process, one at a time, and
+the one that kills again has failed. A Ray cluster does the like for its actors and machines, which
+must all see the folders of sources and output under the same paths.
 """
 
 from __future__ import annotations
@@ -14,21 +12,23 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
-import queue
+import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from queue import Queue
+from typing import Any, Literal
 
 import torch
 
 from harmaug.generation.job import Job
 from harmaug.generation.sources import Source
-from harmaug.generation.worker import TOGETHER, Worker
+from harmaug.generation.worker import TOGETHER, Worker, take
 
+Engine = Literal["local", "ray"]
 Start = Callable[[], Worker]  # makes a worker where it runs; picklable
 
 _AHEAD = 3  # batches that a process has at once: one is read, one composed, one written
@@ -38,22 +38,44 @@ _RAY_BLOCKS = 10_000  # at most: Ray keeps account of each
 _GPU_SHARE = 0.25  # of a GPU for an actor: decoding and encoding keep its core busy far longer
 
 
-def run_here(start: Start, sources: Iterable[Source]) -> Iterator[Job]:
-    """Work in this process; jobs come back in order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in every process: more could add up in another order
+def check_engine(engine: Engine, device: str) -> None:
+    """Raise ValueError where there is no such engine, or the machine lacks the device."""
+    if engine not in ("local", "ray"):
+        raise ValueError(f"engine must be local or ray, got {engine!r}.")
     try:
-        yield from start()(sources)
-    finally:
-        torch.set_num_threads(threads)
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}.") from None
+    if kind == "cuda" and engine == "local" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but torch finds no CUDA here; take 'cpu'.")
+
+
+def run(
+    engine: Engine, start: Start, sources: Sequence[Source], workers: int | None, device: str
+) -> Generator[Job, None, None]:
+    """Work on sources; jobs come back in any order, with a record or an error.
+
+    ``start`` makes a worker where it runs. All else is as in `run.generate`.
+    """
+    if not sources:
+        return
+    if engine == "ray":
+        yield from run_ray(start, sources, workers, device)
+    elif workers == 0:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as in every process: more could add up in another order
+        try:
+            yield from start()(sources)
+        finally:
+            torch.set_num_threads(threads)
+    else:
+        affinity = getattr(os, "sched_getaffinity", None)  # the cores that this process may use
+        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+        yield from run_pool(start, sources, min(workers or cores, len(sources)))
 
 
 def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Iterator[Job]:
-    """Work in so many processes; jobs come back in any order.
-
-    Raises:
-        ChildProcessError: a worker cannot start.
-    """
+    """Work in so many processes; raise ChildProcessError where a worker cannot start."""
     # Few sources are shared by all processes rather than taken together.
     batch = min(max(len(sources) // (_AHEAD * workers), 1), TOGETHER)
     waiting = iter(sources)
@@ -64,11 +86,8 @@ def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Iterator[
         while len(member.given) <= (_AHEAD - 1) * batch and not member.alone:
             if suspects and member.given:
                 return
-            if suspects:
-                member.alone = True
-                some = [suspects.popleft()]
-            else:
-                some = list(islice(waiting, batch))
+            member.alone = bool(suspects)
+            some = [suspects.popleft()] if suspects else list(islice(waiting, batch))
             if not some:
                 return
             member.give(some)
@@ -77,8 +96,7 @@ def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Iterator[
         members.extend(_Member(start) for _ in range(workers))
         for member in members:
             feed(member)
-        while any(member.given for member in members):
-            busy = [member for member in members if member.given]
+        while busy := [member for member in members if member.given]:
             heard = wait([member.pipe for member in busy])
             for member in (member for member in busy if member.pipe in heard):
                 try:
@@ -156,7 +174,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, start: Start) -> None:
-    """Run a process of the pool: three threads read, compose and write at the same time."""
+    """Run a process of the pool: one thread reads, one composes, one writes."""
     torch.set_num_threads(1)
     try:
         worker = start()
@@ -164,45 +182,35 @@ def _serve(pipe: Connection, start: Start) -> None:
         pipe.send(str(error) or type(error).__name__)
         return
     pipe.send(None)
-    read: queue.Queue[list[Job] | None] = queue.Queue(1)
-    composed: queue.Queue[list[Job] | None] = queue.Queue(1)
+    read: Queue[list[Job] | None] = Queue(1)
+    composed: Queue[list[Job] | None] = Queue(1)
 
     def reading() -> None:
         with contextlib.suppress(EOFError, OSError):  # the main process wants no more, or is gone
             while True:
-                read.put(worker.read_all(pipe.recv()))
+                read.put(list(take(worker.read, map(Job, pipe.recv()))))
         read.put(None)
 
     def writing() -> None:
-        while (jobs := composed.get()) is not None:
-            done = list(worker.write_all(jobs))
+        for jobs in iter(composed.get, None):
+            done = list(take(worker.write, jobs))
             with contextlib.suppress(OSError):  # the files are written all the same
                 pipe.send(done)
 
-    threads = [threading.Thread(target=run, daemon=True) for run in (reading, writing)]
-    for thread in threads:
-        thread.start()
-    while (batch := read.get()) is not None:
-        for jobs in worker.compose_all(batch):
+    threading.Thread(target=reading, daemon=True).start()
+    writer = threading.Thread(target=writing, daemon=True)
+    writer.start()
+    for batch in iter(read.get, None):
+        for jobs in worker.compose(batch):
             composed.put(list(jobs))
     composed.put(None)
-    threads[1].join()
+    writer.join()
 
 
 def run_ray(
     start: Start, sources: Sequence[Source], workers: int | None, device: str
 ) -> Iterator[Job]:
-    """Work in actors of a Ray cluster; jobs come back in any order.
-
-    Args:
-        start: makes the worker of an actor.
-        sources: all sources.
-        workers: number of actors; None takes one for each core of the cluster.
-        device: where the nets are; for "cuda" an actor asks Ray for a share of a GPU.
-
-    Raises:
-        ImportError: Ray is not installed.
-    """
+    """Work in actors of a Ray cluster; for "cuda" each asks Ray for a share of a GPU."""
     try:
         import ray
         import ray.data
@@ -229,8 +237,8 @@ def run_ray(
         num_gpus=_GPU_SHARE if device.startswith("cuda") else None,
     )
     for row in done.iter_rows():
-        source, error, record = json.loads(row["done"])
-        yield Job(Source(*source), error, record=record)
+        source, *outcome = json.loads(row["done"])
+        yield Job(Source(*source), *outcome)
 
 
 class _Actor:

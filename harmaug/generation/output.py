@@ -1,4 +1,4 @@
-"""The folder of a set: files are whole or not there, and the work done outlasts any interruption.
+"""The folder of a set: files are whole or not there, and what is done outlasts any interruption.
 
     <subset>/composite_images, masks, real_images, <subset>_train.txt
     .harmaug/settings.json              what the set is made with
@@ -7,9 +7,9 @@
     .harmaug/1-of-1/lock                held while a run works here
 
 A file is written under another name and then renamed. The journal gets the line of a source when
-all its files stand. So what a killed run leaves is in the journal, or is made once more, to the
-same bytes. Processes of a killed run may live a moment longer. The next run removes the folder that
-they write in, and without it they touch nothing.
+all its files stand. So what a killed run leaves is in the journal, or is made again to the same
+bytes. Processes of a killed run may live a moment longer: the next run removes the folder that they
+write in, and without it they touch nothing.
 """
 
 from __future__ import annotations
@@ -54,12 +54,7 @@ class Shard(NamedTuple):
 
 
 class Output:
-    """A set's folder, as one run sees it.
-
-    Args:
-        root: the folder.
-        shard: the part of the sources that this run is for.
-    """
+    """The folder of a set, as a run for one shard of the sources sees it."""
 
     def __init__(self, root: Path, shard: Shard) -> None:
         self.root = Path(os.path.abspath(root))
@@ -72,11 +67,7 @@ class Output:
 
     @contextmanager
     def held(self, settings: Mapping[str, Any], resume: bool) -> Iterator[None]:
-        """Hold the folder for this run alone.
-
-        Args:
-            settings: what the set is made with; the folder of another set is refused.
-            resume: continue the set that is there instead of refusing it.
+        """Hold the folder for this run alone; with ``resume`` also where a set is begun there.
 
         Raises:
             FileExistsError: the folder holds something else, or another run holds it.
@@ -149,12 +140,10 @@ class Output:
 
 
 class Writer(NamedTuple):
-    """Writer of the files of a source; may be sent to other processes.
+    """Writer of files into the folder ``root``; may be sent to other processes.
 
-    Attributes:
-        root: the folder of the set.
-        partial: folder of files that are not whole; a run's own, and removed after it.
-        link: make hard links to the source's own files where that is possible.
+    Files that are not whole are in ``partial``, which is a run's own and removed after it. With
+    ``link``, files that are the source's own become hard links where that is possible.
     """
 
     root: Path

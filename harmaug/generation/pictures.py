@@ -78,19 +78,8 @@ def open_photo(
 
 
 def open_mask(path: str, data: bytes, max_megapixels: float) -> Picture:
-    """Open a mask as a grey PNG file of 8 bits; soft edges are kept.
-
-    Args:
-        path: of the file.
-        data: its bytes.
-        max_megapixels: refuse larger masks.
-
-    Raises:
-        ValueError: the file is damaged, no mask, or too large.
-    """
-    header = _header(data, max_megapixels)
-    plain = header is not None and header.format == "PNG" and header.mode == "L"
-    codes = _decode_png(data, header) if header is not None and plain else None
+    """Open a mask as a grey PNG file of 8 bits; soft edges are kept. See `open_photo`."""
+    codes = _grey_codes(data, _header(data, max_megapixels))
     if codes is None or codes.max() < 255:  # it may hold labels; `read_mask` decides
         opacity = np.rint(read_mask(path, max_megapixels).numpy() * 255).astype(np.uint8)
         if codes is None or not np.array_equal(codes, opacity):
@@ -100,12 +89,7 @@ def open_mask(path: str, data: bytes, max_megapixels: float) -> Picture:
 
 
 class PatchedPng:
-    """Encoder of pictures that differ from a photo within its foreground.
-
-    Args:
-        photo: in mode RGB.
-        mask: in mode L, of the same size; somewhere above 0.
-        icc_profile: goes into the files.
+    """Encoder of pictures that differ from a photo within its foreground; see `PatchedJpeg`.
 
     Attributes:
         photo: (h, w, 3), the box around the foreground.
@@ -162,14 +146,15 @@ def _header(data: bytes, max_megapixels: float) -> Image.Image | None:
     return header if plain else None
 
 
-def _decode_png(data: bytes, header: Image.Image) -> np.ndarray | None:
-    """Return the codes (H, W) of a grey file by kornia_rs, in a third of Pillow's time."""
+def _grey_codes(data: bytes, header: Image.Image | None) -> np.ndarray | None:
+    """Return the codes (H, W) of a plain grey PNG, None of others; in a third of Pillow's time."""
     from kornia_rs import io as codec
 
-    if data[28] != 0:  # interlaced, as the IHDR chunk says
+    # The IHDR chunk says whether it is interlaced.
+    if header is None or header.format != "PNG" or header.mode != "L" or data[28] != 0:
         return None
+    shape = header.height, header.width
     try:
-        codes = codec.decode_image_png_u8(data, (header.height, header.width), "mono")
+        return codec.decode_image_png_u8(data, shape, "mono").reshape(shape)
     except Exception:  # it has no class of its own
         return None
-    return codes.reshape(header.height, header.width)

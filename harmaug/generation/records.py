@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import heapq
+import importlib.util
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,10 +51,9 @@ class Record(TypedDict):
 
 
 class Journal:
-    """The sources that are done: one JSON object a line, in whatever order they came.
+    """The sources that are done: one JSON object a line, in any order.
 
-    Args:
-        path: of the file; a line that was cut off at its end is dropped.
+    A line that was cut off at the end of the file is dropped.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class Journal:
 
 
 def read_journals(*paths: Path) -> Iterator[Record]:
-    """Yield the records of journals in order of names; of a source that was done twice, the last."""
+    """Yield records in order of names; of a source that was done twice, the last."""
     return heapq.merge(*map(_read_journal, paths), key=lambda one: (one["subset"], one["name"]))
 
 
@@ -108,14 +108,12 @@ def pack(values: np.ndarray) -> str:
 
 
 def check_parquet() -> None:
-    """Raise ImportError, and say what to install, where the manifest could not be written."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
+    """Raise ImportError where the manifest could not be written."""
+    if importlib.util.find_spec("pyarrow") is None:
         raise ImportError(
-            f"the manifest is a Parquet file, which needs pyarrow ({error}); install it with "
+            "the manifest is a Parquet file, which needs pyarrow; install it with "
             "pip install 'harmaug[generate]'."
-        ) from None
+        )
 
 
 def summarize(
@@ -123,11 +121,7 @@ def summarize(
 ) -> None:
     """Write the lists, the manifest and the sheet of a set, each whole or not at all.
 
-    Args:
-        root: folder of the set.
-        partial: folder of files that are not whole.
-        journals: of all its shards.
-        about: what the set is made with: its seed, strength and checkpoints.
+    ``about`` is what the set is made with, as its folder keeps it.
     """
     _write_lists(root, partial, read_journals(*journals))
     with atomic_write(root / "manifest.parquet", partial) as temporary:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import torch
 from tqdm import tqdm
 
 from harmaug.checkpoints import find_checkpoint, list_checkpoints
 from harmaug.checkpoints.files import read_card
-from harmaug.generation.engines import Start, run_here, run_pool, run_ray
+from harmaug.generation.engines import Engine, check_engine, run
 from harmaug.generation.job import Job, Settings
 from harmaug.generation.output import FOLDERS, Output, Shard, Writer
 from harmaug.generation.records import Journal, check_parquet, read_journals, summarize
-from harmaug.generation.sources import Layout, Source, find_sources
+from harmaug.generation.sources import Layout, find_sources
 from harmaug.generation.worker import Worker
 from harmaug.io.atomic import atomic_write
 
@@ -31,19 +30,17 @@ class Report(NamedTuple):
     """The account of a run.
 
     Attributes:
-        photos: sources that this run is done with; those done before do not count.
+        photos: sources that this run made composites of; those done before do not count.
         before: sources that were done before.
-        composites: synthetic composites that this run made.
-        originals: the source's own composites that this run took into the set.
+        originals: composites of the source that this run took into the set.
         skipped: files and sources that the log names as skipped.
         seconds: of work, without the listing of sources.
         summarized: whether the set is whole, with lists and manifest; not while other shards work.
-        log: names what was skipped or lost.
+        log: the file that names what was skipped or lost.
     """
 
     photos: int
     before: int
-    composites: int
     originals: int
     skipped: int
     seconds: float
@@ -64,7 +61,7 @@ def generate(
     shard: tuple[int, int] = (1, 1),
     resume: bool = False,
     link: bool = False,
-    engine: Literal["local", "ray"] = "local",
+    engine: Engine = "local",
     workers: int | None = None,
     device: str = "cpu",
 ) -> Report:
@@ -97,12 +94,9 @@ def generate(
     """
     check_parquet()
     mine = Shard(*shard)
-    if engine not in ("local", "ray"):
-        raise ValueError(f"engine must be local or ray, got {engine!r}.")
     if not 1 <= mine.part <= mine.parts:
         raise ValueError(f"shard must be I/N with I from 1 to N, got {mine.part}/{mine.parts}.")
-    if engine == "local":
-        _check_device(device)
+    check_engine(engine, device)
     root = Path(os.path.abspath(root))
     masks = None if masks is None else Path(masks)
     found = find_sources(root, layout, masks, split, with_originals)
@@ -129,16 +123,12 @@ def generate(
         writer = Writer(place.root, place.partial, link)
         start = partial(Worker, settings, root, writer, device)
         began = time.perf_counter()
-        done = composites = originals = 0
-        with contextlib.closing(_run(engine, start, todo, workers, device)) as jobs:
+        photos = originals = 0
+        with contextlib.closing(run(engine, start, todo, workers, device)) as jobs:
             for job in tqdm(jobs, total=len(todo), unit="photo", disable=None):
-                error = job.error or _kept(job, journal, writer)
-                if error is not None:
-                    log.skip(f"{job.source.label}: {error}")
-                    continue
-                done += 1
-                composites += 0 if job.source.carried else settings.n
-                originals += len(job.source.originals)
+                if _keep(job, journal, writer, log):
+                    photos += not job.source.carried
+                    originals += len(job.source.originals)
         seconds = time.perf_counter() - began
         notes = (note for record in read_journals(place.journal) for note in record["notes"])
         log.close(notes, place.partial)
@@ -152,32 +142,22 @@ def generate(
                     f"lists and manifest of {place.root} could not be written ({error}); the rest "
                     "is there, and --resume writes them."
                 ) from error
-    counts = (done, len(before), composites, originals, len(log.skipped))
-    return Report(*counts, seconds, whole, place.log)
+    skipped = len(log.skipped)
+    return Report(photos, len(before), originals, skipped, seconds, whole, place.log)
 
 
-def _run(
-    engine: str, start: Start, sources: list[Source], workers: int | None, device: str
-) -> Generator[Job, None, None]:
-    if not sources:
-        return
-    if engine == "ray":
-        yield from run_ray(start, sources, workers, device)
-    elif workers == 0:
-        yield from run_here(start, sources)
-    else:
-        yield from run_pool(start, sources, min(workers or _cores(), len(sources)))
-
-
-def _kept(job: Job, journal: Journal, writer: Writer) -> str | None:
-    """Enter a job in the journal; where that fails, undo it and return why."""
-    assert job.record is not None, "a job without error has a record"
-    try:
-        journal.append(job.record)
-    except OSError as error:
-        writer.remove(job.record["files"])
-        return f"{journal.path}: {error.strerror}"
-    return None
+def _keep(job: Job, journal: Journal, writer: Writer, log: _Log) -> bool:
+    """Enter a job in the journal or in the log; return whether the source is done."""
+    error = job.error
+    if job.record is not None:
+        try:
+            journal.append(job.record)
+        except OSError as reason:
+            writer.remove(job.record["files"])
+            error = f"{journal.path}: {reason.strerror}"
+    if error is not None:
+        log.skip(f"{job.source.label}: {error}")
+    return error is None
 
 
 class _Log:
@@ -207,22 +187,6 @@ class _Log:
 def _line(kind: str, text: str) -> str:
     whole = " ".join(text.split()).rstrip(".")
     return f"{kind:9}{whole}\n".encode("utf-8", "replace").decode("utf-8")
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _check_device(device: str) -> None:
-    """Raise ValueError where this machine does not have a device."""
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}.") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {device!r}, but torch finds no CUDA here; take 'cpu'.")
 
 
 def _found_checkpoint(name: str) -> str:

@@ -13,7 +13,7 @@ import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -24,7 +24,7 @@ Layout = Literal["iharmony4", "plain"]
 
 SYNTHETIC = "aug"  # begins the number of a synthetic composite; iHarmony4's are digits alone
 _SPLITS = ("test", "val", "train")
-_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 
 
 class Source(NamedTuple):
@@ -38,7 +38,7 @@ class Source(NamedTuple):
         mask: path of the mask, likewise.
         split: the list that its composites are in.
         originals: paths of its own composites that go into the set.
-        carried: whether nothing else is done with it: no composites are made.
+        carried: whether its files go into the set, but no composites are made of it.
     """
 
     subset: str
@@ -70,26 +70,18 @@ def find_sources(
     split: str = "train",
     originals: bool = False,
 ) -> Found:
-    """Find the photos with masks of a folder; sets that `generate` made below it are left out.
-
-    Args:
-        root: in the layout "iharmony4" a subset folder or a folder of them; in the layout "plain"
-            photos at any depth.
-        layout: "iharmony4" or "plain"; None looks for ``real_images``.
-        masks: folder of the masks of plain photos; ``masks`` in ``root`` if not given. A mask has
-            the name of its photo, or that and ``_<foreground>``, at the same depth.
-        split: of subsets that have list files, the list to take photos from.
-        originals: find the composites of the source too, and the photos of its other lists.
+    """Find the photos with masks of a folder; arguments as in `run.generate`.
 
     Raises:
         FileNotFoundError: there is no such folder, or no photo with a mask in it.
-        ValueError: two files have one name.
+        ValueError: two files have one name, or the layout has no such option.
     """
     root = Path(os.path.abspath(root))
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder.")
     if layout is None:
-        layout = "plain" if masks is not None or not _has_subsets(root) else "iharmony4"
+        subsets = itertools.chain(root.glob("real_images"), root.glob("*/real_images"))
+        layout = "plain" if masks is not None or not any(subsets) else "iharmony4"
     if layout == "iharmony4":
         if masks is not None:
             raise ValueError("the iHarmony4 layout has its own masks; leave --masks out.")
@@ -105,24 +97,24 @@ def find_sources(
     if not sources:
         more = f": {found.problems[0]}" if found.problems else ""
         raise FileNotFoundError(f"{root} has no photo with a mask{more}.")
-    for a, b in itertools.pairwise(sources):
-        if (a.subset, a.name) == (b.subset, b.name):
-            raise ValueError(f"two masks of {root} are named {a.name}; rename one of them.")
+    for one, other in itertools.pairwise(sources):
+        if (one.subset, one.name) == (other.subset, other.name):
+            raise ValueError(f"two masks of {root} are named {one.name}; rename one of them.")
     return Found(sources, sorted(found.problems))
 
 
-def host_name(text: str) -> str:
-    """Return a part of a name as all codebases read it: ``my_photo.v2`` -> ``my-photo-v2-ab12cd``."""
-    shown = re.sub(r"[^\w-]|_", "-", printable(text))
-    return shown if shown == text else f"{shown}-{_digits(text)}"
-
-
 def original_name(source: Source, path: str) -> str:
-    """Return the stem that a composite of the source has in the set."""
+    """Return the stem in the set of a composite that the source has."""
     number = Path(path).stem[len(source.key) + 1 :]
-    if re.fullmatch(rf"{SYNTHETIC}\d+", number):  # it is synthetic too, of another set
-        return f"{source.name}_{number}-{_digits(number)}"
-    return f"{source.name}_{host_name(number)}"
+    taken = number.removeprefix(SYNTHETIC).isdecimal() and number.startswith(SYNTHETIC)
+    return f"{source.name}_{host_name(number, taken)}"
+
+
+def host_name(text: str, taken: bool = False) -> str:
+    """Return a part of a name for all codebases: ``my_photo.v2`` -> ``my-photo-v2-ab12cd``."""
+    shown = re.sub(r"[^\w-]|_", "-", printable(text))
+    digits = hashlib.sha256(os.fsencode(text)).hexdigest()[:6]
+    return shown if shown == text and not taken else f"{shown}-{digits}"
 
 
 def printable(text: str) -> str:
@@ -130,70 +122,38 @@ def printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "replace")
 
 
-def _digits(text: str) -> str:
-    return hashlib.sha256(os.fsencode(text)).hexdigest()[:6]
-
-
-def _below(root: Path, path: Path) -> str:
-    return str(path).removeprefix(os.path.join(root, ""))
-
-
-def _has_subsets(root: Path) -> bool:
-    try:
-        return bool(subset_folders(root))
-    except FileNotFoundError:
-        return False
-
-
 def _iharmony4(root: Path, split: str, originals: bool) -> Found:
     found = Found([], [])
     for folder in subset_folders(root):
-        parts = _lists(folder, split)
-        held: set[Path] = set()  # photos of the lists before
-        for part in parts:
-            carried = part not in (split, None)
-            items, problems = _items(folder, part, composites=False)
+        lists = [path.stem for path in folder.iterdir() if path.suffix.lower() == ".txt"]
+        others = [s for s in _SPLITS if any(f"_{name}".endswith(f"_{s}") for name in lists)]
+        held: set[Path] = set()  # photos of other lists: test photos never get into training
+        for part in (*(name for name in others if name != split), split):
+            carried = part != split
+            items, problems = _items(folder, part if lists else None, composites=False)
             own: dict[Path, list[str]] = defaultdict(list)
             if originals and (folder / "composite_images").is_dir():
-                pairs, absent = _items(folder, part, composites=True)
+                pairs, absent = _items(folder, part if lists else None, composites=True)
                 problems = list(dict.fromkeys([*problems, *absent]))
                 for item in pairs:
                     own[item.mask].append(_below(root, item.composite or item.mask))
             for item in items:
+                name, key = _name(item.real.stem, item.mask.stem), item.mask.stem
+                paths = _below(root, item.real), _below(root, item.mask)
                 source = Source(
-                    folder.name,
-                    _name(item.real.stem, item.mask.stem),
-                    item.mask.stem,
-                    _below(root, item.real),
-                    _below(root, item.mask),
-                    part or split,
-                    tuple(own[item.mask]),
-                    carried,
+                    folder.name, name, key, *paths, part, tuple(own[item.mask]), carried
                 )
                 if item.real in held:
                     problems.append(f"{source.label}: its photo is in another list than {part} too")
-                elif own[item.mask] or not carried:
+                elif source.originals or not carried:
                     found.sources.append(source)
             held.update(item.real for item in items)
             if originals or not carried:
                 found.problems.extend(problems)
-        if parts == [None]:
-            alone = {path.name for path in _pictures(folder / "real_images")}
-            alone -= {path.name for path in held}
-            found.problems.extend(
-                f"{folder.name}/real_images/{printable(name)}: the photo has no mask"
-                for name in alone
-            )
+        if not lists:
+            alone = set(_pictures(folder / "real_images")) - held
+            found.problems.extend(_without_mask(folder.name, folder, alone))
     return found
-
-
-def _lists(folder: Path, split: str) -> list[str | None]:
-    """Return the splits that a subset has lists of, the asked one last; None if it has no list."""
-    lists = [path.stem for path in folder.iterdir() if path.suffix.lower() == ".txt"]
-    if not lists:
-        return [None]
-    others = [name for name in _SPLITS if any(f"_{stem}".endswith(f"_{name}") for stem in lists)]
-    return [*(name for name in others if name != split), split]
 
 
 def _items(
@@ -229,20 +189,11 @@ def _plain(root: Path, folder: Path, split: str) -> Found:
             names = " and ".join(printable(path.name) for path in photos[photo])
             raise ValueError(f"{root} has the photos {names} for one mask; keep one of them.")
         used.add(photo)
-        photo_path = _below(root, photos[photo][0])
-        name = _name(photo, mask)
-        found.sources.append(Source(subset, name, mask, photo_path, _below(root, path), split))
+        paths = _below(root, photos[photo][0]), _below(root, path)
+        found.sources.append(Source(subset, _name(photo, mask), mask, *paths, split))
     alone = (path for stem in photos.keys() - used for path in photos[stem])
-    found.problems.extend(
-        f"{subset}/{printable(str(path.relative_to(root)))}: the photo has no mask"
-        for path in alone
-    )
+    found.problems.extend(_without_mask(subset, root, alone))
     return found
-
-
-def _name(real: str, mask: str) -> str:
-    """Return ``<real>_<foreground>`` for stems; a mask with the photo's own name is the first."""
-    return f"{host_name(real)}_{host_name(mask[len(real) + 1 :] or '1')}"
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
@@ -251,8 +202,22 @@ def _pictures(folder: Path) -> Iterator[Path]:
         visible = sorted(name for name in folders if not name.startswith("."))
         folders[:] = [name for name in visible if not is_set(Path(place, name))]
         for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in _PICTURES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in _SUFFIXES:
                 yield Path(place, name)
+
+
+def _name(real: str, mask: str) -> str:
+    """Return ``<real>_<foreground>`` for two stems; a mask named as its photo is the first."""
+    return f"{host_name(real)}_{host_name(mask[len(real) + 1 :] or '1')}"
+
+
+def _without_mask(subset: str, folder: Path, photos: Iterable[Path]) -> Iterator[str]:
+    for path in photos:
+        yield f"{subset}/{printable(_below(folder, path))}: the photo has no mask"
+
+
+def _below(root: Path, path: Path) -> str:
+    return str(path).removeprefix(os.path.join(root, ""))
 
 
 def _stem(path: Path, folder: Path) -> str:

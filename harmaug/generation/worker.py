@@ -59,14 +59,10 @@ class Worker:
         """Take all steps for sources, in order; a job that failed says why."""
         waiting = iter(sources)
         while some := list(islice(waiting, TOGETHER)):
-            for jobs in self.compose_all(self.read_all(some)):
-                yield from self.write_all(jobs)
+            for jobs in self.compose(list(take(self.read, map(Job, some)))):
+                yield from take(self.write, jobs)
 
-    def read_all(self, sources: Iterable[Source]) -> list[Job]:
-        """Read the files of a few sources."""
-        return list(_take(self.read, map(Job, sources)))
-
-    def compose_all(self, jobs: Iterable[Job]) -> Iterator[Iterator[Job]]:
+    def compose(self, jobs: Iterable[Job]) -> Iterator[Iterator[Job]]:
         """Open and decide jobs, a few before the next step, and encode each as it is asked for.
 
         Deciding takes hundreds of small operations. Decoding or encoding a photo drives their code
@@ -74,17 +70,13 @@ class Worker:
         Large photos are encoded before further ones are opened, for memory's sake.
         """
         opened: list[Job] = []
-        for job in _take(self.open, jobs):
+        for job in take(self.open, jobs):
             opened.append(job)
             sizes = (job.photo.image.size for job in opened if job.error is None)
             if sum(map(math.prod, sizes)) > _LARGE:
-                yield _take(self.encode, list(_take(self.decide, opened)))
+                yield take(self.encode, list(take(self.decide, opened)))
                 opened = []
-        yield _take(self.encode, list(_take(self.decide, opened)))
-
-    def write_all(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Write the files of each job when it is asked for; what is left of a job is small."""
-        return _take(self.write, jobs)
+        yield take(self.encode, list(take(self.decide, opened)))
 
     def read(self, job: Job) -> None:
         """Read the files of a source."""
@@ -198,8 +190,8 @@ class Worker:
             yield from patched.encode(made.permute(0, 2, 3, 1).numpy())
 
 
-def _take(step: Callable[[Job], None], jobs: Iterable[Job]) -> Iterator[Job]:
-    """Take a step for each job when it is asked for; a job that fails is left with its error."""
+def take(step: Callable[[Job], None], jobs: Iterable[Job]) -> Iterator[Job]:
+    """Take a step for each job when it is asked for; of a job that fails the error is left."""
     for job in jobs:
         if job.error is None:
             try:
