@@ -1,8 +1,9 @@
-"""Reading for a set: what the fast decoders give is what Pillow gives, and nothing else is kept."""
+"""Reading for a set: the fast decoders give what the one reader gives, and no other file is kept."""
 
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -117,6 +118,53 @@ def test_another_mask_becomes_a_grey_png_of_the_same_values(tmp_path, write):
     np.testing.assert_allclose(
         np.asarray(picture.image) / 255, read_mask(path).numpy(), atol=0.5 / 255 + 1e-6
     )
+
+
+def of_values(*values):
+    """A mask whose left part has the first of these values, and so on."""
+    columns = np.array(values, np.uint8)[np.arange(50) * len(values) // 50]
+    return Image.fromarray(np.broadcast_to(columns, (70, 50)).copy())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(0, 255), (0, 1), (0, 15), (0, 128), (0, 3, 7), (0, 254), (0, 100, 200), (0,), (1,), (255,)],
+)
+@pytest.mark.parametrize("mode", ["L", "1", "RGB", "P", "LA", "I;16"])
+def test_a_mask_is_read_as_by_the_one_reader(tmp_path, values, mode):
+    """Also where that refuses it, as values that could be class ids."""
+    path, image = tmp_path / "a.png", of_values(*values)
+    image = image.convert("I;16") if mode == "I;16" else image.convert(mode)
+    data = saved(image, path)
+    try:
+        expected = read_mask(path).numpy()
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            open_mask(str(path), data, 1)
+        return
+    picture = open_mask(str(path), data, 1)
+    assert np.array_equal(np.asarray(picture.image), np.rint(expected * 255))
+    stored = Image.open(io.BytesIO(picture.file.data))
+    assert stored.mode == "L"
+    assert np.array_equal(np.asarray(stored), np.asarray(picture.image))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 30}, {"exif": 6}])
+def test_a_jpeg_is_read_as_by_the_one_reader(photo, tmp_path, mode, options):
+    path = tmp_path / "a.jpg"
+    if "exif" in options:
+        exif = Image.Exif()
+        exif[0x0112] = options["exif"]
+        options = {"exif": exif}
+    data = saved(photo.convert(mode), path, **options)
+    picture = open_photo(str(path), data, 1)
+    expected = read_photo(path).pixels.astype(int)
+    if picture.file.original is None:  # written anew, which loses a little
+        assert np.abs(np.asarray(picture.image) - expected).mean() < 2
+    else:
+        assert np.array_equal(np.asarray(picture.image), expected)
+    assert (picture.file.original is None) == (mode == "CMYK" or "exif" in options)
 
 
 def test_a_damaged_mask_is_refused(tmp_path):

@@ -71,14 +71,16 @@ def generate(
     cannot be read or written, and all else is done.
 
     Args:
-        root: photos and masks, see `sources.find_sources`.
+        root: in the layout "iharmony4" a subset folder or a folder of them, in the layout "plain"
+            photos at any depth. Sets that were generated below it are left out.
         output: the folder of the set.
         settings: what decides the bytes of the composites.
-        layout: of ``root``: "iharmony4", "plain", or None to find out.
-        masks: folder of the masks of plain photos.
+        layout: "iharmony4", "plain", or None to look for ``real_images`` in ``root``.
+        masks: folder of the masks of plain photos, ``masks`` in ``root`` if not given. A mask has
+            the name of its photo, or that and ``_<foreground>``, at the same depth.
         split: of subsets that have list files, the list to take photos from.
         limit: at most so many photos with masks, the first by name; carried ones do not count.
-        with_originals: put the composites that the source has into the set and its lists too, and
+        with_originals: put the composites that ``root`` has into the set and its lists too, and
             carry over the photos, masks and composites of its test and val lists.
         shard: this run's part of so many; all write to one folder, the last writes the lists.
         resume: continue a set that was begun with the same settings.

@@ -57,7 +57,7 @@ class Source(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Sources in order of their names, and a sentence for each file that has no counterpart."""
+    """Sources, in order of their names, and a sentence for each file that is left out."""
 
     sources: list[Source]
     problems: list[str]
