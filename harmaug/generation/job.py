@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torch import Tensor
 
 from harmaug.generation.output import File
 from harmaug.generation.pictures import Picture
-from harmaug.generation.records import Record
+from harmaug.generation.records import Made, Record
 from harmaug.generation.sources import Source
 from harmaug.inputs import Inputs
 
@@ -51,15 +51,6 @@ class Settings:
             raise ValueError("name at least one checkpoint.")
 
 
-class Decided(NamedTuple):
-    """One composite: the checkpoint's number, LUT (3, D, D, D), latent (Z,) and weights (K,)."""
-
-    checkpoint: int
-    lut: Tensor
-    latent: Tensor
-    weights: Tensor
-
-
 @dataclass(eq=False, repr=False)
 class Job:
     """A source on its way; each step of `worker.Worker` adds what the next ones take.
@@ -71,8 +62,10 @@ class Job:
         photo: the photo.
         mask: its mask.
         originals: its own composites.
+        notes: a sentence for each thing that was lost.
         view: photo and mask as the nets see them; None where they have nothing to decide.
-        decided: the composites that are to be made.
+        luts: (3, D, D, D) for each composite that is to be made.
+        made: what the record keeps of each of them.
         files: name in the set -> file.
         record: what the journal keeps of a source that is done.
     """
@@ -82,8 +75,10 @@ class Job:
     read: list[bytes] = field(init=False)
     photo: Picture = field(init=False)
     mask: Picture = field(init=False)
-    originals: list[Picture] = field(init=False)
+    originals: list[File] = field(init=False)
+    notes: list[str] = field(init=False)
     view: Inputs | None = field(init=False)
-    decided: list[Decided] = field(init=False)
+    luts: list[Tensor] = field(init=False)
+    made: list[Made] = field(init=False)
     files: dict[str, File] = field(init=False)
     record: Record | None = None

@@ -108,11 +108,11 @@ class PatchedPng:
 
     def encode(self, boxes: np.ndarray) -> list[bytes]:
         """Return the photo with each of these (n, h, w, 3) in place of ``photo``, as PNG files."""
-        return [self._encode(Image.fromarray(box)) for box in boxes]
-
-    def _encode(self, box: Image.Image) -> bytes:
-        self._picture.paste(box, self._box)
-        return encode_png(self._picture, self._icc_profile)
+        files = []
+        for box in boxes:
+            self._picture.paste(Image.fromarray(box), self._box)
+            files.append(encode_png(self._picture, self._icc_profile))
+        return files
 
 
 def encode_png(image: Image.Image, icc_profile: bytes | None = None) -> bytes:

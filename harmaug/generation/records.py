@@ -17,6 +17,7 @@ from typing import Any, TextIO, TypedDict
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from harmaug.io.atomic import atomic_write
 from harmaug.io.contact_sheet import contact_sheet, thumbnail
@@ -26,7 +27,7 @@ _ROWS, _SHOWN = 8, 4  # of the sheet: photos, and composites of each
 
 
 class Made(TypedDict):
-    """The decision that a synthetic composite was made by; its numbers are packed."""
+    """A synthetic composite: its checkpoint's number, and packed numbers of its LUT."""
 
     checkpoint: int
     latent: str
@@ -64,10 +65,8 @@ class Journal:
             file.truncate(self._end)
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115
 
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def append(self, record: Record) -> None:
@@ -102,9 +101,9 @@ def _read_journal(path: Path) -> Iterator[Record]:
             yield json.loads(file.readline())
 
 
-def pack(values: np.ndarray) -> str:
+def pack(values: Tensor) -> str:
     """Return numbers as JSON keeps them exact and short: their float32 bytes in base 64."""
-    return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+    return base64.b64encode(values.numpy().astype("<f4").tobytes()).decode("ascii")
 
 
 def check_parquet() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -109,7 +109,7 @@ def generate(
     about = _about(settings, split=split, limit=limit, with_originals=with_originals)
 
     place = Output(Path(output), mine)
-    with place.held(about, resume), Journal(place.journal) as journal:
+    with place.held(about, resume), closing(Journal(place.journal)) as journal:
         log = _Log(place.log)
         before = {
             (record["subset"], record["name"])
@@ -126,7 +126,7 @@ def generate(
         start = partial(Worker, settings, root, writer, device)
         began = time.perf_counter()
         photos = originals = 0
-        with contextlib.closing(run(engine, start, todo, workers, device)) as jobs:
+        with closing(run(engine, start, todo, workers, device)) as jobs:
             for job in tqdm(jobs, total=len(todo), unit="photo", disable=None):
                 if _keep(job, journal, writer, log):
                     photos += not job.source.carried
@@ -175,7 +175,7 @@ class _Log:
 
     def skip(self, text: str) -> None:
         self.skipped.append(_line("skipped", text))
-        with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
+        with suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
             file.write(self.skipped[-1])  # on a full disk it waits for the end
 
     def close(self, notes: Iterable[str], folder: Path) -> None:

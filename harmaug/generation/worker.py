@@ -1,12 +1,6 @@
-"""A worker takes jobs through five steps; every engine uses the same one.
+"""A worker takes jobs through five steps: read, open, decide, encode, write.
 
-    read    the bytes of photo, mask and originals
-    open    their pixels
-    decide  checkpoint, LUT and latent of each composite
-    encode  the files of the set
-    write   them to the disk
-
-A source gives the same bytes in any order and in any process.
+Every engine uses the same worker. A source gives the same bytes in any order and in any process.
 """
 
 from __future__ import annotations
@@ -14,19 +8,18 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice, repeat
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from harmaug.augment import SycoNetAugment
-from harmaug.generation.job import Decided, Job, Settings
+from harmaug.generation.job import Job, Settings
 from harmaug.generation.jpeg import PatchedJpeg
 from harmaug.generation.output import File, Writer
-from harmaug.generation.pictures import PatchedPng, open_mask, open_photo
-from harmaug.generation.records import pack
+from harmaug.generation.pictures import PatchedPng, Picture, open_mask, open_photo
+from harmaug.generation.records import Made, pack
 from harmaug.generation.sources import SYNTHETIC, Source, original_name, printable
 from harmaug.inputs import Inputs
 from harmaug.lut.ops import lut_composite
@@ -84,20 +77,25 @@ class Worker:
 
     def open(self, job: Job) -> None:
         """Open the pictures of a source, and refuse those that do not belong together."""
-        limit = self.settings.max_megapixels
-        files = [(str(path), data) for path, data in zip(self._paths(job), job.read, strict=True)]
+        source, limit = job.source, self.settings.max_megapixels
+        (photo, mask, *paths), (photo_data, mask_data, *datas) = self._paths(job), job.read
         del job.read
-        job.photo = open_photo(*files[0], limit)
-        job.mask = open_mask(*files[1], limit)
-        job.originals = [open_photo(*file, limit, ("JPEG", "PNG")) for file in files[2:]]
-        _check(job)
-        job.view = None if job.source.carried else self._view(job.photo.image, job.mask.image)
+        job.photo = open_photo(str(photo), photo_data, limit)
+        job.mask = open_mask(str(mask), mask_data, limit)
+        _check_size(source, source.mask, job.mask, job.photo)
+        job.notes, job.originals = [*job.photo.notes], []
+        for path, data in zip(paths, datas, strict=True):
+            original = open_photo(str(path), data, limit, ("JPEG", "PNG"))
+            _check_size(source, str(path), original, job.photo)
+            job.notes += original.notes
+            job.originals.append(original.file)
+        job.view = None if source.carried else self._view(job)
 
     @torch.inference_mode()
     def decide(self, job: Job) -> None:
         """Decide the composites of a source, which take turns with the checkpoints."""
         settings, key = self.settings, job.source.key
-        job.decided = []
+        job.luts, job.made = [], []
         if job.view is None:
             return
         first = _fold(settings.seed, key) >> 31
@@ -112,9 +110,17 @@ class Worker:
                 strength=settings.strength,
                 candidates=settings.candidates and settings.candidates * share // settings.n,
             )
-            rows = (values[0].cpu() for values in decision)
-            shares[which] = map(Decided, repeat(which), *rows)
-        job.decided = [next(shares[which]) for which in turns]
+            shares[which] = zip(*(values[0].cpu() for values in decision), strict=True)
+        for which in turns:
+            lut, latent, weights = next(shares[which])
+            job.luts.append(lut)
+            made: Made = {
+                "checkpoint": which,
+                "latent": pack(latent),
+                "weights": pack(weights),
+                "lut_shift": pack(lut.mean((1, 2, 3)) - 0.5),  # 0.5 is the mean of the identity
+            }
+            job.made.append(made)
 
     @torch.inference_mode()
     def encode(self, job: Job) -> None:
@@ -126,8 +132,8 @@ class Worker:
             f"{source.subset}/masks/{name}.png": job.mask.file,
         }
         for path, original in zip(source.originals, job.originals, strict=True):
-            suffix = "png" if original.file.data.startswith(b"\x89PNG") else "jpg"
-            job.files[f"{composites}/{original_name(source, path)}.{suffix}"] = original.file
+            suffix = "png" if original.data.startswith(b"\x89PNG") else "jpg"
+            job.files[f"{composites}/{original_name(source, path)}.{suffix}"] = original
         for k, data in enumerate(self._composites(job), start=1):
             file = f"{composites}/{name}_{SYNTHETIC}{k}.{self.settings.format}"
             job.files[file] = File(data)
@@ -138,18 +144,10 @@ class Worker:
             "photo": printable(source.photo),
             "mask": printable(source.mask),
             "files": {file: len(data) for file, (data, _) in job.files.items()},
-            "composites": [
-                {
-                    "checkpoint": one.checkpoint,
-                    "latent": pack(one.latent.numpy()),
-                    "weights": pack(one.weights.numpy()),
-                    "lut_shift": pack((one.lut.mean((1, 2, 3)) - 0.5).numpy()),
-                }
-                for one in job.decided
-            ],
-            "notes": [note for picture in (job.photo, *job.originals) for note in picture.notes],
+            "composites": job.made,
+            "notes": job.notes,
         }
-        del job.photo, job.mask, job.originals, job.view, job.decided  # much memory
+        del job.photo, job.mask, job.originals, job.view, job.luts  # much memory
 
     def write(self, job: Job) -> None:
         """Write the files of a source."""
@@ -161,8 +159,14 @@ class Worker:
         return [self.root / path for path in (source.photo, source.mask, *source.originals)]
 
     @torch.inference_mode()
-    def _view(self, photo: Image.Image, mask: Image.Image) -> Inputs:
-        """Return a photo and mask of about the size that the nets see."""
+    def _view(self, job: Job) -> Inputs:
+        """Return photo and mask of about the size that the nets see."""
+        photo, mask = job.photo.image, job.mask.image
+        least, most = mask.getextrema()
+        if most == 0:
+            raise ValueError(f"{job.source.mask} is empty: it is 0 everywhere, no foreground.")
+        if least == 255:
+            raise ValueError(f"{job.source.mask} is full: it is 1 everywhere, no background.")
         factor = max(max(mask.size) // self._side, 1)
         small, region = photo.reduce(factor), mask.reduce(factor)
         if region.getbbox() is None:  # a foreground of few pixels, lost in the reduction
@@ -173,7 +177,7 @@ class Worker:
 
     def _composites(self, job: Job) -> Iterator[bytes]:
         """Yield the files of the composites that were decided."""
-        if not job.decided:
+        if not job.luts:
             return
         (image, _, profile, _), mask = job.photo, job.mask.image
         patched = (
@@ -184,9 +188,9 @@ class Worker:
         real = torch.from_numpy(patched.photo).permute(2, 0, 1).unsqueeze(0)
         alpha = torch.from_numpy(patched.mask)[None, None].float() / 255
         at_once = max(_MEMORY // real.numel(), 1)
-        for start in range(0, len(job.decided), at_once):
-            luts = torch.stack([one.lut for one in job.decided[start : start + at_once]])
-            made = lut_composite(real, alpha, luts.unsqueeze(0))[0]
+        for start in range(0, len(job.luts), at_once):
+            luts = torch.stack(job.luts[start : start + at_once]).unsqueeze(0)
+            made = lut_composite(real, alpha, luts)[0]
             yield from patched.encode(made.permute(0, 2, 3, 1).numpy())
 
 
@@ -213,18 +217,10 @@ def _fold(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(joined).digest()[:8], "big") >> 1
 
 
-def _check(job: Job) -> None:
-    """Raise ValueError where the pictures of a source do not belong together."""
-    source, size = job.source, job.photo.image.size
-    paths, pictures = (source.mask, *source.originals), (job.mask, *job.originals)
-    for path, picture in zip(paths, pictures, strict=True):
-        if picture.image.size != size:
-            raise ValueError(
-                f"{path} is {picture.image.width} x {picture.image.height} pixels but its photo "
-                f"{source.photo} is {size[0]} x {size[1]}; they must have one size."
-            )
-    least, most = job.mask.image.getextrema()
-    if most == 0 and not source.carried:
-        raise ValueError(f"{source.mask} is empty: it is 0 everywhere and marks no foreground.")
-    if least == 255 and not source.carried:
-        raise ValueError(f"{source.mask} is full: it is 1 everywhere and leaves no background.")
+def _check_size(source: Source, path: str, picture: Picture, photo: Picture) -> None:
+    (width, height), expected = picture.image.size, photo.image.size
+    if (width, height) != expected:
+        raise ValueError(
+            f"{path} is {width} x {height} pixels but its photo {source.photo} is "
+            f"{expected[0]} x {expected[1]}; they must have one size."
+        )
