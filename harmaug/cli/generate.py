@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harmaug.cli.arguments import Commands, add_command, add_sampling, count, megapixels, whole
+from harmaug.cli.arguments import Commands, add_command, add_sampling, count, number, whole
 
 if TYPE_CHECKING:
     from harmaug.generation import Report
@@ -48,7 +48,7 @@ def register(commands: Commands) -> None:
     add("--format", choices=("jpg", "png"), default="jpg", help="of composites (default: jpg)")
     add("--quality", type=count, default=95, help="of JPEG composites, 1 to 100 (default: 95)")
     limit = "skip photos of more megapixels than this (default: 100)"
-    add("--size-limit", metavar="MP", type=megapixels, default=100.0, help=limit)
+    add("--size-limit", metavar="MP", type=number, default=100.0, help=limit)
     link = "hard-link files of ROOT where that is possible instead of copying them"
     add("--link", action="store_true", help=link)
     add("--resume", action="store_true", help="continue a set that was interrupted")
