@@ -1,10 +1,10 @@
 """Engines: workers in this process, in processes of this machine or in a Ray cluster.
 
 Processes are spawned, never forked, with one thread of torch each. Each has a pipe of its own, and
-batches of a few sources: it reads the next ones while it writes the last. A process that dies, from
-want of memory or in a decoder, harms no other. Its sources go to a new process, one at a time, and
-the one that kills again has failed. A Ray cluster does the like for its actors and machines, which
-must all see the folders of sources and output under the same paths.
+batches of a few sources: it reads the next ones while it writes the last. A process that dies, for
+lack of memory or in a decoder, harms no other. Its sources go to a new process, one at a time, and
+the one that kills again has failed. Ray does this for its actors and machines; all machines must
+see the folders of sources and output under the same paths.
 """
 
 from __future__ import annotations

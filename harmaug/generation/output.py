@@ -1,4 +1,4 @@
-"""The folder of a set: files are whole or not there, and what is done outlasts any interruption.
+"""The folder of a set: files are whole or absent, and finished work survives any interruption.
 
     <subset>/composite_images, masks, real_images, <subset>_train.txt
     .harmaug/settings.json              what the set is made with
@@ -7,9 +7,9 @@
     .harmaug/1-of-1/lock                held while a run works here
 
 A file is written under another name and then renamed. The journal gets the line of a source when
-all its files stand. So what a killed run leaves is in the journal, or is made again to the same
-bytes. Processes of a killed run may live a moment longer: the next run removes the folder that they
-write in, and without it they touch nothing.
+all its files are there. So a source of a killed run is in the journal, or is made again with the
+same bytes. Processes of a killed run may live a moment longer: the next run removes the folder that
+they write in, and without it they change nothing.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Output:
         return all(_size(self.root / name) == size for name, size in files.items())
 
     def _discard_partial(self) -> None:
-        """Remove what is being written, all at once, from whoever still writes there."""
+        """Remove unfinished files, all at once: processes of a killed run cannot rename them."""
         folder, discarded = self.partial.parent, self.state / "discarded"
         shutil.rmtree(discarded, ignore_errors=True)
         if folder.exists():
