@@ -442,7 +442,7 @@ class TestBadInput:
                 "full",
             ),
             (
-                lambda root: Image.new("L", (64, 40), 9).save(root / "masks/p2_1.png"),
+                lambda root: Image.new("L", (64, 40), 255).save(root / "masks/p2_1.png"),
                 "64 x 40",
             ),
             (
