@@ -34,8 +34,8 @@ from kornia_rs import io as codec
 from PIL import Image, ImageDraw, ImageOps
 
 from harmaug.data.demo import demo_photos
-from harmaug.generation import Settings, compose
-from harmaug.generation.compose import Composer
+from harmaug.generation import Settings
+from harmaug.generation import worker as steps
 from harmaug.generation.output import FOLDERS, Writer
 from harmaug.generation.pictures import encode_png
 from harmaug.generation.sources import Source, find_sources
@@ -118,7 +118,7 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
     with worker(root, Settings(n=n, format=form)) as work:
         files = [written(work, source) for source in sources]
         made = [[np.array(Image.open(file)) for file in some[2:]] for some in files]
-        photos = [work.composer.read(source)[0] for source in sources]
+        photos = [(root / source.photo).read_bytes() for source in sources]
         spent: dict[str, list[float]] = {"worker": [], **{name: [] for name in CODECS[form]}}
         for _ in range(rounds):
             total: Counter[str] = Counter()
@@ -148,9 +148,9 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
 
 def written(work: Worker, source: Source) -> list[Path]:
     """The files of a source, which are there now."""
-    (outcome,) = work([source])
-    assert outcome.record is not None, outcome.error
-    return [work.writer.root / name for name in outcome.record["files"]]
+    (job,) = work([source])
+    assert job.record is not None, job.error
+    return [work.writer.root / name for name in job.record["files"]]
 
 
 def remove(files: list[list[Path]]) -> None:
@@ -167,7 +167,7 @@ def worker(root: Path, settings: Settings) -> Iterator[Worker]:
         (output / root.name / folder).mkdir(parents=True)
     partial = output / "partial"
     partial.mkdir()
-    yield Worker(Composer(settings, root), Writer(output, partial))
+    yield Worker(settings, root, Writer(output, partial))
     shutil.rmtree(output)
 
 
@@ -188,15 +188,15 @@ def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
         return lambda: setattr(owner, name, plain)
 
     parts = [
-        (Composer, "read", "read files"),
-        (compose, "open_photo", "decode the photo"),
-        (compose, "open_mask", "decode the mask"),
-        (Composer, "_view", "reduce for the net"),
-        (Composer, "decide", "decide on LUTs"),
-        (compose, "composite_lut", "look up"),
-        (compose.PatchedJpeg, "__init__", "encode what is shared"),
-        (compose.PatchedJpeg, "encode", "encode the foregrounds"),
-        (compose.PatchedPng, "encode", "encode"),
+        (Worker, "read", "read files"),
+        (steps, "open_photo", "decode the photo"),
+        (steps, "open_mask", "decode the mask"),
+        (Worker, "_view", "reduce for the net"),
+        (Worker, "decide", "decide on LUTs"),
+        (steps, "lut_composite", "look up"),
+        (steps.PatchedJpeg, "__init__", "encode what is shared"),
+        (steps.PatchedJpeg, "encode", "encode the foregrounds"),
+        (steps.PatchedPng, "encode", "encode"),
         (Writer, "write", "write files"),
     ]
     undo = [watched(*part) for part in parts]

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,20 @@ def write_photos(root, count=6, size=(48, 64), seed=0):
         mask = (disk * 255).astype(np.uint8)
         Image.fromarray(mask).save(Path(root) / "masks" / f"p{k}_1.png")
     return Path(root)
+
+
+def write_originals(root, **counts):
+    """Photos with two composites each, and a list file for each split of so many of them."""
+    root = write_photos(root, sum(counts.values()))
+    (root / "composite_images").mkdir()
+    keys = (f"p{k}_1" for k in range(sum(counts.values())))
+    for split, count in counts.items():
+        names = [f"{key}_{k}.jpg" for key in islice(keys, count) for k in (1, 2)]
+        (root / f"{root.name}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        for name in names:
+            photo = Image.open(root / "real_images" / f"{name.split('_')[0]}.jpg")
+            photo.point(lambda value: value // 2).save(root / "composite_images" / name)
+    return root
 
 
 def contents(folder):

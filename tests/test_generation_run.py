@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from generate_sets import Forks, contents, write_photos
+from generate_sets import Forks, contents, write_originals, write_photos
 from PIL import Image
 
 import harmaug
@@ -62,7 +63,7 @@ class TestSet:
             real = read_photo(unbroken / f"set/real_images/p{k}.jpg").pixels
             mask = read_mask(unbroken / f"set/masks/p{k}_1.png").numpy()
             made = [
-                read_photo(unbroken / f"set/composite_images/p{k}_1_{i}.png").pixels
+                read_photo(unbroken / f"set/composite_images/p{k}_1_aug{i}.png").pixels
                 for i in (1, 2, 3)
             ]
             for composite in made:
@@ -79,8 +80,9 @@ class TestSet:
         names = set(contents(unbroken))
         expected = {f"set/real_images/p{k}.jpg" for k in range(6)}
         expected |= {f"set/masks/p{k}_1.png" for k in range(6)}
-        expected |= {f"set/composite_images/p{k}_1_{i}.png" for k in range(6) for i in (1, 2, 3)}
-        expected |= {"set/set_train.txt", "IHD_train.txt", "manifest.parquet", "sheet.jpg"}
+        expected |= {f"set/composite_images/p{k}_1_aug{i}.png" for k in range(6) for i in (1, 2, 3)}
+        expected |= {"set/set_train.txt", "IHD_train.txt", "train.txt", "train.jsonl"}
+        expected |= {"manifest.parquet", "sheet.jpg"}
         assert names == expected
         state = {path.name for path in (unbroken / ".harmaug/1-of-1").iterdir()}
         assert state <= {"journal.jsonl", "done", "lock"}
@@ -147,13 +149,13 @@ class TestDeterminism:
             (alone / name).write_bytes((photos / name).read_bytes())
         generate(alone, tmp_path / "out", PNG, workers=0)
         for i in (1, 2, 3):
-            name = f"composite_images/p3_1_{i}.png"
+            name = f"composite_images/p3_1_aug{i}.png"
             made = (tmp_path / "out" / "other name" / name).read_bytes()
             assert made == (unbroken / "set" / name).read_bytes()
 
     def test_another_seed_gives_other_composites(self, photos, unbroken, tmp_path):
         generate(photos, tmp_path / "out", Settings(n=3, format="png", seed=1), workers=0)
-        name = "set/composite_images/p0_1_1.png"
+        name = "set/composite_images/p0_1_aug1.png"
         assert (tmp_path / "out" / name).read_bytes() != (unbroken / name).read_bytes()
 
     def test_domains_share_the_composites_evenly(self, photos, tmp_path):
@@ -172,9 +174,9 @@ class TestDeterminism:
         assert linked.samefile(photos / "real_images/p0.jpg")
 
 
-def issam(folder):
+def issam(folder, split="train"):
     """Reads as iSSAM and its many heirs do: names from the left at the first "_", one list."""
-    lists = [path for path in folder.glob("*.txt") if path.stem.endswith("train")]
+    lists = [path for path in folder.glob("*.txt") if path.stem.endswith(split)]
     assert len(lists) == 1
     for line in lists[0].read_text("utf-8").splitlines():
         name = line.strip()
@@ -183,15 +185,29 @@ def issam(folder):
         yield folder / "composite_images" / name, mask, real
 
 
-def dovenet(root):
-    """Reads as DoveNet and its heirs do: paths in one list, names from the right."""
-    for line in (root / "IHD_train.txt").read_text("utf-8").splitlines():
+def dovenet(root, split="train", name="IHD_{}.txt"):
+    """Reads as DoveNet, RainNet and their heirs do: paths in one list, names from the right."""
+    for line in (root / name.format(split)).read_text("utf-8").splitlines():
         path = os.path.join(root, line.rstrip())
         parts = path.split("_")
         mask = path.replace("composite_images", "masks").replace("_" + parts[-1], ".png")
         ending = f"_{parts[-2]}_{parts[-1]}"
         real = path.replace("composite_images", "real_images").replace(ending, ".jpg")
         yield Path(path), Path(mask), Path(real)
+
+
+def hdnet(root, split="train"):
+    """Reads as HDNet does: as DoveNet, but another list."""
+    return dovenet(root, split, "{}.txt")
+
+
+def diffharmony(root, split="train"):
+    """Reads as DiffHarmony does: JSON lines, the first two parts of a name up to its dot."""
+    for line in (root / f"{split}.jsonl").read_text("utf-8").splitlines():
+        path = root / json.loads(line)["file_name"]
+        real, foreground = path.name.split(".")[0].split("_")[:2]
+        mask = path.parents[1] / "masks" / f"{real}_{foreground}.png"
+        yield path, mask, path.parents[1] / "real_images" / f"{real}.jpg"
 
 
 class TestHosts:
@@ -215,6 +231,7 @@ class TestHosts:
     def test_every_reader_finds_the_same_triples(self, two_subsets):
         triples = sorted(dovenet(two_subsets))
         assert triples == sorted([*issam(two_subsets / "H_one"), *issam(two_subsets / "cc")])
+        assert triples == sorted(hdnet(two_subsets)) == sorted(diffharmony(two_subsets))
         assert len(triples) == 8
         for paths in triples:
             sizes = {Image.open(path).size for path in paths}
@@ -224,6 +241,151 @@ class TestHosts:
     def test_no_photo_of_the_test_list_is_used(self, two_subsets):
         names = {path.name for path in (two_subsets / "H_one/real_images").iterdir()}
         assert names == {"p1.jpg"}
+
+
+class TestOriginals:
+    """Sets beside the composites that the source has, all lists with them."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def source(cls, tmp_path_factory):
+        root = tmp_path_factory.mktemp("originals") / "source"
+        write_originals(root / "HX", train=3, test=2, val=1)
+        write_originals(root / "ccH", train=1, test=1)
+        for path in sorted((root / "ccH").rglob("p*.*")):
+            path.rename(path.with_name(path.name.replace("p", "IMG_", 1)))
+        for path in (root / "ccH").glob("*.txt"):
+            path.write_text(path.read_text().replace("p0_", "IMG_0_").replace("p1_", "IMG_1_"))
+        return root
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def output(cls, source):
+        output = source.parent / "out"
+        report = generate(source, output, Settings(n=2), with_originals=True, workers=0)
+        assert (report.photos, report.originals, report.skipped) == (4, 16, 0)
+        return output
+
+    @pytest.mark.parametrize(("split", "photos"), [("train", 4), ("test", 3), ("val", 1)])
+    def test_every_reader_finds_all_splits(self, output, split, photos):
+        subsets = ("HX",) if split == "val" else ("HX", "ccH")
+        triples = sorted(dovenet(output, split))
+        assert len(triples) == photos * (4 if split == "train" else 2)
+        assert triples == sorted(hdnet(output, split)) == sorted(diffharmony(output, split))
+        assert triples == sorted(t for subset in subsets for t in issam(output / subset, split))
+        for paths in triples:
+            assert {Image.open(path).size for path in paths} == {(64, 48)}
+        assert len(HarmonyFolder(output, split)) == len(triples)
+
+    def test_no_photo_is_in_two_splits(self, output):
+        photos = [{real for *_, real in dovenet(output, s)} for s in ("train", "test", "val")]
+        assert len(set().union(*photos)) == sum(map(len, photos)) == 8
+        rows = parquet.read_table(output / "manifest.parquet").to_pylist()
+        assert {output / row["real"] for row in rows} == photos[0]
+        assert len(rows) == 8
+
+    def test_originals_and_their_photos_are_the_files_of_the_source(self, source, output):
+        files = contents(source / "HX")
+        made = contents(output / "HX")
+        assert all(made[name] == data for name, data in files.items() if "/" in name)
+        originals = {name for name in made if "_aug" not in name and "/" in name}
+        assert originals == {name for name in files if "/" in name}
+
+    def test_a_set_merged_into_its_source_overwrites_no_composite(self, source, output, tmp_path):
+        shutil.copytree(source, tmp_path / "merged")
+        generate(source, tmp_path / "set", Settings(n=2), workers=0)
+        shutil.copytree(tmp_path / "set", tmp_path / "merged", dirs_exist_ok=True)
+        merged, before = contents(tmp_path / "merged"), contents(source)
+        for name, data in before.items():
+            assert merged[name] == data or name.endswith(".txt"), name
+        assert {name for name in contents(output) if "HX/comp" in name} <= merged.keys()
+
+    @pytest.mark.parametrize("options", [{"workers": 2}, {"link": True, "workers": 0}])
+    def test_workers_and_links_change_no_byte(self, source, output, tmp_path, options):
+        made = tmp_path / "out"
+        generate(source, made, Settings(n=2), with_originals=True, **options)
+        assert contents(made) == contents(output)
+        name = "HX/composite_images/p4_1_2.jpg"
+        assert (made / name).samefile(source / name) == ("link" in options)
+
+    def test_shards_and_resumed_runs_change_no_byte(self, source, output, tmp_path):
+        for part in (2, 1, 2):
+            generate(
+                source,
+                tmp_path / "out",
+                Settings(n=2),
+                with_originals=True,
+                shard=(part, 2),
+                resume=True,
+                workers=0,
+            )
+            (tmp_path / "out/HX/composite_images/p3_1_1.jpg").unlink(missing_ok=True)
+        generate(
+            source,
+            tmp_path / "out",
+            Settings(n=2),
+            with_originals=True,
+            shard=(1, 2),
+            resume=True,
+            workers=0,
+        )
+        assert contents(tmp_path / "out") == contents(output)
+
+    def test_without_them_the_synthetic_composites_are_the_same(self, source, output, tmp_path):
+        generate(source, tmp_path / "out", Settings(n=2), workers=0)
+        made, whole = contents(tmp_path / "out"), contents(output)
+        names = {name for name in whole if "_aug" in name}
+        assert {name for name in made if "composite_images" in name} == names
+        assert all(made[name] == whole[name] for name in names)
+
+    def test_png_composites_stay_png_and_others_become_what_every_reader_takes(self, tmp_path):
+        root = write_originals(tmp_path / "set", train=2)
+        composites = root / "composite_images"
+        Image.open(composites / "p0_1_1.jpg").save(composites / "p0_1_1.png")
+        (composites / "p0_1_1.jpg").unlink()
+        cmyk(composites / "p0_1_2.jpg")
+        report = generate(root, tmp_path / "out", Settings(n=1), with_originals=True, workers=0)
+        assert (report.originals, report.skipped) == (4, 0)
+        made = tmp_path / "out/set/composite_images"
+        assert (made / "p0_1_1.png").read_bytes() == (composites / "p0_1_1.png").read_bytes()
+        assert Image.open(made / "p0_1_2.jpg").mode == "RGB"
+        assert "CMYK" in (tmp_path / "out/generate.log").read_text()
+
+    def test_a_test_photo_whose_mask_is_empty_is_carried_over(self, tmp_path):
+        root = write_originals(tmp_path / "set", train=1, test=1)
+        Image.new("L", (64, 48)).save(root / "masks/p1_1.png")
+        report = generate(root, tmp_path / "out", Settings(n=1), with_originals=True, workers=0)
+        assert (report.originals, report.skipped) == (4, 0)
+
+    def test_a_composite_of_another_size_is_named_in_the_log(self, tmp_path):
+        root = write_originals(tmp_path / "set", train=2)
+        Image.new("RGB", (32, 32)).save(root / "composite_images/p1_1_2.jpg")
+        report = generate(root, tmp_path / "out", Settings(n=1), with_originals=True, workers=0)
+        assert (report.photos, report.skipped) == (1, 1)
+        assert "p1_1_2.jpg is 32 x 32" in report.log.read_text()
+
+    def test_limit_counts_photos_that_composites_are_made_of(self, source, tmp_path):
+        report = generate(
+            source, tmp_path / "out", Settings(n=1), with_originals=True, limit=1, workers=0
+        )
+        assert report.photos == 1
+        assert len(list(dovenet(tmp_path / "out", "test"))) == 6
+
+
+class TestWhereSetsAre:
+    def test_a_set_inside_the_photo_folder_is_no_source_of_itself(self, tmp_path):
+        root = write_photos(tmp_path / "set", 2)
+        (root / "real_images").rename(tmp_path / "photos")
+        (root / "masks").rename(tmp_path / "photos/masks")
+        root = tmp_path / "photos"
+        first = generate(root, root / "out", PNG, workers=0)
+        made = contents(root / "out")
+        again = generate(root, root / "out", PNG, workers=0, resume=True)
+        assert (first.photos, first.skipped, again.before, again.skipped) == (2, 0, 2, 0)
+        assert contents(root / "out") == made
+        other = generate(root, root / "other", PNG, workers=0)
+        assert (other.photos, other.skipped) == (2, 0)
+        assert contents(root / "other") == made
 
 
 def cut(path):
@@ -280,7 +442,7 @@ class TestBadInput:
                 "full",
             ),
             (
-                lambda root: Image.new("L", (64, 40), 9).save(root / "masks/p2_1.png"),
+                lambda root: Image.new("L", (64, 40), 255).save(root / "masks/p2_1.png"),
                 "64 x 40",
             ),
             (
@@ -331,7 +493,7 @@ class TestBadInput:
             assert report.skipped == 0
             real, composite = (
                 Image.open(output / "set" / name)
-                for name in ("real_images/p0.jpg", f"composite_images/p0_1_1.{kind}")
+                for name in ("real_images/p0.jpg", f"composite_images/p0_1_aug1.{kind}")
             )
             assert real.format == "JPEG"
             assert real.getexif().get(0x0112, 1) == 1
@@ -376,9 +538,19 @@ class TestBadInput:
             ([str(photos), "-o", output, "--quality", "101"], "quality"),
             ([str(photos), "-o", output, "--candidates", "2"], "candidates"),
             ([str(photos), "-o", output, "--masks", "m", "--layout", "iharmony4"], "--masks"),
+            ([str(photos), "-o", output, "--with-originals"], "no composites"),
+            ([str(photos), "-o", output, "--device", "gpu0"], "device must be"),
         ):
             assert main(["generate", *arguments]) == 2, arguments
             assert word in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+    @pytest.mark.parametrize("workers", ["0", "1"])
+    def test_a_device_that_is_not_there_is_one_sentence(self, photos, tmp_path, workers, capfd):
+        command = ["generate", str(photos), "-o", str(tmp_path / "out"), "--workers", workers]
+        assert main([*command, "--device", "cuda"]) == 2
+        assert capfd.readouterr().err.count("\n") == 1
         assert not (tmp_path / "out").exists()
 
 
@@ -472,7 +644,7 @@ class TestInterruptions:
         generate(photos, output, PNG, workers=0)
         journal = output / ".harmaug/1-of-1/journal.jsonl"
         journal.write_bytes(journal.read_bytes()[:-100])
-        (output / "set/composite_images/p1_1_2.png").unlink()
+        (output / "set/composite_images/p1_1_aug2.png").unlink()
         (output / "set/masks/p2_1.png").write_bytes(b"")
         partial = output / ".harmaug/1-of-1/partial/0123456789abcdef"
         partial.mkdir(parents=True)
@@ -482,9 +654,9 @@ class TestInterruptions:
         assert contents(output) == contents(unbroken)
 
     def test_a_process_that_outlives_its_killed_run_takes_nothing_from_the_next(self, tmp_path):
-        from harmaug.generation.output import Output, Shard, Writer
+        from harmaug.generation.output import File, Output, Shard, Writer
 
-        files = {f"set/composite_images/p0_1_{k}.png": b"whole" for k in (1, 2)}
+        files = {f"set/composite_images/p0_1_aug{k}.png": File(b"whole") for k in (1, 2)}
         (tmp_path / "set/composite_images").mkdir(parents=True)
         (tmp_path / ".harmaug").mkdir()
         (tmp_path / ".harmaug/settings.json").write_text('{"shards": 1}')
@@ -492,9 +664,9 @@ class TestInterruptions:
         with killed.held({}, resume=False):
             pass  # and a process of its own is still about to write
         with following.held({}, resume=True):
-            Writer(tmp_path, following.partial).write(files, {})
+            Writer(tmp_path, following.partial).write(files)
             with pytest.raises(FileNotFoundError):
-                Writer(tmp_path, killed.partial).write(files, {})
+                Writer(tmp_path, killed.partial).write(files)
             assert all((tmp_path / name).read_bytes() == b"whole" for name in files)
 
     def test_a_finished_set_is_left_as_it_is(self, photos, unbroken, tmp_path):

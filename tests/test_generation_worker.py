@@ -7,49 +7,48 @@ from types import SimpleNamespace
 import pytest
 
 from harmaug.generation import worker as module
+from harmaug.generation.job import Job
 from harmaug.generation.sources import Source
-from harmaug.generation.worker import TOGETHER, Outcome, Worker
+from harmaug.generation.worker import TOGETHER, Worker
 
 
-class Steps:
-    """Notes the steps of a composer and writer; a source fails in the step that it is named for."""
+class Steps(Worker):
+    """Notes the steps that are taken; a source fails in the step that it is named for."""
 
     def __init__(self, pixels=1):
         self.taken = []
         self.size = (pixels, 1)
 
-    def step(self, name, source, result):
-        self.taken.append((name, source.name))
-        if source.name == name:
+    def step(self, name, job):
+        self.taken.append((name, job.source.name))
+        if job.source.name == name:
             raise ValueError(f"no {name} today.")
-        return result
 
-    def read(self, source):
-        return self.step("read", source, ("photo", "mask"))
+    def read(self, job):
+        self.step("read", job)
 
-    def open(self, source, photo, mask):
-        image = SimpleNamespace(size=self.size)
-        return self.step("open", source, SimpleNamespace(picture=SimpleNamespace(image=image)))
+    def open(self, job):
+        self.step("open", job)
+        job.photo = SimpleNamespace(image=SimpleNamespace(size=self.size))
 
-    def decide(self, source, opened):
-        return self.step("decide", source, [])
+    def decide(self, job):
+        self.step("decide", job)
 
-    def encode(self, source, opened, decided):
-        composed = SimpleNamespace(files=source.name, originals={}, record={"name": source.name})
-        return self.step("encode", source, composed)
+    def encode(self, job):
+        self.step("encode", job)
+        job.record = {"name": job.source.name}
 
-    def write(self, name, originals):
-        self.taken.append(("write", name))
+    def write(self, job):
+        self.step("write", job)
 
     def work(self, *names):
-        sources = [Source("set", name, name, name, name) for name in names]
-        return list(Worker(self, self)(sources))
+        return list(self([Source("set", name, name, name, name) for name in names]))
 
 
 def test_steps_are_taken_for_a_few_sources_in_a_row():
     steps = Steps()
     names = [f"s{k}" for k in range(TOGETHER + 2)]
-    assert [outcome.record["name"] for outcome in steps.work(*names)] == names
+    assert [job.record["name"] for job in steps.work(*names)] == names
     expected = []
     for some in (names[:TOGETHER], names[TOGETHER:]):
         expected += [(step, name) for step in ("read", "open", "decide") for name in some]
@@ -67,8 +66,9 @@ def test_no_more_large_photos_are_open_at_once_than_fit(monkeypatch):
     assert steps.taken.index(("encode", "a")) > steps.taken.index(("open", "b"))
 
 
-@pytest.mark.parametrize("step", ["read", "open", "decide", "encode"])
+@pytest.mark.parametrize("step", ["read", "open", "decide", "encode", "write"])
 def test_a_source_that_fails_takes_no_other_along(step):
-    outcomes = Steps().work("before", step, "after")
-    assert [outcome.error for outcome in outcomes] == [None, f"no {step} today", None]
-    assert all(isinstance(outcome, Outcome) for outcome in outcomes)
+    jobs = Steps().work("before", step, "after")
+    assert [job.error for job in jobs] == [None, f"no {step} today", None]
+    assert [job.record and job.record["name"] for job in jobs] == ["before", None, "after"]
+    assert all(isinstance(job, Job) for job in jobs)

@@ -210,8 +210,10 @@ def test_command_is_taken(command):
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_command_names_checkpoints_that_exist_or_are_made(command):
     options = vars(_parse(command)[0] or argparse.Namespace())
-    named = [options.get(name) for name in ("checkpoint", "init", "basis")]
-    for name in filter(None, (*named, *(options.get("against") or []))):
+    named = [options.get(name) for name in ("init", "basis")]
+    several = (options.get(name) or [] for name in ("checkpoint", "against"))
+    named += [name for names in several for name in ([names] if isinstance(names, str) else names)]
+    for name in filter(None, named):
         known = name in harmaug.list_checkpoints() or Path(name) in _made()
         assert known, f"{command.place}: {command}\n{name} is neither packaged nor made."
 

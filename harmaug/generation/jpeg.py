@@ -1,10 +1,10 @@
-"""JPEG files of one photo's composites: what they share is encoded once.
+"""JPEG files of one photo's composites: what the composites share is encoded once.
 
 Composites of a photo differ in its foreground alone. Restart markers cut each row of 8x8 blocks
-into strips that are coded each by itself (ITU-T T.81, E.1.4). The photo is coded once; of each
-composite only the strips that hold foreground are, laid together as a smaller picture, the sheet,
-and put in the place of the photo's own. That is byte for byte what encoding the whole composite
-with such markers gives.
+into strips, and each strip is coded by itself (ITU-T T.81, E.1.4). The photo is coded once. Of each
+composite only the strips that hold foreground are coded: they form a smaller picture, the sheet,
+and its strips take the place of the photo's own. The file is byte for byte that of the whole
+composite encoded with such markers.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _TALLEST = 65500  # pixels of a picture's height that encoders accept
 
 
 def encode_jpeg(image: Image.Image, quality: int, icc_profile: bytes | None = None) -> bytes:
-    """A JPEG file without chroma subsampling, coded strip by strip."""
+    """Return a JPEG file without chroma subsampling, coded strip by strip."""
     return _encode(image, _strip(image.width), quality, icc_profile)
 
 
 class PatchedJpeg:
-    """Encodes pictures that differ from a photo within its foreground.
+    """Encoder of pictures that differ from a photo within its foreground.
 
     Args:
         photo: in mode RGB.
@@ -53,7 +53,7 @@ class PatchedJpeg:
         self._icc_profile = icc_profile
         wide = self._strip * _BLOCK
 
-        # Only the strips around the foreground are looked at.
+        # Only the strips around the foreground are searched.
         box = mask.getbbox()
         assert box is not None, "an empty mask is refused before"
         left, right = box[0] // wide, -(-box[2] // wide)
@@ -65,7 +65,7 @@ class PatchedJpeg:
         found = np.flatnonzero(held)
         self.photo, self.mask = (_sheet(whole, found, right - left) for whole in (pixels, region))
 
-        # Strips that follow each other are cut out in one piece with the markers between them.
+        # Neighbouring strips are cut out in one piece with the markers between them.
         row, column = held.nonzero()
         strips = (top + row) * -(-photo.width // wide) + left + column
         self._first = np.flatnonzero(np.diff(strips, prepend=-2) != 1)
@@ -78,7 +78,7 @@ class PatchedJpeg:
         self._between = [file[start:end] for start, end in zip(after, before, strict=True)]
 
     def encode(self, sheets: np.ndarray) -> list[bytes]:
-        """The photo with each of these (n, h, w, 3) in place of ``photo``, as JPEG files."""
+        """Return the photo with each of these (n, h, w, 3) in place of ``photo``, as JPEG files."""
         files = []
         at_once = max(_TALLEST // sheets.shape[1], 1)
         for row in range(0, len(sheets), at_once):
@@ -86,7 +86,7 @@ class PatchedJpeg:
             file = self._encode(Image.fromarray(some.reshape(-1, *sheets.shape[2:])))
             codes = np.frombuffer(file, np.uint8).copy()
             for starts, ends in zip(*(np.split(p, len(some)) for p in _strips(file)), strict=True):
-                # A sheet's last strips may only fill it up.
+                # The last strips of a sheet may be there only to fill it up.
                 ends = ends[: len(self._numbers)]
                 codes[ends + 1] = self._numbers
                 places = zip(starts[self._first].tolist(), ends[self._last].tolist(), strict=True)
@@ -100,13 +100,13 @@ class PatchedJpeg:
 
 
 def _strip(width: int) -> int:
-    """Blocks of a strip, of which a whole number makes a row."""
+    """Return the blocks of a strip; a whole number of strips makes a row."""
     blocks = -(-width // _BLOCK)
     return next((k for k in range(_SHORTEST, blocks // 2 + 1) if blocks % k == 0), blocks)
 
 
 def _in_whole_blocks(pixels: np.ndarray) -> np.ndarray:
-    """Pixels (H, W, ...) up to whole blocks: the last ones repeated, as the encoder does itself."""
+    """Return pixels (H, W, ...) up to whole blocks: the last repeated, as encoders do."""
     missing = [(0, -side % _BLOCK) for side in pixels.shape[:2]]
     if not any(after for _, after in missing):
         return pixels
@@ -114,7 +114,7 @@ def _in_whole_blocks(pixels: np.ndarray) -> np.ndarray:
 
 
 def _sheet(pixels: np.ndarray, strips: np.ndarray, columns: int) -> np.ndarray:
-    """Strips of a picture (H, W, ...) of so many columns, as a picture filled up by repetition."""
+    """Return strips of a picture (H, W, ...) of so many columns as a picture, filled up."""
     rows = -(-len(strips) // columns)
     across = -(-len(strips) // rows)
     row, column = divmod(np.resize(strips, (rows, 1, across)), columns)
@@ -132,16 +132,16 @@ def _encode(image: Image.Image, strip: int, quality: int, icc_profile: bytes | N
 
 
 def _strips(file: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Where in a file each strip's coded data begins and ends."""
+    """Return the places in a file where each strip's coded data begins and ends."""
     start, end = _start_of_scan(file), len(file) - len(_END)
     codes = np.frombuffer(file, np.uint8, end - start, start)
-    marked = codes[1:] // _MARKERS == _MARKER // _MARKERS  # what else is FF in the data precedes 00
+    marked = codes[1:] // _MARKERS == _MARKER // _MARKERS  # any other FF in the data precedes 00
     marks = np.flatnonzero(marked & (codes[:-1] == 0xFF)) + start
     return np.concatenate(([start], marks + 2)), np.concatenate((marks, [end]))
 
 
 def _start_of_scan(file: bytes) -> int:
-    """Where the coded data begins, after all segments."""
+    """Return the place where the coded data begins, after all segments."""
     at = 2  # after the start of image
     while True:
         kind, size = file[at + 1], 2 + int.from_bytes(file[at + 2 : at + 4], "big")

@@ -1,4 +1,4 @@
-"""The folder of a set: files whole or not at all, what is done kept through any interruption.
+"""The folder of a set: files are whole or absent, and finished work survives any interruption.
 
     <subset>/composite_images, masks, real_images, <subset>_train.txt
     .harmaug/settings.json              what the set is made with
@@ -6,10 +6,10 @@
     .harmaug/1-of-1/partial/<run>/      files that are being written
     .harmaug/1-of-1/lock                held while a run works here
 
-A file is written under another name and then renamed, and only when all files of a source stand
-does its line go into the journal. So what a killed run leaves is either in the journal or done
-once more, to the same bytes. Its processes may outlive it for a moment: the next run takes away
-the folder that they write in, and without it they touch nothing.
+A file is written under another name and then renamed. The journal gets the line of a source when
+all its files are there. So a source of a killed run is in the journal, or is made again with the
+same bytes. Processes of a killed run may live a moment longer: the next run removes the folder that
+they write in, and without it they change nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ FOLDERS = ("composite_images", "masks", "real_images")
 _STATE = ".harmaug"
 
 
+class File(NamedTuple):
+    """The bytes of a file of a set, and the path of a source's file that holds the same, if any."""
+
+    data: bytes
+    original: str | None = None
+
+
 class Shard(NamedTuple):
     """One of so many parts of the sources, from 1."""
 
@@ -42,32 +49,29 @@ class Shard(NamedTuple):
         return f"{self.part}-of-{self.parts}"
 
     def has(self, key: str) -> bool:
-        """Whether a source of this name belongs to it."""
+        """Return whether a source of this name belongs to it."""
         return zlib.crc32(os.fsencode(key)) % self.parts == self.part - 1
 
 
 class Output:
-    """A set's folder, as one run sees it.
-
-    Args:
-        root: the folder.
-        shard: the part of the sources that this run is for.
-    """
+    """The folder of a set, as a run for one shard of the sources sees it."""
 
     def __init__(self, root: Path, shard: Shard) -> None:
         self.root = Path(os.path.abspath(root))
         self.shard = shard
         self.state = self.root / _STATE / str(shard)
         self.partial = self.state / "partial" / secrets.token_hex(8)
+        self.journal = self.state / "journal.jsonl"
+        self.done = self.state / "done"  # stands when this shard has been through all its sources
         self.log = self.root / f"generate{'' if shard.parts == 1 else f'-{shard}'}.log"
 
     @contextmanager
-    def held(self, settings: Mapping[str, Any], resume: bool) -> Iterator[Journal]:
-        """Take the folder for this run alone; gives its journal.
+    def held(self, settings: Mapping[str, Any], resume: bool) -> Iterator[None]:
+        """Hold the folder for this run alone; with ``resume`` also where a set is begun there.
 
-        Args:
-            settings: what the set is made with; another set's folder is refused.
-            resume: go on with what is there instead of refusing it.
+        Raises:
+            FileExistsError: the folder holds something else, or another run holds it.
+            ValueError: the set in it has other settings.
         """
         known = self.root / _STATE / "settings.json"
         if not known.exists() and self.root.exists() and set(os.listdir(self.root)) - {_STATE}:
@@ -81,48 +85,36 @@ class Output:
                 f"another run is writing to {self.root}; wait for it, or choose another folder."
             ) from None
         try:
-            journal = self.state / "journal.jsonl"
-            if journal.exists() and not resume:
+            if self.journal.exists() and not resume:
                 raise FileExistsError(
-                    f"{self.root} holds a set already; go on with it by --resume, or choose "
+                    f"{self.root} holds a set already; continue it with --resume, or choose "
                     "another folder."
                 )
             self._discard_partial()  # of a run that was killed
             self.partial.mkdir(parents=True)
             self._check_settings(known, {**settings, "shards": self.shard.parts})
             self.done.unlink(missing_ok=True)
-            with Journal(journal) as opened:
-                yield opened
+            yield
         finally:
             self._discard_partial()
             lock.release()
 
-    @property
-    def done(self) -> Path:
-        """Stands when this shard is through all its sources."""
-        return self.state / "done"
-
     def all_done(self) -> bool:
-        """Whether every shard is through."""
+        """Return whether every shard has been through its sources."""
         parts = self.shard.parts
         states = (self.root / _STATE / str(Shard(k, parts)) for k in range(1, parts + 1))
         return all((state / "done").exists() for state in states)
 
     def journals(self) -> list[Path]:
-        """The journals of all shards."""
+        """Return the journals of all shards."""
         return sorted((self.root / _STATE).glob("*/journal.jsonl"))
 
-    def whole(self, record: Mapping[str, Any]) -> bool:
-        """Whether the files of a source are all there, as long as they were."""
-        try:
-            return all(
-                (self.root / file).stat().st_size == size for file, size in record["files"].items()
-            )
-        except OSError:
-            return False
+    def has_all(self, files: Mapping[str, int]) -> bool:
+        """Return whether these files of the set are there, each of its size."""
+        return all(_size(self.root / name) == size for name, size in files.items())
 
     def _discard_partial(self) -> None:
-        """Take away what is being written, all at once: whoever still writes there has lost it."""
+        """Remove unfinished files, all at once: processes of a killed run cannot rename them."""
         folder, discarded = self.partial.parent, self.state / "discarded"
         shutil.rmtree(discarded, ignore_errors=True)
         if folder.exists():
@@ -147,96 +139,44 @@ class Output:
             )
 
 
-class Writer:
-    """Writes the files of a source; safe to hand to other processes.
+class Writer(NamedTuple):
+    """Writer of files into the folder ``root``; may be sent to other processes.
 
-    Args:
-        root: the folder of the set.
-        partial: where files are until they are whole; a run's own, and gone when the run is over.
-        link: files that are the source's own become hard links to them where that is possible.
+    Files that are not whole are in ``partial``, which is a run's own and removed after it. With
+    ``link``, files that are the source's own become hard links where that is possible.
     """
 
-    def __init__(self, root: Path, partial: Path, link: bool = False) -> None:
-        self.root = root
-        self.partial = partial
-        self.link = link
+    root: Path
+    partial: Path
+    link: bool = False
 
-    def write(self, files: Mapping[str, bytes], originals: Mapping[str, str]) -> None:
-        """Write all of them, or none.
-
-        Args:
-            files: name in the set -> bytes.
-            originals: of some of them, a file that holds the same.
-        """
+    def write(self, files: Mapping[str, File]) -> None:
+        """Write all of them, or none; the keys are names in the set."""
         try:
-            for name, data in files.items():
-                shared = name.split("/")[1] == "real_images"
-                if not (shared and _size(self.root / name) == len(data)):
-                    self._place(self.root / name, data, originals.get(name))
+            for name, file in files.items():
+                if not (_is_photo(name) and _size(self.root / name) == len(file.data)):
+                    with atomic_write(self.root / name, self.partial) as temporary:
+                        if not (self.link and _linked(file.original, temporary)):
+                            temporary.write_bytes(file.data)
         except BaseException:
-            if self.partial.is_dir():  # else another run goes on, and these may be its files
+            if self.partial.is_dir():  # else another run works here, and these may be its files
                 self.remove(files)
             raise
 
     def remove(self, files: Iterable[str]) -> None:
-        """Remove the files of a source; not the photo, which other sources may share."""
+        """Remove the files of a source, but not the photo, which other sources may share."""
         for name in files:
-            if name.split("/")[1] != "real_images":
+            if not _is_photo(name):
                 (self.root / name).unlink(missing_ok=True)
 
-    def _place(self, path: Path, data: bytes, original: str | None) -> None:
-        with atomic_write(path, self.partial) as temporary:
-            if not (self.link and original is not None and _linked(original, temporary)):
-                temporary.write_bytes(data)
+
+def is_set(folder: Path) -> bool:
+    """Return whether a folder holds a set that `generate` made or is making."""
+    return (folder / _STATE).is_dir()
 
 
-class Journal:
-    """The sources that are done: one JSON object a line, in whatever order they came.
-
-    Args:
-        path: of the file; a line that was cut off at its end is dropped.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with open(path, "ab+") as file:
-            file.seek(0)
-            self._end = sum(len(line) for line in file if line.endswith(b"\n"))
-            file.truncate(self._end)
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add a source that is done; a line that the disk has no room for is taken back."""
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        try:
-            rest = memoryview(line)
-            while rest:
-                rest = rest[self._file.write(rest) or 0 :]
-        except OSError:
-            self._file.truncate(self._end)
-            raise
-        self._end += len(line)
-
-
-def records(path: Path) -> Iterator[dict[str, Any]]:
-    """What a journal holds, in order of names; of a source that was done twice, the last."""
-    place: dict[tuple[str, str], int] = {}
-    with open(path, "rb") as file:
-        offset = 0
-        for line in file:
-            if line.endswith(b"\n"):
-                record = json.loads(line)
-                place[record["subset"], record["name"]] = offset
-            offset += len(line)
-        for key in sorted(place):
-            file.seek(place[key])
-            yield json.loads(file.readline())
+def _is_photo(name: str) -> bool:
+    return name.split("/")[1] == "real_images"
 
 
 def _size(path: Path) -> int:
@@ -246,9 +186,9 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _linked(original: str, path: Path) -> bool:
+def _linked(original: str | None, path: Path) -> bool:
     try:
-        os.link(original, path)
-    except OSError:  # another file system, or one without links
+        os.link(original or "", path)
+    except OSError:  # no original, another file system, or one without links
         return False
     return True

@@ -1,7 +1,7 @@
-"""Photos and masks of a set: read as 8-bit pixels that a file of the output holds exactly.
+"""Photos and masks of a set: 8-bit pixels, and the file of the set that holds exactly them.
 
-A file that every codebase reads alike goes into the output as it is. Any other is written anew,
-and what was written is what composites are made of, so that a set is consistent in itself.
+A file that every codebase reads alike goes into the set as it is. Any other is written anew, and
+composites are made of what was written. So a set is consistent in itself.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from harmaug.generation.jpeg import encode_jpeg
+from harmaug.generation.output import File
 from harmaug.io.photos import read_mask, read_photo
 from harmaug.io.pixels import ORIENTATION
 
-_RUNS = zlib.Z_RLE
 _QUALITY = 95  # of photos that have to become JPEG files
 
 
@@ -28,42 +28,39 @@ class Picture(NamedTuple):
 
     Attributes:
         image: in mode RGB, or L of a mask.
-        file: the bytes of the file; the source's own where ``kept``.
-        kept: whether the source's file serves as it is.
+        file: the file; the source's own where that serves as it is.
         icc_profile: of a photo that has one.
-        notes: what was lost, if anything.
+        notes: a sentence for each thing that was lost.
     """
 
     image: Image.Image
-    file: bytes
-    kept: bool
+    file: File
     icc_profile: bytes | None = None
     notes: tuple[str, ...] = ()
 
 
-def open_photo(path: str, data: bytes, max_megapixels: float) -> Picture:
-    """A photo as a JPEG file.
+def open_photo(
+    path: str, data: bytes, max_megapixels: float, kept: tuple[str, ...] = ("JPEG",)
+) -> Picture:
+    """Open a photo; what is not plain becomes a JPEG file.
 
     Args:
         path: of the file.
-        data: what is in it.
+        data: its bytes.
         max_megapixels: refuse larger photos.
+        kept: formats whose plain files serve as they are.
+
+    Raises:
+        ValueError: the file is damaged, no image, or too large.
     """
-    header = _header(data)
-    plain = (
-        header is not None
-        and header.format == "JPEG"
-        and header.mode in ("RGB", "L")
-        and header.getexif().get(ORIENTATION, 1) == 1
-    )
-    if header is not None and plain:
-        _check_size(path, header, max_megapixels)
-        with contextlib.suppress(Exception):  # a careful reader says what is wrong with it
+    header = _header(data, max_megapixels)
+    if header is not None and header.format in kept and header.mode in ("RGB", "L"):
+        with contextlib.suppress(Exception):  # `read_photo` says what is wrong
             profile = header.info.get("icc_profile")
             profile = profile if profile and profile[16:20] == b"RGB " else None
             header.load()
             image = header if header.mode == "RGB" else header.convert("RGB")
-            return Picture(image, data, True, profile)
+            return Picture(image, File(data, path), profile)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         photo = read_photo(path, max_megapixels)
@@ -77,37 +74,22 @@ def open_photo(path: str, data: bytes, max_megapixels: float) -> Picture:
     file = encode_jpeg(Image.fromarray(pixels), _QUALITY, photo.icc_profile)
     image = Image.open(io.BytesIO(file))
     image.load()
-    return Picture(image, file, False, photo.icc_profile, tuple(notes))
+    return Picture(image, File(file), photo.icc_profile, tuple(notes))
 
 
 def open_mask(path: str, data: bytes, max_megapixels: float) -> Picture:
-    """A mask as a grey PNG file of 8 bits; soft edges are kept.
-
-    Args:
-        path: of the file.
-        data: what is in it.
-        max_megapixels: refuse larger masks.
-    """
-    header = _header(data)
-    if header is not None and header.format == "PNG" and header.mode == "L":
-        _check_size(path, header, max_megapixels)
-        # Where it may be turned or transparent, a careful reader is to look.
-        if not any(chunk in data for chunk in (b"eXIf", b"Raw profile type exif", b"tRNS")):
-            pixels = _decode_png(data, header)
-            if pixels is not None and pixels.max() != 1:  # no reader expects labels 0 and 1
-                return Picture(Image.fromarray(pixels), data, True)
-    pixels = np.rint(read_mask(path, max_megapixels).numpy() * 255).astype(np.uint8)
-    image = Image.fromarray(pixels)
-    return Picture(image, encode_png(image), False)
+    """Open a mask as a grey PNG file of 8 bits; soft edges are kept. See `open_photo`."""
+    codes = _grey_codes(data, _header(data, max_megapixels))
+    if codes is None or codes.max() < 255:  # it may hold labels; `read_mask` decides
+        opacity = np.rint(read_mask(path, max_megapixels).numpy() * 255).astype(np.uint8)
+        if codes is None or not np.array_equal(codes, opacity):
+            image = Image.fromarray(opacity)
+            return Picture(image, File(encode_png(image)))
+    return Picture(Image.fromarray(codes), File(data, path))
 
 
 class PatchedPng:
-    """Encodes pictures that differ from a photo within its foreground.
-
-    Args:
-        photo: in mode RGB.
-        mask: in mode L, of the same size; somewhere above 0.
-        icc_profile: goes into the files.
+    """Encoder of pictures that differ from a photo within its foreground; see `PatchedJpeg`.
 
     Attributes:
         photo: (h, w, 3), the box around the foreground.
@@ -125,52 +107,54 @@ class PatchedPng:
         self.photo, self.mask = (np.array(image.crop(box)) for image in (photo, mask))
 
     def encode(self, boxes: np.ndarray) -> list[bytes]:
-        """The photo with each of these (n, h, w, 3) in place of ``photo``, as PNG files."""
-        return [self._encode(Image.fromarray(box)) for box in boxes]
-
-    def _encode(self, box: Image.Image) -> bytes:
-        self._picture.paste(box, self._box)
-        return encode_png(self._picture, self._icc_profile)
+        """Return the photo with each of these (n, h, w, 3) in place of ``photo``, as PNG files."""
+        files = []
+        for box in boxes:
+            self._picture.paste(Image.fromarray(box), self._box)
+            files.append(encode_png(self._picture, self._icc_profile))
+        return files
 
 
 def encode_png(image: Image.Image, icc_profile: bytes | None = None) -> bytes:
-    """A PNG file, compressed by runs alone (zlib's RLE strategy).
+    """Return a PNG file, compressed by runs alone (zlib's RLE strategy).
 
     Of photos it is within a few percent of the default's size, in a third of its time or less.
     """
     file = io.BytesIO()
     extra: dict[str, Any] = {"icc_profile": icc_profile or b""}
-    image.save(file, "PNG", compress_level=1, compress_type=_RUNS, **extra)
+    image.save(file, "PNG", compress_level=1, compress_type=zlib.Z_RLE, **extra)
     return file.getvalue()
 
 
-def _header(data: bytes) -> Image.Image | None:
-    """What Pillow reads without decoding; None leaves the errors to a careful reader."""
+def _header(data: bytes, max_megapixels: float) -> Image.Image | None:
+    """Return a picture that is not yet decoded; None where only the reader of `io` may read it.
+
+    That is where it is no image, too large, turned, transparent, or of 16 bits a channel.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data))
+            header = Image.open(io.BytesIO(data))
+        plain = header.width * header.height / 1e6 <= max_megapixels
+        if header.format == "PNG":  # whose getexif would decode the picture
+            plain &= data[24] == 8 and not header.has_transparency_data
+            plain &= b"eXIf" not in data and b"Raw profile type exif" not in data
+        else:
+            plain &= header.getexif().get(ORIENTATION, 1) == 1
     except Exception:  # each format's reader has its own
         return None
+    return header if plain else None
 
 
-def _check_size(path: str, header: Image.Image, max_megapixels: float) -> None:
-    megapixels = header.width * header.height / 1e6
-    if megapixels > max_megapixels:
-        raise ValueError(
-            f"{path} has {megapixels:.1f} megapixels, over the limit of {max_megapixels:g}; "
-            "scale it down or raise the limit."
-        )
-
-
-def _decode_png(data: bytes, header: Image.Image) -> np.ndarray | None:
-    """(H, W) of a grey file by kornia_rs, in a third of Pillow's time; None where it cannot."""
+def _grey_codes(data: bytes, header: Image.Image | None) -> np.ndarray | None:
+    """Return the codes (H, W) of a plain grey PNG, None of others; in a third of Pillow's time."""
     from kornia_rs import io as codec
 
-    if data[24] != 8 or data[28] != 0:  # bits and interlacing, in the IHDR chunk
+    # The IHDR chunk says whether it is interlaced.
+    if header is None or header.format != "PNG" or header.mode != "L" or data[28] != 0:
         return None
+    shape = header.height, header.width
     try:
-        pixels = codec.decode_image_png_u8(data, (header.height, header.width), "mono")
+        return codec.decode_image_png_u8(data, shape, "mono").reshape(shape)
     except Exception:  # it has no class of its own
         return None
-    return pixels.reshape(header.height, header.width)

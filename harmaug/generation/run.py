@@ -1,12 +1,13 @@
-"""A run: from the folders of photos and masks to a set of files, once or in several goes."""
+"""A run: from the folders of photos and masks to a set of files, in one go or in several."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,33 +15,33 @@ from tqdm import tqdm
 
 from harmaug.checkpoints import find_checkpoint, list_checkpoints
 from harmaug.checkpoints.files import read_card
-from harmaug.generation.cluster import run_ray
-from harmaug.generation.compose import Settings
-from harmaug.generation.log import Log
-from harmaug.generation.output import FOLDERS, Journal, Output, Shard, Writer, records
-from harmaug.generation.pool import run_here, run_pool
-from harmaug.generation.sources import Source, find_sources
-from harmaug.generation.summary import check_parquet, summarize
-from harmaug.generation.worker import Outcome, Start
+from harmaug.generation.engines import Engine, check_engine, run
+from harmaug.generation.job import Job, Settings
+from harmaug.generation.output import FOLDERS, Output, Shard, Writer
+from harmaug.generation.records import Journal, check_parquet, read_journals, summarize
+from harmaug.generation.sources import Layout, find_sources
+from harmaug.generation.worker import Worker
+from harmaug.io.atomic import atomic_write
 
 DEFAULT = Settings()
 
 
 class Report(NamedTuple):
-    """What a run did.
+    """The account of a run.
 
     Attributes:
-        photos: sources done by this run; those done before do not count.
+        photos: sources that this run made composites of; those done before do not count.
         before: sources that were done before.
+        originals: composites of the source that this run took into the set.
         skipped: files and sources that the log names as skipped.
-        seconds: that the work took, without the listing of sources.
-        summarized: whether the set is whole, with lists and manifest; not while other shards are
-            at work.
-        log: what was skipped, and what was lost on the way.
+        seconds: of work, without the listing of sources.
+        summarized: whether the set is whole, with lists and manifest; not while other shards work.
+        log: the file that names what was skipped or lost.
     """
 
     photos: int
     before: int
+    originals: int
     skipped: int
     seconds: float
     summarized: bool
@@ -52,71 +53,87 @@ def generate(
     output: str | os.PathLike[str],
     settings: Settings = DEFAULT,
     *,
-    layout: str | None = None,
+    layout: Layout | None = None,
     masks: str | os.PathLike[str] | None = None,
     split: str = "train",
     limit: int | None = None,
+    with_originals: bool = False,
     shard: tuple[int, int] = (1, 1),
     resume: bool = False,
     link: bool = False,
-    engine: str = "local",
+    engine: Engine = "local",
     workers: int | None = None,
     device: str = "cpu",
 ) -> Report:
     """Write composites of all photos with masks of a folder, for any codebase to read.
 
-    The output is in the iHarmony4 layout, with list files, a manifest and a sheet. What cannot be
-    read or written is named in a log, and the rest goes on.
+    The set is in the iHarmony4 layout, with list files, a manifest and a sheet. A log names what
+    cannot be read or written, and all else is done.
 
     Args:
-        root: photos and masks, see `sources.find_sources`.
+        root: in the layout "iharmony4" a subset folder or a folder of them, in the layout "plain"
+            photos at any depth. Sets that were generated below it are left out.
         output: the folder of the set.
-        settings: what decides its bytes.
-        layout: of ``root``: "iharmony4", "plain", or None to see for itself.
-        masks: folder of the masks of plain photos.
+        settings: what decides the bytes of the composites.
+        layout: "iharmony4", "plain", or None to look for ``real_images`` in ``root``.
+        masks: folder of the masks of plain photos, ``masks`` in ``root`` if not given. A mask has
+            the name of its photo, or that and ``_<foreground>``, at the same depth.
         split: of subsets that have list files, the list to take photos from.
-        limit: at most so many sources, the first by name.
+        limit: at most so many photos with masks, the first by name; carried ones do not count.
+        with_originals: put the composites that ``root`` has into the set and its lists too, and
+            carry over the photos, masks and composites of its test and val lists.
         shard: this run's part of so many; all write to one folder, the last writes the lists.
-        resume: go on with a set that was begun with the same settings.
-        link: hard-link photos and masks that need no change instead of copying them.
+        resume: continue a set that was begun with the same settings.
+        link: hard-link files that need no change instead of copying them.
         engine: "local" for processes of this machine, "ray" for a Ray cluster.
         workers: processes; 0 works in this one, None takes one for each core.
         device: where the nets are.
+
+    Raises:
+        FileExistsError: ``output`` holds something else, or another run writes to it.
+        FileNotFoundError: there is no photo with a mask.
+        ValueError: an argument is wrong, or the set was begun with other settings.
     """
     check_parquet()
-    if engine not in ("local", "ray"):
-        raise ValueError(f"engine must be local or ray, got {engine!r}.")
     mine = Shard(*shard)
     if not 1 <= mine.part <= mine.parts:
         raise ValueError(f"shard must be I/N with I from 1 to N, got {mine.part}/{mine.parts}.")
+    check_engine(engine, device)
     root = Path(os.path.abspath(root))
-    found = find_sources(root, layout, None if masks is None else Path(masks), split)
-    sources = [source for source in found.sources[:limit] if mine.has(source.key)]
+    masks = None if masks is None else Path(masks)
+    found = find_sources(root, layout, masks, split, with_originals)
+    carried = [source for source in found.sources if source.carried]
+    chosen = [source for source in found.sources if not source.carried][:limit]
+    sources = [source for source in (*chosen, *carried) if mine.has(source.key)]
     settings = replace(settings, checkpoints=tuple(map(_found_checkpoint, settings.checkpoints)))
-    about = _about(settings, split, limit)
+    about = _about(settings, split=split, limit=limit, with_originals=with_originals)
 
     place = Output(Path(output), mine)
-    with place.held(about, resume) as journal:
-        log = Log(place.log, place.partial)
+    with place.held(about, resume), closing(Journal(place.journal)) as journal:
+        log = _Log(place.log)
         before = {
             (record["subset"], record["name"])
-            for record in records(journal.path)
-            if place.whole(record)
+            for record in read_journals(place.journal)
+            if place.has_all(record["files"])
         }
-        todo = [source for source in sources if source[:2] not in before]
+        todo = [source for source in sources if (source.subset, source.name) not in before]
         for problem in found.problems if mine.part == 1 else ():
             log.skip(problem)
         for subset in {source.subset for source in found.sources}:
             for folder in FOLDERS:
                 (place.root / subset / folder).mkdir(parents=True, exist_ok=True)
-        start = Start(settings, root, Writer(place.root, place.partial, link), device)
+        writer = Writer(place.root, place.partial, link)
+        start = partial(Worker, settings, root, writer, device)
         began = time.perf_counter()
-        photos = 0
-        with closing(_outcomes(engine, start, todo, workers)) as outcomes:
-            for outcome in tqdm(outcomes, total=len(todo), unit="photo", disable=None):
-                photos += _keep(outcome, journal, start.writer, log)
+        photos = originals = 0
+        with closing(run(engine, start, todo, workers, device)) as jobs:
+            for job in tqdm(jobs, total=len(todo), unit="photo", disable=None):
+                if _keep(job, journal, writer, log):
+                    photos += not job.source.carried
+                    originals += len(job.source.originals)
         seconds = time.perf_counter() - began
-        log.close(note for record in records(journal.path) for note in record["notes"])
+        notes = (note for record in read_journals(place.journal) for note in record["notes"])
+        log.close(notes, place.partial)
         place.done.touch()
         whole = place.all_done()
         if whole:
@@ -127,52 +144,62 @@ def generate(
                     f"lists and manifest of {place.root} could not be written ({error}); the rest "
                     "is there, and --resume writes them."
                 ) from error
-    return Report(photos, len(before), len(log.skipped), seconds, whole, place.log)
+    skipped = len(log.skipped)
+    return Report(photos, len(before), originals, skipped, seconds, whole, place.log)
 
 
-def _outcomes(
-    engine: str, start: Start, sources: list[Source], workers: int | None
-) -> Generator[Outcome, None, None]:
-    if not sources:
-        return
-    if engine == "ray":
-        yield from run_ray(start, sources, workers, start.device)
-    elif workers == 0:
-        yield from run_here(start, sources)
-    else:
-        yield from run_pool(start, sources, min(workers or cores(), len(sources)))
-
-
-def _keep(outcome: Outcome, journal: Journal, writer: Writer, log: Log) -> bool:
-    """Enter what became of a source in the journal or in the log; whether it is done."""
-    error = outcome.error
-    if outcome.record is not None:
+def _keep(job: Job, journal: Journal, writer: Writer, log: _Log) -> bool:
+    """Enter a job in the journal or in the log; return whether the source is done."""
+    error = job.error
+    if job.record is not None:
         try:
-            journal.append(outcome.record)
+            journal.append(job.record)
         except OSError as reason:
-            writer.remove(outcome.record["files"])
+            writer.remove(job.record["files"])
             error = f"{journal.path}: {reason.strerror}"
     if error is not None:
-        log.skip(f"{outcome.source.label}: {error}")
+        log.skip(f"{job.source.label}: {error}")
     return error is None
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+class _Log:
+    """A text file with a line for each file or source that was skipped; there only if it has any.
+
+    Lines are added as they come, for those who watch a long run, and put in order at the end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.skipped: list[str] = []
+        path.unlink(missing_ok=True)  # of an earlier run
+
+    def skip(self, text: str) -> None:
+        self.skipped.append(_line("skipped", text))
+        with suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
+            file.write(self.skipped[-1])  # on a full disk it waits for the end
+
+    def close(self, notes: Iterable[str], folder: Path) -> None:
+        """Write all lines in order, with notes of what was lost in sources that are done."""
+        lines = sorted(self.skipped) + sorted(_line("note", note) for note in notes)
+        if lines:
+            with atomic_write(self.path, folder) as temporary:
+                temporary.write_text("".join(lines), "utf-8")
+
+
+def _line(kind: str, text: str) -> str:
+    whole = " ".join(text.split()).rstrip(".")
+    return f"{kind:9}{whole}\n".encode("utf-8", "replace").decode("utf-8")
 
 
 def _found_checkpoint(name: str) -> str:
-    """A name that means the same in any process; raises where there is no such checkpoint."""
-    packaged = name in list_checkpoints()
-    return name if packaged else os.path.abspath(find_checkpoint(name))
+    """Return a name that means the same in any process; raise if there is no such checkpoint."""
+    return name if name in list_checkpoints() else os.path.abspath(find_checkpoint(name))
 
 
-def _about(settings: Settings, split: str, limit: int | None) -> dict[str, Any]:
-    """What a set is made with, as its folder remembers it."""
+def _about(settings: Settings, **choices: object) -> dict[str, Any]:
+    """Return what a set is made with, as its folder keeps it."""
     checkpoints = [
         {"name": Path(name).name, "sha256": read_card(find_checkpoint(name))["sha256"]}
         for name in settings.checkpoints
     ]
-    return {**asdict(settings), "checkpoints": checkpoints, "split": split, "limit": limit}
+    return {**asdict(settings), "checkpoints": checkpoints, **choices}

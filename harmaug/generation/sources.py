@@ -1,9 +1,9 @@
-"""Finding what to make composites of: photos with their masks, in the iHarmony4 layout or plain.
+"""Photos and masks to make composites of, in the iHarmony4 layout or plain.
 
-Sources are named for the output here. All codebases take an iHarmony4 name apart at its ``_``, some
-from the left and some from the right, and some cut it at its first dot. So a name that is to be
-read by all of them has neither in its parts: what has is replaced, and a few digits of its hash
-keep apart what became alike.
+Sources get their names in the set here. All codebases split an iHarmony4 name at its ``_``, some
+from the left and some from the right, and some cut it at its first dot. A name that all of them
+read has neither in its parts. So these characters are replaced, and a few digits of a hash keep
+names different that would become alike.
 """
 
 from __future__ import annotations
@@ -12,24 +12,33 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
+from harmaug.data.folder import HarmonyFolder, HarmonyItem, listed_splits, subset_folders
+from harmaug.generation.output import is_set
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
+Layout = Literal["iharmony4", "plain"]
+
+SYNTHETIC = "aug"  # begins the number of a synthetic composite; iHarmony4's are digits alone
+_SPLITS = ("test", "val", "train")
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 
 
 class Source(NamedTuple):
     """A photo and the mask of one of its foregrounds.
 
     Attributes:
-        subset: folder of the output.
-        name: ``<real>_<foreground>``, as files of the output are named.
-        key: the mask's name as its owner gave it, which the seed is folded with.
-        photo: path of the photo, from the root of the sources where it is below that.
+        subset: folder of the set.
+        name: ``<real>_<foreground>``, for the names of its files in the set.
+        key: name of the mask as its owner gave it; the seed is folded with it.
+        photo: path of the photo, from the root of the sources if it is below that.
         mask: path of the mask, likewise.
+        split: the list that its composites are in.
+        originals: paths of its own composites that go into the set.
+        carried: whether its files go into the set, but no composites are made of it.
     """
 
     subset: str
@@ -37,122 +46,139 @@ class Source(NamedTuple):
     key: str
     photo: str
     mask: str
+    split: str = "train"
+    originals: tuple[str, ...] = ()
+    carried: bool = False
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.subset}/{self.key}"
 
 
 class Found(NamedTuple):
-    """Sources in order of their names, and a sentence for each file that has no counterpart."""
+    """Sources, in order of their names, and a sentence for each file that is left out."""
 
     sources: list[Source]
     problems: list[str]
 
 
 def find_sources(
-    root: Path, layout: str | None = None, masks: Path | None = None, split: str = "train"
+    root: Path,
+    layout: Layout | None = None,
+    masks: Path | None = None,
+    split: str = "train",
+    originals: bool = False,
 ) -> Found:
-    """The photos with masks of a folder.
+    """Find the photos with masks of a folder; arguments as in `run.generate`.
 
-    Args:
-        root: in the layout "iharmony4" a subset folder or a folder of them; in the layout "plain"
-            photos at any depth.
-        layout: "iharmony4" or "plain"; None looks for ``real_images``.
-        masks: where the masks of plain photos are, each under the name of its photo or under that
-            and ``_<foreground>``, at the same depth; ``masks`` in ``root`` if not given.
-        split: of subsets that have list files, the list to take photos from.
+    Raises:
+        FileNotFoundError: there is no such folder, or no photo with a mask in it.
+        ValueError: two files have one name, or the layout has no such option.
     """
     root = Path(os.path.abspath(root))
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder.")
     if layout is None:
-        layout = "plain" if masks is not None or not _has_subsets(root) else "iharmony4"
+        subsets = itertools.chain(root.glob("real_images"), root.glob("*/real_images"))
+        layout = "plain" if masks is not None or not any(subsets) else "iharmony4"
     if layout == "iharmony4":
         if masks is not None:
             raise ValueError("the iHarmony4 layout has its own masks; leave --masks out.")
-        found = _iharmony4(root, split)
+        found = _iharmony4(root, split, originals)
+        if originals and not any(source.originals for source in found.sources):
+            raise FileNotFoundError(f"{root} has no composites; leave --with-originals out.")
+    elif originals:
+        raise ValueError("plain photos have no composites; leave --with-originals out.")
     else:
-        found = _plain(root, root / "masks" if masks is None else Path(os.path.abspath(masks)))
-    sources = sorted(
-        source._replace(photo=_below(root, source.photo), mask=_below(root, source.mask))
-        for source in found.sources
-    )
+        folder = root / "masks" if masks is None else Path(os.path.abspath(masks))
+        found = _plain(root, folder, split)
+    sources = sorted(found.sources)
     if not sources:
         more = f": {found.problems[0]}" if found.problems else ""
         raise FileNotFoundError(f"{root} has no photo with a mask{more}.")
-    names = [(source.subset, source.name) for source in sources]
-    if len(set(names)) < len(names):
-        twice = next(a for a, b in itertools.pairwise(sources) if a[:2] == b[:2])
-        raise ValueError(f"two masks of {root} are named {twice.name}; rename one of them.")
+    for one, other in itertools.pairwise(sources):
+        if (one.subset, one.name) == (other.subset, other.name):
+            raise ValueError(f"two masks of {root} are named {one.name}; rename one of them.")
     return Found(sources, sorted(found.problems))
 
 
-def host_name(text: str) -> str:
-    """A part of a name as every codebase reads it: ``my_photo.v2`` -> ``my-photo-v2-ab12cd``."""
-    digest = hashlib.sha256(os.fsencode(text)).hexdigest()
+def original_name(source: Source, path: str) -> str:
+    """Return the stem in the set of a composite that the source has."""
+    number = Path(path).stem[len(source.key) + 1 :]
+    taken = number.removeprefix(SYNTHETIC).isdecimal() and number.startswith(SYNTHETIC)
+    return f"{source.name}_{host_name(number, taken)}"
+
+
+def host_name(text: str, taken: bool = False) -> str:
+    """Return a part of a name for all codebases: ``my_photo.v2`` -> ``my-photo-v2-ab12cd``."""
     shown = re.sub(r"[^\w-]|_", "-", printable(text))
-    return shown if shown == text else f"{shown}-{digest[:6]}"
+    digits = hashlib.sha256(os.fsencode(text)).hexdigest()[:6]
+    return shown if shown == text and not taken else f"{shown}-{digits}"
 
 
 def printable(text: str) -> str:
-    """A path as text that can be written: bytes that are no UTF-8 are replaced."""
+    """Return a path as text that can be written: bytes that are not UTF-8 are replaced."""
     return os.fsencode(text).decode("utf-8", "replace")
 
 
-def _below(root: Path, path: str) -> str:
-    prefix = os.path.join(root, "")
-    return path.removeprefix(prefix)
-
-
-def _has_subsets(root: Path) -> bool:
-    try:
-        return bool(subset_folders(root))
-    except FileNotFoundError:
-        return False
-
-
-def _iharmony4(root: Path, split: str) -> Found:
+def _iharmony4(root: Path, split: str, originals: bool) -> Found:
     found = Found([], [])
     for folder in subset_folders(root):
-        listed = any(folder.glob("*.[tT][xX][tT]")) or bool(listed_splits(folder))
-        try:
-            items = HarmonyFolder(
-                folder, split if listed else None, composites=False, skip_missing=True
-            )
-        except FileNotFoundError as error:
-            found.problems.append(f"{folder.name}: {str(error).rstrip('.')}")
-            continue
-        found.problems.extend(f"{absent}: the file is absent" for absent in items.missing)
-        used = set()
-        for item in items.items:
-            real, mask = item.real.stem, item.mask.stem
-            used.add(item.real.name)
-            foreground = mask[len(real) + 1 :] or "1"
-            name = f"{host_name(real)}_{host_name(foreground)}"
-            found.sources.append(Source(folder.name, name, mask, str(item.real), str(item.mask)))
-        if not listed:
-            alone = {path.name for path in _pictures(folder / "real_images")} - used
-            found.problems.extend(
-                f"{folder.name}/real_images/{printable(name)}: the photo has no mask"
-                for name in alone
-            )
+        splits = listed_splits(folder)
+        lists = bool(splits) or any(path.suffix.lower() == ".txt" for path in folder.iterdir())
+        others = [name for name in _SPLITS if name in splits]
+        held: set[Path] = set()  # photos of other lists: test photos never get into training
+        for part in (*(name for name in others if name != split), split):
+            carried = part != split
+            items, problems = _items(folder, part if lists else None, composites=False)
+            own: dict[Path, list[str]] = defaultdict(list)
+            if originals and (folder / "composite_images").is_dir():
+                pairs, absent = _items(folder, part if lists else None, composites=True)
+                problems = list(dict.fromkeys([*problems, *absent]))
+                for item in pairs:
+                    own[item.mask].append(_below(root, item.composite or item.mask))
+            for item in items:
+                name, key = _name(item.real.stem, item.mask.stem), item.mask.stem
+                paths = _below(root, item.real), _below(root, item.mask)
+                source = Source(
+                    folder.name, name, key, *paths, part, tuple(own[item.mask]), carried
+                )
+                if item.real in held:
+                    problems.append(f"{source.label}: its photo is in another list than {part} too")
+                elif source.originals or not carried:
+                    found.sources.append(source)
+            held.update(item.real for item in items)
+            if originals or not carried:
+                found.problems.extend(problems)
+        if not lists:
+            alone = set(_pictures(folder / "real_images")) - held
+            found.problems.extend(_without_mask(folder.name, folder, alone))
     return found
 
 
-def _plain(root: Path, folder: Path) -> Found:
+def _items(
+    folder: Path, split: str | None, composites: bool
+) -> tuple[list[HarmonyItem], list[str]]:
+    """Return the samples of a subset, and a sentence for each that lacks a file."""
+    try:
+        found = HarmonyFolder(folder, split, composites=composites, skip_missing=True)
+    except FileNotFoundError as error:
+        return [], [f"{folder.name}: {str(error).rstrip('.')}"]
+    return found.items, [f"{absent}: the file is absent" for absent in found.missing]
+
+
+def _plain(root: Path, folder: Path, split: str) -> Found:
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{root} has neither real_images (the iHarmony4 layout) nor the folder {folder} of "
             "masks; name the masks' folder with --masks."
         )
     subset = host_name(root.name) or "photos"
-    photos = {
-        _stem(path, root): path
-        for path in _pictures(root)
-        if root == folder or folder not in path.parents
-    }
+    photos: dict[str, list[Path]] = defaultdict(list)
+    for path in _pictures(root):
+        if root == folder or folder not in path.parents:
+            photos[_stem(path, root)].append(path)
     found, used = Found([], []), set()
     for path in _pictures(folder):
         mask = _stem(path, folder)
@@ -160,24 +186,39 @@ def _plain(root: Path, folder: Path) -> Found:
         if photo is None:
             found.problems.append(f"{subset}/{printable(path.name)}: the mask has no photo")
             continue
+        if len(photos[photo]) > 1:
+            names = " and ".join(printable(path.name) for path in photos[photo])
+            raise ValueError(f"{root} has the photos {names} for one mask; keep one of them.")
         used.add(photo)
-        name = f"{host_name(photo)}_{host_name(mask[len(photo) + 1 :] or '1')}"
-        found.sources.append(Source(subset, name, mask, str(photos[photo]), str(path)))
-    alone = (photos[stem] for stem in photos.keys() - used)
-    found.problems.extend(
-        f"{subset}/{printable(str(path.relative_to(root)))}: the photo has no mask"
-        for path in alone
-    )
+        paths = _below(root, photos[photo][0]), _below(root, path)
+        found.sources.append(Source(subset, _name(photo, mask), mask, *paths, split))
+    alone = (path for stem in photos.keys() - used for path in photos[stem])
+    found.problems.extend(_without_mask(subset, root, alone))
     return found
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    """Image files at any depth; hidden ones (``._a.jpg`` of macOS) are left out."""
+    """Yield image files at any depth, but none of hidden folders and files or of sets."""
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        visible = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in visible if not is_set(Path(place, name))]
         for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in _PICTURES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in _SUFFIXES:
                 yield Path(place, name)
+
+
+def _name(real: str, mask: str) -> str:
+    """Return ``<real>_<foreground>`` for two stems; a mask named as its photo is the first."""
+    return f"{host_name(real)}_{host_name(mask[len(real) + 1 :] or '1')}"
+
+
+def _without_mask(subset: str, folder: Path, photos: Iterable[Path]) -> Iterator[str]:
+    for path in photos:
+        yield f"{subset}/{printable(_below(folder, path))}: the photo has no mask"
+
+
+def _below(root: Path, path: Path) -> str:
+    return str(path).removeprefix(os.path.join(root, ""))
 
 
 def _stem(path: Path, folder: Path) -> str:

@@ -1,135 +1,226 @@
-"""What becomes of a source, step by step: read, composed, written; the same for every engine."""
+"""A worker takes jobs through five steps: read, open, decide, encode, write.
+
+Every engine uses the same worker. A source gives the same bytes in any order and in any process.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from harmaug.generation.compose import Composed, Composer, Decided, Opened, Settings
-from harmaug.generation.output import Writer
-from harmaug.generation.sources import Source
+import numpy as np
+import torch
 
-TOGETHER = 4  # sources that are composed side by side
-_LARGE = 1 << 24  # pixels of photos, with which no more are opened
+from harmaug.augment import SycoNetAugment
+from harmaug.generation.job import Job, Settings
+from harmaug.generation.jpeg import PatchedJpeg
+from harmaug.generation.output import File, Writer
+from harmaug.generation.pictures import PatchedPng, Picture, open_mask, open_photo
+from harmaug.generation.records import Made, pack
+from harmaug.generation.sources import SYNTHETIC, Source, original_name, printable
+from harmaug.inputs import Inputs
+from harmaug.lut.ops import lut_composite
 
-Items = list[tuple[Source, Any]]
-
-
-class Outcome(NamedTuple):
-    """What became of a source.
-
-    Attributes:
-        source: the source.
-        record: what the journal is to keep; None where it failed.
-        error: why it failed, in a sentence; None where it did not.
-    """
-
-    source: Source
-    record: dict[str, Any] | None
-    error: str | None = None
+TOGETHER = 4  # jobs that are taken side by side
+_LARGE = 1 << 24  # pixels of open photos, above which no further one is opened
+_MEMORY = 1 << 26  # bytes of composites that are made at once; of large photos one at a time
 
 
-@dataclass(frozen=True)
 class Worker:
-    """Three steps for a few sources, which wait for different things: files, this core, the disk.
+    """The five steps, for one job and for a few.
 
-    A step gives each source with what came of it, which is an outcome where the source has failed.
+    Args:
+        settings: what decides the bytes of the set.
+        root: of the sources.
+        writer: writes the files.
+        device: where the nets are; LUTs are applied on the CPU.
     """
 
-    composer: Composer
-    writer: Writer
+    def __init__(self, settings: Settings, root: Path, writer: Writer, device: str = "cpu") -> None:
+        self.settings, self.root, self.writer = settings, root, writer
+        self.augmenters = [
+            SycoNetAugment.from_pretrained(name, device) for name in settings.checkpoints
+        ]
+        configs = [augmenter.net.config() for augmenter in self.augmenters]
+        # A picture that large shows the nets all that they would make of a larger one.
+        self._side = max(2 * (config.get("thumbnail") or config["size"]) for config in configs)
 
-    def read(self, sources: Iterable[Source]) -> Items:
-        return _each(self._read, [(source, None) for source in sources])
-
-    def compose(self, read: Items) -> Iterator[Iterator[tuple[Source, Any]]]:
-        """Compose sources that were read, each part of it for all of them before the next part.
-
-        Deciding is hundreds of small operations, whose code and weights the decoding and encoding
-        of a photo drive out of the caches: four in a row take a quarter less than one by one. Of
-        large photos no more are open at once than fit.
-        """
-        opened: Items = []
-        for item in read:
-            opened += _each(self._open, [item])
-            if sum(_pixels(pictures) for _, pictures in opened) > _LARGE:
-                yield self._finish(opened)
-                opened = []
-        if opened:
-            yield self._finish(opened)
-
-    def write(self, composed: Iterable[tuple[Source, Any]]) -> Iterator[Outcome]:
-        """One after the other, so that what is written can be kept account of at once."""
-        for source, before in composed:
-            yield _attempt(self._write, source, before)
-
-    def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
-        """All steps; never raises for a source's sake."""
+    def __call__(self, sources: Iterable[Source]) -> Iterator[Job]:
+        """Take all steps for sources, in order; a job that failed says why."""
         waiting = iter(sources)
-        while batch := list(islice(waiting, TOGETHER)):
-            for composed in self.compose(self.read(batch)):
-                yield from self.write(composed)
+        while some := list(islice(waiting, TOGETHER)):
+            for jobs in self.compose(list(take(self.read, map(Job, some)))):
+                yield from take(self.write, jobs)
 
-    def _finish(self, opened: Items) -> Iterator[tuple[Source, Any]]:
-        for source, before in _each(self._decide, opened):
-            yield source, _attempt(self._encode, source, before)
+    def compose(self, jobs: Iterable[Job]) -> Iterator[Iterator[Job]]:
+        """Open and decide jobs, a few before the next step, and encode each as it is asked for.
 
-    def _read(self, source: Source, _: None) -> tuple[bytes, bytes]:
-        return self.composer.read(source)
+        Deciding takes hundreds of small operations. Decoding or encoding a photo drives their code
+        and weights out of the caches: four jobs in a row take a quarter less time than one by one.
+        Large photos are encoded before further ones are opened, for memory's sake.
+        """
+        opened: list[Job] = []
+        for job in take(self.open, jobs):
+            opened.append(job)
+            sizes = (job.photo.image.size for job in opened if job.error is None)
+            if sum(map(math.prod, sizes)) > _LARGE:
+                yield take(self.encode, list(take(self.decide, opened)))
+                opened = []
+        yield take(self.encode, list(take(self.decide, opened)))
 
-    def _open(self, source: Source, files: tuple[bytes, bytes]) -> Opened:
-        return self.composer.open(source, *files)
+    def read(self, job: Job) -> None:
+        """Read the files of a source."""
+        job.read = [path.read_bytes() for path in self._paths(job)]
 
-    def _decide(self, source: Source, opened: Opened) -> tuple[Opened, list[Decided]]:
-        return opened, self.composer.decide(source, opened)
+    def open(self, job: Job) -> None:
+        """Open the pictures of a source, and refuse those that do not belong together."""
+        source, limit = job.source, self.settings.max_megapixels
+        (photo, mask, *paths), (photo_data, mask_data, *datas) = self._paths(job), job.read
+        del job.read
+        job.photo = open_photo(str(photo), photo_data, limit)
+        job.mask = open_mask(str(mask), mask_data, limit)
+        _check_size(source, source.mask, job.mask, job.photo)
+        job.notes, job.originals = [*job.photo.notes], []
+        for path, data in zip(paths, datas, strict=True):
+            original = open_photo(str(path), data, limit, ("JPEG", "PNG"))
+            _check_size(source, str(path), original, job.photo)
+            job.notes += original.notes
+            job.originals.append(original.file)
+        job.view = None if source.carried else self._view(job)
 
-    def _encode(self, source: Source, decided: tuple[Opened, list[Decided]]) -> Composed:
-        return self.composer.encode(source, *decided)
+    @torch.inference_mode()
+    def decide(self, job: Job) -> None:
+        """Decide the composites of a source, which take turns with the checkpoints."""
+        settings, key = self.settings, job.source.key
+        job.luts, job.made = [], []
+        if job.view is None:
+            return
+        first = _fold(settings.seed, key) >> 31
+        turns = [(first + k) % len(self.augmenters) for k in range(settings.n)]
+        shares = {}
+        for which in set(turns):
+            share = turns.count(which)
+            decision = self.augmenters[which].decide(
+                job.view,
+                share,
+                generator=torch.Generator().manual_seed(_fold(settings.seed, key, which)),
+                strength=settings.strength,
+                candidates=settings.candidates and settings.candidates * share // settings.n,
+            )
+            shares[which] = zip(*(values[0].cpu() for values in decision), strict=True)
+        for which in turns:
+            lut, latent, weights = next(shares[which])
+            job.luts.append(lut)
+            made: Made = {
+                "checkpoint": which,
+                "latent": pack(latent),
+                "weights": pack(weights),
+                "lut_shift": pack(lut.mean((1, 2, 3)) - 0.5),  # 0.5 is the mean of the identity
+            }
+            job.made.append(made)
 
-    def _write(self, source: Source, composed: Composed) -> Outcome:
-        self.writer.write(composed.files, composed.originals)
-        return Outcome(source, composed.record)
+    @torch.inference_mode()
+    def encode(self, job: Job) -> None:
+        """Encode the files of a source, the composites last, and make its record."""
+        source, name = job.source, job.source.name
+        composites = f"{source.subset}/composite_images"
+        job.files = {
+            f"{source.subset}/real_images/{name.rpartition('_')[0]}.jpg": job.photo.file,
+            f"{source.subset}/masks/{name}.png": job.mask.file,
+        }
+        for path, original in zip(source.originals, job.originals, strict=True):
+            suffix = "png" if original.data.startswith(b"\x89PNG") else "jpg"
+            job.files[f"{composites}/{original_name(source, path)}.{suffix}"] = original
+        for k, data in enumerate(self._composites(job), start=1):
+            file = f"{composites}/{name}_{SYNTHETIC}{k}.{self.settings.format}"
+            job.files[file] = File(data)
+        job.record = {
+            "subset": source.subset,
+            "name": name,
+            "split": source.split,
+            "photo": printable(source.photo),
+            "mask": printable(source.mask),
+            "files": {file: len(data) for file, (data, _) in job.files.items()},
+            "composites": job.made,
+            "notes": job.notes,
+        }
+        del job.photo, job.mask, job.originals, job.view, job.luts  # much memory
+
+    def write(self, job: Job) -> None:
+        """Write the files of a source."""
+        self.writer.write(job.files)
+        del job.files
+
+    def _paths(self, job: Job) -> list[Path]:
+        source = job.source
+        return [self.root / path for path in (source.photo, source.mask, *source.originals)]
+
+    @torch.inference_mode()
+    def _view(self, job: Job) -> Inputs:
+        """Return photo and mask of about the size that the nets see."""
+        photo, mask = job.photo.image, job.mask.image
+        least, most = mask.getextrema()
+        if most == 0:
+            raise ValueError(f"{job.source.mask} is empty: it is 0 everywhere, no foreground.")
+        if least == 255:
+            raise ValueError(f"{job.source.mask} is full: it is 1 everywhere, no background.")
+        factor = max(max(mask.size) // self._side, 1)
+        small, region = photo.reduce(factor), mask.reduce(factor)
+        if region.getbbox() is None:  # a foreground of few pixels, lost in the reduction
+            small, region = photo, mask
+        first = self.augmenters[0]
+        real, alpha = (torch.from_numpy(np.array(i)).to(first.device) for i in (small, region))
+        return first.admit(real.permute(2, 0, 1) / 255, alpha / 255)
+
+    def _composites(self, job: Job) -> Iterator[bytes]:
+        """Yield the files of the composites that were decided."""
+        if not job.luts:
+            return
+        (image, _, profile, _), mask = job.photo, job.mask.image
+        patched = (
+            PatchedJpeg(image, mask, self.settings.quality, profile)
+            if self.settings.format == "jpg"
+            else PatchedPng(image, mask, profile)
+        )
+        real = torch.from_numpy(patched.photo).permute(2, 0, 1).unsqueeze(0)
+        alpha = torch.from_numpy(patched.mask)[None, None].float() / 255
+        at_once = max(_MEMORY // real.numel(), 1)
+        for start in range(0, len(job.luts), at_once):
+            luts = torch.stack(job.luts[start : start + at_once]).unsqueeze(0)
+            made = lut_composite(real, alpha, luts)[0]
+            yield from patched.encode(made.permute(0, 2, 3, 1).numpy())
 
 
-def _pixels(opened: Opened | Outcome) -> int:
-    return 0 if isinstance(opened, Outcome) else math.prod(opened.picture.image.size)
+def take(step: Callable[[Job], None], jobs: Iterable[Job]) -> Iterator[Job]:
+    """Take a step for each job when it is asked for; of a job that fails the error is left."""
+    for job in jobs:
+        if job.error is None:
+            try:
+                step(job)
+            except Exception as error:  # decoders raise anything, and the next job is not to blame
+                job = Job(job.source, _sentence(error, job.source))
+        yield job
 
 
-@dataclass(frozen=True)
-class Start:
-    """Makes the worker of a process, there; small enough to be sent anywhere."""
-
-    settings: Settings
-    root: Path
-    writer: Writer
-    device: str
-
-    def __call__(self) -> Worker:
-        return Worker(Composer(self.settings, self.root, self.device), self.writer)
-
-
-def _each(step: Callable[[Source, Any], Any], items: Items) -> Items:
-    return [(source, _attempt(step, source, before)) for source, before in items]
-
-
-def _attempt(step: Callable[[Source, Any], Any], source: Source, before: Any) -> Any:
-    """A step's result, or the outcome that the step before or an error made of the source."""
-    if isinstance(before, Outcome):
-        return before
-    try:
-        return step(source, before)
-    except Exception as error:  # whatever a file does to a decoder, the next one is not to blame
-        return failed(source, error)
-
-
-def failed(source: Source, error: BaseException) -> Outcome:
-    """The outcome of a source that an error stopped."""
+def _sentence(error: Exception, source: Source) -> str:
     if isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename or source.photo}: {error.strerror}"
-    else:
-        text = " ".join(str(error).split()) or type(error).__name__
-    return Outcome(source, None, text.rstrip("."))
+        return f"{error.filename or source.photo}: {error.strerror}"
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _fold(*parts: object) -> int:
+    """Return 63 bits that depend on the parts and on nothing else."""
+    joined = "\0".join(map(str, parts)).encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(joined).digest()[:8], "big") >> 1
+
+
+def _check_size(source: Source, path: str, picture: Picture, photo: Picture) -> None:
+    (width, height), expected = picture.image.size, photo.image.size
+    if (width, height) != expected:
+        raise ValueError(
+            f"{path} is {width} x {height} pixels but its photo {source.photo} is "
+            f"{expected[0]} x {expected[1]}; they must have one size."
+        )
