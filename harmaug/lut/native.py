@@ -1,8 +1,9 @@
 """The native CPU kernel, reached through ctypes; absent where no compiler built it.
 
-The kernel (csrc/) is plain C without torch or Python headers: it is handed addresses and strides,
+The kernel (csrc/) is plain C without torch or Python headers. It takes addresses and strides,
 picks AVX-512, AVX2, NEON or portable C at run time, and uses as many threads as torch does.
-HARMAUG_SIMD in the environment names another than the fastest; "none" leaves all to plain torch.
+The environment variable HARMAUG_SIMD names a kernel in place of the fastest; "none" leaves all to
+plain torch.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _DTYPES = {
     torch.uint8: 3,
     torch.bool: 4,
 }
-_MAX_SIZE = 160  # grid nodes an axis: offsets into the table stay exact in a float
+_LARGEST = 160  # grid nodes an axis: offsets into the table stay exact in a float
 _HUGE = 1 << 22  # bytes
 _SPECIAL = ("bytes", "avx512x4")  # kernels for some jobs of a machine that has others too
 
@@ -57,7 +58,7 @@ class _Pool(ctypes.Structure):
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The kernel, or None where it is absent."""
+    """Load the kernel; None where it is absent."""
     spec = importlib.util.find_spec("harmaug.lut._native")
     if spec is None or spec.origin is None:
         return None
@@ -76,15 +77,16 @@ def _library() -> ctypes.CDLL | None:
 
 def _loaded() -> ctypes.CDLL:
     library = _library()
-    assert library is not None, "takes() is asked first"
+    assert library is not None, "takes() comes first"
     return library
 
 
 @functools.cache
 def kernels() -> tuple[str, ...]:
-    """The kernels that were built and that this machine can run, fastest first.
+    """Return the kernels that were built and that this machine can run, fastest first.
 
-    One for each instruction set, "bytes" for large 8-bit images and "avx512x4" for several LUTs.
+    There is one for each instruction set, and "bytes" for large 8-bit images and "avx512x4" for
+    several LUTs.
     """
     library = _library()
     names: list[str] = []
@@ -95,14 +97,18 @@ def kernels() -> tuple[str, ...]:
 
 @functools.cache
 def instruction_set() -> str:
-    """The instruction set in use: avx512, avx2, neon, portable, or none without a kernel."""
+    """Return the instruction set in use: avx512, avx2, neon, portable, or none without a kernel."""
     return _wanted() or next((name for name in kernels() if name not in _SPECIAL), "none")
 
 
 @functools.cache
 def _wanted() -> str | None:
-    """What HARMAUG_SIMD names; None leaves the choice to the kernel."""
-    wanted, known = os.environ.get("HARMAUG_SIMD"), (*kernels(), "none")
+    """Return the kernel that HARMAUG_SIMD names; None leaves the choice to the library.
+
+    Raises:
+        RuntimeError: this machine has no kernel of that name.
+    """
+    wanted, known = os.environ.get("HARMAUG_SIMD") or None, (*kernels(), "none")
     if wanted is not None and wanted not in known:
         raise ValueError(
             f"HARMAUG_SIMD={wanted} is not available here; set it to one of "
@@ -112,23 +118,23 @@ def _wanted() -> str | None:
 
 
 def available() -> bool:
-    """Whether the compiled kernel is present and loads."""
+    """Return whether the compiled kernel is present, loads and may serve."""
     return instruction_set() != "none"
 
 
 def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
-    """Whether the native kernel handles these tensors."""
+    """Return whether the native kernel handles these tensors."""
     return (
         available()
         and image.dtype in _DTYPES.keys() - {torch.bool}
         and lut.dtype == torch.float32
-        and 2 <= lut.shape[-1] <= _MAX_SIZE
+        and 2 <= lut.shape[-1] <= _LARGEST
         and (mask is None or mask.dtype in (torch.float32, torch.bool))
     )
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    """As `reference.composite`."""
+    """Recolour as `reference.composite` does."""
     result = _huge(reference.empty_result(image, lut.shape[1]))
     if result.numel() > 0:
         _run(image, mask, lut, result)
@@ -144,14 +150,13 @@ def composite_backward(
     need_mask: bool,
     need_lut: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `reference.composite_backward`; the same bits for any number of threads."""
-    mask_shape = (image.shape[0], 1, *image.shape[2:])
+    """Return gradients as `reference.composite_backward`; the same bits for any thread count."""
     grad_image, grad_mask, grad_lut = image.new_empty(0), lut.new_empty(0), lut.new_empty(0)
     if need_image:
         layout = reference.memory_format(image)
         grad_image = _huge(torch.empty_like(image, memory_format=layout))
     if need_mask and mask is not None:
-        grad_mask = lut.new_empty(mask_shape)
+        grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]))
     if need_lut:
         grad_lut = lut.new_empty(lut.shape)
     grads = (grad_image, grad_mask, grad_lut)
@@ -164,14 +169,13 @@ def composite_backward(
 
 
 def pools(image: Tensor, mask: Tensor) -> bool:
-    """Whether `pool` takes these tensors; it has no gradient and torch.compile cannot see it."""
-    asked = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
+    """Return whether `pool` takes these tensors: not for gradients, nor under torch.compile."""
+    recorded = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
     return (
         available()
         and image.device.type == "cpu"
         and image.dtype == mask.dtype == torch.float32
-        and not asked
-        and not torch.compiler.is_compiling()
+        and not (recorded or reference.transformed() or torch.compiler.is_compiling())
     )
 
 
@@ -204,7 +208,7 @@ def _run(
     result: Tensor,
     grads: tuple[Tensor, ...] = (),
 ) -> None:
-    """Forward into ``result``, or backward from it into ``grads``."""
+    """Run the kernel forward into ``result``, or backward from it into ``grads``."""
     if not lut[0, 0].is_contiguous():
         lut = lut.contiguous()
     job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
@@ -225,7 +229,7 @@ def _run(
 
 
 def _huge(tensor: Tensor) -> Tensor:
-    """The same tensor; a large one on huge pages if the system has them, faster to write first."""
+    """Return the same tensor; a large one on huge pages, which are faster to write first."""
     size = tensor.numel() * tensor.element_size()
     if size >= _HUGE:
         _loaded().harmaug_prefer_huge_pages(tensor.data_ptr(), size)
@@ -233,7 +237,7 @@ def _huge(tensor: Tensor) -> Tensor:
 
 
 def _aligned(tensor: Tensor) -> Tensor:
-    """The tensor, copied where its memory (a view of foreign bytes) is not aligned to its type."""
+    """Return the tensor, or a copy where its memory (foreign bytes) is not aligned to its type."""
     return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
 
 
