@@ -21,12 +21,11 @@ import torch
 from torch import Tensor
 
 from harmaug.io.atomic import atomic_write
-from harmaug.lut.tensors import LARGEST_VALUE, file_rows
+from harmaug.lut.tensors import check_values, file_rows
 
 _Path = str | os.PathLike[str]
 _LARGEST_SIZE = 256  # nodes an axis, by Adobe's specification
 _LONGEST_LINE = 1 << 16  # characters
-_NUMBERS = ("nan", "inf", "infinity")  # of the words that are no keywords
 
 
 def read_cube(path: _Path) -> Tensor:
@@ -42,9 +41,9 @@ def read_cube(path: _Path) -> Tensor:
         (3, D, D, D), float32; values outside [0, 1] are kept.
 
     Raises:
-        ValueError: the file is no text, its rows do not fill a 3D LUT, it also holds a 1D LUT, a
-            value lies beyond -16..16, or its domain is so wide that [0, 1] falls within one grid
-            cell. Code values (0..255, 0..1023) are thus refused, in the table and in the domain.
+        ValueError: the file is no text, its rows do not fill a 3D LUT, it holds a 1D LUT, a value
+            lies beyond -16..16 (code values such as 0..255), or its domain is so wide that [0, 1]
+            falls within one grid cell. The message names the file and the line or value.
     """
     cube = _CubeReader(Path(path))
     for number, line in enumerate(_lines(cube.path), start=1):
@@ -61,7 +60,6 @@ def write_cube(path: _Path, lut: Tensor, title: str | None = None) -> None:
         title: one line without double quotes.
 
     Raises:
-        TypeError: ``lut`` is not a floating point tensor.
         ValueError: ``lut`` is not one LUT with such values, or the title has more than one line.
     """
     rows = file_rows(lut)
@@ -93,21 +91,14 @@ class _CubeReader:
         if not line or line.startswith("#"):
             return
         keyword, *values = line.split()
-        if keyword[0].isalpha() and keyword.lower() not in _NUMBERS:
+        if keyword[0].isalpha() and keyword.lower() not in ("nan", "inf", "infinity"):
             self._keyword(number, keyword, values)
             return
         if self.size is None:
             self._fail(number, f"expected LUT_3D_SIZE before the table, got {line[:40]!r}")
         if len(self.table) == 3 * self.size**3:
             self._fail(number, f"one row too many: LUT_3D_SIZE {self.size} takes {self.size**3}")
-        row = self._numbers(number, line.split(), 3)
-        if not all(abs(value) <= LARGEST_VALUE for value in row):
-            self._fail(
-                number,
-                f"expected colours of about 0..1 (at most {LARGEST_VALUE:g}), got {line[:40]!r}; "
-                "divide a table of code values by their largest, such as 255 or 1023",
-            )
-        self.table.extend(row)
+        self.table.extend(self._numbers(number, line.split(), 3))
         self.last_row = number
 
     def finish(self) -> Tensor:
@@ -120,6 +111,7 @@ class _CubeReader:
                 f"got {rows}; the last is line {self.last_row}."
             )
         lut = torch.frombuffer(self.table, dtype=torch.float64)
+        check_values(lut, f"the table of {self.path}")
         lut = lut.reshape(self.size, self.size, self.size, 3).permute(3, 0, 1, 2)
         return self._onto_unit_domain(lut).to(torch.float32).contiguous()
 

@@ -43,9 +43,7 @@ def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Te
 
 
 def simplex_least_squares(gram: Tensor, linear: Tensor) -> Tensor:
-    """Minimise ``w G w / 2 - w c`` over convex weights w by accelerated projected gradient.
-
-    The method is FISTA (Beck and Teboulle, 2009).
+    """Minimise ``w G w / 2 - w c`` over convex weights w by FISTA (Beck and Teboulle, 2009).
 
     Args:
         gram: (K, K), G, positive semidefinite.

@@ -12,6 +12,7 @@ import ctypes
 import functools
 import importlib.util
 import os
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,8 +58,8 @@ class _Pool(ctypes.Structure):
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
-    """Load the kernel; None where it is absent."""
+def _library() -> Any:
+    """Load the kernel as ctypes.CDLL; None where it is absent."""
     spec = importlib.util.find_spec("harmaug.lut._native")
     if spec is None or spec.origin is None:
         return None
@@ -72,12 +73,6 @@ def _library() -> ctypes.CDLL | None:
         library.harmaug_prefer_huge_pages.restype = None
     except (OSError, AttributeError):  # built for another machine or C library, or long ago
         return None
-    return library
-
-
-def _loaded() -> ctypes.CDLL:
-    library = _library()
-    assert library is not None, "takes() comes first"
     return library
 
 
@@ -103,11 +98,7 @@ def instruction_set() -> str:
 
 @functools.cache
 def _wanted() -> str | None:
-    """Return the kernel that HARMAUG_SIMD names; None leaves the choice to the library.
-
-    Raises:
-        RuntimeError: this machine has no kernel of that name.
-    """
+    """Return the kernel that HARMAUG_SIMD names; None leaves the choice to the library."""
     wanted, known = os.environ.get("HARMAUG_SIMD") or None, (*kernels(), "none")
     if wanted is not None and wanted not in known:
         raise ValueError(
@@ -125,7 +116,8 @@ def available() -> bool:
 def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
     """Return whether the native kernel handles these tensors."""
     return (
-        available()
+        image.device.type == lut.device.type == "cpu"
+        and available()
         and image.dtype in _DTYPES.keys() - {torch.bool}
         and lut.dtype == torch.float32
         and 2 <= lut.shape[-1] <= _LARGEST
@@ -142,25 +134,12 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 
 def composite_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return gradients as `reference.composite_backward`; the same bits for any thread count."""
-    grad_image, grad_mask, grad_lut = image.new_empty(0), lut.new_empty(0), lut.new_empty(0)
-    if need_image:
-        layout = reference.memory_format(image)
-        grad_image = _huge(torch.empty_like(image, memory_format=layout))
-    if need_mask and mask is not None:
-        grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]))
-    if need_lut:
-        grad_lut = lut.new_empty(lut.shape)
-    grads = (grad_image, grad_mask, grad_lut)
+    grads = reference.empty_gradients(image, mask, lut, *needs)
     if grad.numel() > 0:
+        _huge(grads[0])
         _run(image, mask, lut, grad, grads)
     else:
         for tensor in grads:
@@ -197,7 +176,7 @@ def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
         image, mask = _aligned(image), _aligned(mask)
         job = _Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
         job.image, job.mask, job.result = _view(image), _view(mask), result.data_ptr()
-        _loaded().harmaug_pool(ctypes.byref(job), (_wanted() or "").encode() or None)
+        _library().harmaug_pool(ctypes.byref(job), (_wanted() or "").encode() or None)
     return result
 
 
@@ -219,10 +198,8 @@ def _run(
     job.image, job.mask, job.lut, job.result = (_view(tensor) for tensor in inputs)
     if grads:
         job.grad_image, job.grad_mask, job.grad_lut = (_view(tensor) for tensor in grads)
-    run = _loaded().harmaug_backward if grads else _loaded().harmaug_forward
-    wanted = _wanted()
-    status = run(ctypes.byref(job), wanted.encode() if wanted else None)
-    if status != 0:
+    run = _library().harmaug_backward if grads else _library().harmaug_forward
+    if run(ctypes.byref(job), (_wanted() or "").encode() or None) != 0:
         raise MemoryError(
             f"the LUT kernel found no memory for {tuple(lut.shape)} LUTs; pass fewer at a time."
         )
@@ -232,7 +209,7 @@ def _huge(tensor: Tensor) -> Tensor:
     """Return the same tensor; a large one on huge pages, which are faster to write first."""
     size = tensor.numel() * tensor.element_size()
     if size >= _HUGE:
-        _loaded().harmaug_prefer_huge_pages(tensor.data_ptr(), size)
+        _library().harmaug_prefer_huge_pages(tensor.data_ptr(), size)
     return tensor
 
 

@@ -89,7 +89,7 @@ def lut_composite(image: Tensor, mask: Tensor | None, luts: Tensor) -> Tensor:
     many = luts.ndim == 6
     luts = luts if many else luts.unsqueeze(1)
     luts = luts.expand(image.shape[0], *luts.shape[1:]).to(compute)
-    recolour = torch.ops.harmaug.lut_composite
+    recolour: Callable[..., Tensor] = torch.ops.harmaug.lut_composite
     if reference.transformed():
         recolour = reference.recolour
     result = recolour(image, mask, luts)
@@ -135,36 +135,29 @@ def _triton_available() -> bool:
     return torch.cuda.is_available() and importlib.util.find_spec("triton") is not None
 
 
-def _cpu_kernel(image: Tensor, mask: Tensor | None, lut: Tensor) -> ModuleType:
-    return native if native.takes(image, mask, lut) else reference
+def _kernel(image: Tensor, mask: Tensor | None, lut: Tensor) -> ModuleType:
+    """Return the module that serves these tensors."""
+    if native.takes(image, mask, lut):
+        return native
+    if image.is_cuda and image.dtype != torch.float64 and _triton_available():
+        from harmaug.lut import gpu
+
+        return gpu
+    return reference
 
 
-def _cuda_kernel(image: Tensor, mask: Tensor | None, lut: Tensor) -> ModuleType:
-    if not _triton_available() or image.dtype == torch.float64:
-        return reference
-    from harmaug.lut import gpu
-
-    return gpu
+def _forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    return _kernel(image, mask, lut).composite(image, mask, lut)
 
 
-def _register(key: str, choose: Callable[[Tensor, Tensor | None, Tensor], ModuleType]) -> None:
-    """Register the kernel chosen for each call as the operator of a dispatch key."""
-
-    def forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-        return choose(image, mask, lut).composite(image, mask, lut)
-
-    def backward(
-        grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        return choose(image, mask, lut).composite_backward(grad, image, mask, lut, *needs)
-
-    _library.impl("lut_composite", forward, key)
-    _library.impl("lut_composite_backward", backward, key)
+def _backward(
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _kernel(image, mask, lut).composite_backward(grad, image, mask, lut, *needs)
 
 
-_register("CPU", _cpu_kernel)
-_register("CUDA", _cuda_kernel)
-_register("CompositeExplicitAutograd", lambda image, mask, lut: reference)
+_library.impl("lut_composite", _forward, "CompositeExplicitAutograd")
+_library.impl("lut_composite_backward", _backward, "CompositeExplicitAutograd")
 
 
 @torch.library.register_fake("harmaug::lut_composite", lib=_library)
@@ -174,19 +167,9 @@ def _fake_forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 @torch.library.register_fake("harmaug::lut_composite_backward", lib=_library)
 def _fake_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad_image = image.new_empty(0)
-    if need_image:
-        grad_image = torch.empty_like(image, memory_format=reference.memory_format(image))
-    grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
-    return grad_image, grad_mask, lut.new_empty(lut.shape if need_lut else (0,))
+    return reference.empty_gradients(image, mask, lut, *needs)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Tensor | None, ...], output: Tensor) -> None:
@@ -197,7 +180,7 @@ def _autograd_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     image, mask, lut = ctx.saved_tensors
     needs = ctx.needs_input_grad
     # Gradients that will be differentiated again come from plain torch, which records its steps.
-    backward = torch.ops.harmaug.lut_composite_backward
+    backward: Callable[..., tuple[Tensor, ...]] = torch.ops.harmaug.lut_composite_backward
     if torch.is_grad_enabled():
         backward = reference.composite_backward
     gradients = backward(grad, image, mask, lut, *needs)

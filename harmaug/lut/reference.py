@@ -54,37 +54,31 @@ def recolour(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 
 def composite_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return gradients of `composite` for image, mask and LUT; an empty tensor where not needed.
+    """Return gradients of `composite`, which can be differentiated again where torch records them.
 
-    They can be differentiated again where gradients are recorded.
+    Args:
+        grad: (B, n, 3, H, W), the gradient of the composites.
+        image: as in `composite`; so are ``mask`` and ``lut``.
+        needs: three, for image, mask and LUT; an empty tensor comes for each one not needed.
     """
-    again = torch.is_grad_enabled()
-    needs = (need_image, need_mask and mask is not None, need_lut)
+    again, tensors = torch.is_grad_enabled(), (image, mask, lut)
+    wanted = [index for index in range(3) if needs[index] and tensors[index] is not None]
     with torch.enable_grad():
         inputs = [
-            tensor if tensor is None else _leaf(tensor, needed)
-            for tensor, needed in zip((image, mask, lut), needs, strict=True)
+            tensor if tensor is None else _leaf(tensor, index in wanted)
+            for index, tensor in enumerate(tensors)
         ]
         output = composite(*inputs)  # type: ignore[arg-type]
-    wanted = [tensor for tensor, needed in zip(inputs, needs, strict=True) if needed]
-    found = iter(
-        torch.autograd.grad(output, wanted, grad, create_graph=again)  # type: ignore[arg-type]
-        if wanted
-        else ()
-    )
-    empty = (image.new_empty(0), lut.new_empty(0), lut.new_empty(0))
-    grads = [next(found) if needed else none for needed, none in zip(needs, empty, strict=True)]
-    if need_image:
-        grads[0] = grads[0].contiguous(memory_format=memory_format(image))
-    return grads[0], grads[1].contiguous(), grads[2].contiguous()
+    grads = [image.new_empty(0), lut.new_empty(0), lut.new_empty(0)]
+    if wanted:
+        asked = [inputs[index] for index in wanted]
+        found = torch.autograd.grad(output, asked, grad, create_graph=again)  # type: ignore[arg-type]
+        for index, gradient in zip(wanted, found, strict=True):
+            layout = memory_format(image) if index == 0 else torch.contiguous_format
+            grads[index] = gradient.contiguous(memory_format=layout)
+    return grads[0], grads[1], grads[2]
 
 
 def transformed() -> bool:
@@ -109,6 +103,18 @@ def empty_result(image: Tensor, count: int) -> Tensor:
         shape, dtype=image.dtype, device=image.device, memory_format=memory_format(image)
     )
     return result.unflatten(0, (batch, count))
+
+
+def empty_gradients(
+    image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return uninitialized gradients of image, mask and LUT; no elements where not needed."""
+    need_mask = needs[1] and mask is not None
+    grad_image = image.new_empty(0)
+    if needs[0]:
+        grad_image = torch.empty_like(image, memory_format=memory_format(image))
+    grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
+    return grad_image, grad_mask, lut.new_empty(lut.shape if needs[2] else (0,))
 
 
 def _leaf(tensor: Tensor, needed: bool) -> Tensor:

@@ -18,12 +18,7 @@ LARGEST_VALUE = 16.0
 
 
 def check_lut(lut: Tensor, name: str = "lut") -> None:
-    """Raise unless ``lut`` is floating point with shape (..., 3, D, D, D), D >= 2.
-
-    Raises:
-        TypeError: no tensor, or not floating point.
-        ValueError: another shape.
-    """
+    """Raise TypeError or ValueError unless ``lut`` is floating point (..., 3, D, D, D), D >= 2."""
     if not isinstance(lut, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(lut).__name__}.")
     if not lut.is_floating_point():
@@ -34,11 +29,7 @@ def check_lut(lut: Tensor, name: str = "lut") -> None:
 
 
 def check_values(lut: Tensor, name: str = "lut") -> None:
-    """Raise unless every value is finite and could be a colour rather than a code value.
-
-    Raises:
-        ValueError: NaN, infinity, or a value beyond -16..16.
-    """
+    """Raise ValueError unless every value is finite and within -16..16: no code value."""
     if not lut.isfinite().all():
         raise ValueError(f"{name} must be finite, got NaN or infinity.")
     if lut.numel() and (most := lut.abs().max().item()) > LARGEST_VALUE:
@@ -82,7 +73,6 @@ def mix_luts(weights: Tensor, basis: Tensor) -> Tensor:
         (..., 3, D, D, D).
 
     Raises:
-        TypeError: ``basis`` is not a floating point tensor.
         ValueError: the shapes do not fit.
     """
     check_lut(basis, "basis")
@@ -105,7 +95,6 @@ def resize_lut(lut: Tensor, size: int) -> Tensor:
         (..., 3, size, size, size).
 
     Raises:
-        TypeError: ``lut`` is not a floating point tensor.
         ValueError: another shape, or ``size`` is below 2.
     """
     check_lut(lut)
@@ -129,7 +118,6 @@ def lut_roughness(lut: Tensor) -> Tensor:
         (...): one figure a LUT.
 
     Raises:
-        TypeError: ``lut`` is not a floating point tensor.
         ValueError: another shape, or fewer than 3 nodes an axis.
     """
     check_lut(lut)
@@ -143,12 +131,7 @@ def lut_roughness(lut: Tensor) -> Tensor:
 
 
 def file_rows(lut: Tensor) -> np.ndarray:
-    """Return one LUT (3, D, D, D) as rows (D³, 3), float32, in the order of files: red fastest.
-
-    Raises:
-        TypeError: ``lut`` is not a floating point tensor.
-        ValueError: more than one LUT, another shape, or values that are no colours.
-    """
+    """Return one LUT (3, D, D, D) as rows (D³, 3), float32, red fastest as in files; check it."""
     check_lut(lut)
     if lut.ndim != 4:
         raise ValueError(f"lut must be one LUT (3, D, D, D), got {tuple(lut.shape)}.")
