@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import math
 import os
 import re
 from array import array
@@ -147,7 +148,7 @@ class _CubeReader:
         if len(values) != count or "_" in text:  # Python reads 1_0 as 10
             hint = "; decimals take a point, columns a space" if "," in text else ""
             self._fail(number, f"expected {count} numbers, got {text[:40]!r}{hint}")
-        if not np.isfinite(values).all():
+        if not all(map(math.isfinite, values)):
             self._fail(number, f"expected finite numbers, got {text[:40]!r}")
         return values
 
