@@ -24,7 +24,7 @@ from sets import PHOTO_FOLDERS, Data, TestSet, TrainingSet, composed, scene_of  
 from table import Results, markdown  # noqa: E402
 from trial import BATCH, Trial, _batches, errors_of, run  # noqa: E402
 
-from harmaug.recipes.handmade import ColorTransfer  # noqa: E402
+from harmaug.recipes import ColorTransfer  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -335,6 +335,16 @@ def test_thumbnails_of_large_pictures_are_the_same_for_any_number_of_threads(nam
     torch.testing.assert_close(expected.double(), pooled(image, mask, 46, 64), rtol=0, atol=2e-6)
 
 
+def test_thumbnails_under_forward_mode_and_torch_func_are_left_to_torch():
+    image, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
+    assert native.pools(image, mask)
+    with torch.autograd.forward_ad.dual_level():
+        assert not native.pools(image, mask)
+    seen = []
+    torch.func.vmap(lambda x: seen.append(native.pools(x, x)) or x)(image)
+    assert seen == [False]
+
+
 def test_thumbnails_that_want_a_gradient_are_left_to_torch():
     image, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
     assert native.pools(image, mask)
@@ -503,6 +513,8 @@ def test_an_environment_variable_names_the_kernel(monkeypatch):
     for name in (*KERNELS, "none"):
         monkeypatch.setenv("HARMAUG_SIMD", name)
         assert native._wanted.__wrapped__() == name
+    monkeypatch.setenv("HARMAUG_SIMD", "")
+    assert native._wanted.__wrapped__() is None
     monkeypatch.delenv("HARMAUG_SIMD")
     assert native._wanted.__wrapped__() is None
 

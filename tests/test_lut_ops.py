@@ -134,6 +134,98 @@ def test_gradients_agree_with_finite_differences(many):
     assert torch.autograd.gradcheck(composite_lut, inputs)
 
 
+def pieces(many=False, seed=3):
+    """An image, a mask and a LUT in float64 with gradients, all well within [0, 1]."""
+    source = torch.Generator().manual_seed(seed)
+    shapes = (2, 3, 1, 2), (2, 1, 1, 2), (2, *([2] if many else []), 3, 2, 2, 2)
+    drawn = [torch.rand(shape, generator=source, dtype=torch.double) for shape in shapes]
+    return [(tensor * 0.8 + 0.1).requires_grad_() for tensor in drawn]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_second_derivatives_agree_with_finite_differences(many):
+    image, mask, lut = pieces(many)
+    assert torch.autograd.gradgradcheck(composite_lut, (image, mask, lut))
+    assert torch.autograd.gradgradcheck(apply_lut, (image, lut), fast_mode=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gradient_penalty_is_that_of_grid_sample(dtype):
+    """With the native kernel or without; a net's image or LUT may depend on the other."""
+    image = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(0), dtype=dtype)
+
+    def sampled(x, lut):
+        grid = (x.permute(0, 2, 3, 1) * 2 - 1)[:, None]
+        return torch.nn.functional.grid_sample(lut[None], grid, align_corners=True)[:, :, 0]
+
+    def penalty(function, x):
+        x = x.clone().requires_grad_()
+        lut = LUT.to(dtype) * (1 + x.mean()) / 2
+        (first,) = torch.autograd.grad(function(x, lut).pow(2).sum(), x, create_graph=True)
+        return torch.autograd.grad(first.pow(2).sum(), x)[0]
+
+    torch.testing.assert_close(penalty(apply_lut, image), penalty(sampled, image))
+
+
+def test_third_derivatives_are_right():
+    image, mask, lut = pieces()
+
+    def first(image, mask, lut):
+        result = composite_lut(image, mask, lut).pow(3).sum()
+        return torch.autograd.grad(result, (image, mask, lut), create_graph=True)
+
+    assert torch.autograd.gradgradcheck(first, (image, mask, lut), atol=1e-4, fast_mode=True)
+
+
+def test_forward_mode_agrees_with_finite_differences():
+    image, mask, lut = pieces()
+    assert torch.autograd.gradcheck(
+        composite_lut, (image, mask, lut), check_forward_ad=True, check_batched_grad=True
+    )
+
+
+def test_the_transforms_of_torch_func_see_into_the_operator():
+    image, mask, lut = (tensor.detach() for tensor in pieces())
+
+    def energy(image, mask, lut):
+        return composite_lut(image, mask, lut).pow(2).sum()
+
+    inputs = [tensor.clone().requires_grad_() for tensor in (image, mask, lut)]
+    energy(*inputs).backward()
+    found = torch.func.grad(energy, argnums=(0, 1, 2))(image, mask, lut)
+    for ours, theirs in zip(found, inputs, strict=True):
+        torch.testing.assert_close(ours, theirs.grad)
+    hessian = torch.func.hessian(energy)(image, mask, lut)
+    expected = torch.autograd.functional.hessian(lambda x: energy(x, mask, lut), image)
+    torch.testing.assert_close(hessian, expected)
+    jacobians = [f(lambda x: composite_lut(x, mask, lut))(image) for f in DIFFERENTIATIONS]
+    torch.testing.assert_close(*jacobians)
+    tangent = torch.func.jvp(lambda x: composite_lut(x, mask, lut), (image,), (image,))[1]
+    torch.testing.assert_close(tangent, torch.einsum("abcdefgh,efgh->abcd", jacobians[0], image))
+
+
+DIFFERENTIATIONS = (torch.func.jacrev, torch.func.jacfwd)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.uint8])
+def test_vmap_gives_what_a_loop_gives(dtype):
+    image = (torch.rand(6, 3, 4, 5) * (255 if dtype == torch.uint8 else 1)).to(dtype)
+    masks = torch.rand(4, 5, 6) > 0.5
+    result = torch.func.vmap(composite_lut, in_dims=(0, 2, None))(image, masks, LUT)
+    looped = torch.stack([composite_lut(image[i], masks[..., i], LUT) for i in range(6)])
+    torch.testing.assert_close(result, looped, atol=1 if dtype == torch.uint8 else 1e-6, rtol=0)
+
+
+def test_a_result_is_the_same_with_and_without_recorded_second_derivatives():
+    image, mask, lut = (tensor.detach().float().requires_grad_() for tensor in pieces(True))
+    result = composite_lut(image, mask, lut).square().sum()
+    plain = torch.autograd.grad(result, (image, mask, lut), retain_graph=True)
+    recorded = torch.autograd.grad(result, (image, mask, lut), create_graph=True)
+    torch.testing.assert_close(recorded, plain)
+    assert all(gradient.requires_grad for gradient in recorded)
+    assert not any(gradient.requires_grad for gradient in plain)
+
+
 def test_one_lut_for_a_batch_gathers_the_gradient_of_all_its_images():
     images, lut = torch.rand(3, 3, 6, 7), LUT.clone().requires_grad_()
     apply_lut(images, lut).square().sum().backward()
@@ -241,7 +333,11 @@ def test_what_is_no_image_is_refused(image, error, message):
         (torch.zeros(2, 1, 5, 4), ValueError, r"\(2, 1, 4, 4\)"),
         (torch.zeros(2, 3, 4, 4), ValueError, r"got \(2, 3, 4, 4\)"),
         (torch.zeros(4, 4), ValueError, r"\(2, 4, 4\)"),
-        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), TypeError, "divide an 8-bit mask by 255"),
+        (
+            torch.zeros(2, 1, 4, 4, dtype=torch.uint8),
+            TypeError,
+            r"mask > 0 for labels and mask / 255",
+        ),
         (np.zeros((2, 1, 4, 4)), TypeError, "torch.Tensor"),
         (torch.zeros(2, 1, 4, 4, device="meta"), ValueError, "meta"),
     ],
@@ -265,6 +361,15 @@ def test_a_mask_that_does_not_fit_is_refused(mask, error, message):
 def test_a_lut_that_does_not_fit_is_refused(lut, error, message):
     with pytest.raises(error, match=message):
         apply_lut(torch.zeros(2, 3, 4, 4), lut)
+
+
+def test_messages_call_a_photo_by_its_name():
+    with pytest.raises(ValueError, match=r"^real must be"):
+        composite_lut(torch.zeros(4, 4), torch.zeros(4, 4), LUT)
+    with pytest.raises(ValueError, match=r"to match real, got"):
+        composite_lut(torch.zeros(3, 4, 4), torch.zeros(5, 4), LUT)
+    with pytest.raises(ValueError, match=r"^image must be"):
+        apply_lut(torch.zeros(4, 4), LUT)
 
 
 def test_backends_names_a_kernel_for_every_device():

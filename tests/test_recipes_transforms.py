@@ -5,15 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from harmaug.lut import identity_lut, write_cube, write_hald
-from harmaug.recipes.handmade import render_tone_curves
-from harmaug.recipes.transforms import (
-    Transforms,
-    read_transforms,
-    render_illuminants,
-    render_white_balance,
-)
+from harmaug.recipes import Transforms, read_transforms
 
 
 def gains(*factors):
@@ -50,6 +45,14 @@ def test_cube_hald_and_archives_are_read_together(tmp_path):
         ({"luts": np.zeros((2, 3, 5, 4, 5))}, r"'luts' in .* is \(2, 3, 5, 4, 5\)"),
         ({"to_standard": np.zeros((3, 3, 11)), "from_standard": np.zeros((2, 3, 11))}, "3 and 2"),
         ({"to_standard": np.zeros((3, 3, 11))}, "'from_standard' for every scene, got 3"),
+        ({"luts": np.zeros((2, 3, 1, 1, 1))}, r"'luts' in .* is \(2, 3, 1, 1, 1\), expected"),
+        ({"luts": np.zeros((0, 3, 5, 5, 5))}, r"'luts' in .* is \(0, 3, 5, 5, 5\), expected"),
+        ({"luts": np.float32(3)}, r"'luts' in .* is \(\), expected \(N, 3, D, D, D\)"),
+        ({"luts": np.zeros((1, 3, 5, 5, 5), np.uint16)}, "is uint16, expected floating point or"),
+        ({"luts": np.full((1, 3, 5, 5, 5), 255.0)}, "'luts' in .* got 255; divide code values"),
+        ({"luts": np.full((1, 3, 5, 5, 5), np.nan)}, "NaN"),
+        ({"luts": np.array(["a", "b"])}, "is <U1, expected floating point or uint8"),
+        ({"maps": np.zeros((2, 9, 3), np.uint8)}, "is uint8, expected floating point"),
     ],
 )
 def test_archives_of_another_layout_are_refused(arrays, message, tmp_path):
@@ -64,6 +67,46 @@ def test_damaged_and_absent_files_are_refused(tmp_path):
         read_transforms([tmp_path])
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         read_transforms([tmp_path / "absent"])
+
+
+@pytest.mark.parametrize("write", [np.save, np.savetxt])
+def test_arrays_that_are_no_archives_are_refused(tmp_path, write):
+    with (tmp_path / "a.npz").open("wb") as file:
+        write(file, np.zeros((5, 5)))
+    with pytest.raises(ValueError, match=r"a\.npz is no archive of colour transforms"):
+        read_transforms([tmp_path])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 255)), min_size=1, max_size=4))
+def test_an_archive_with_flipped_bytes_is_read_or_refused_by_name(tmp_path_factory, flips):
+    path = tmp_path_factory.getbasetemp() / "flipped.npz"
+    np.savez(path, luts=np.zeros((1, 3, 3, 3, 3), np.float32), maps=np.zeros((2, 9, 3)))
+    data = bytearray(path.read_bytes())
+    for place, change in flips:
+        data[place % len(data)] ^= change
+    path.write_bytes(data)
+    try:
+        assert len(read_transforms([path])) <= 3
+    except (ValueError, FileNotFoundError) as error:
+        assert str(path) in str(error)  # noqa: PT017
+
+
+def test_a_broken_look_in_a_folder_is_refused_by_name(tmp_path):
+    write_cube(tmp_path / "good.cube", identity_lut(5))
+    (tmp_path / "folder.png").mkdir()
+    assert len(read_transforms([tmp_path])) == 1
+    preview = np.random.default_rng(0).integers(0, 256, (125, 125, 3), np.uint8)
+    Image.fromarray(preview).save(tmp_path / "folder.png" / "preview.png")
+    with pytest.raises(ValueError, match=r"preview\.png seems to be a picture"):
+        read_transforms([tmp_path])
+    (tmp_path / "folder.png" / "preview.png").write_bytes(b"\x89PNG")
+    with pytest.raises((ValueError, OSError), match=r"preview\.png"):
+        read_transforms([tmp_path])
+    (tmp_path / "folder.png" / "preview.png").unlink()
+    (tmp_path / "bad.CUBE").write_text("LUT_3D_SIZE 2\n0 0 0\n")
+    with pytest.raises(ValueError, match=r"bad\.CUBE: LUT_3D_SIZE 2 takes 8 rows"):
+        read_transforms([tmp_path])
 
 
 def test_an_archive_with_code_in_it_is_refused(tmp_path):
@@ -99,37 +142,3 @@ def test_scenes_are_split_with_both_of_their_polynomials():
     kept, aside = Transforms(to_standard=gains(*factors), from_standard=gains(*factors)).split()
     for part in (kept, aside):
         assert part.to_standard.equal(part.from_standard)
-
-
-def test_rendered_illuminants_are_gains_where_the_polynomials_are():
-    lights = Transforms(to_standard=gains(1.0, 1.0), from_standard=gains(0.5, 0.5))
-    luts = render_illuminants(lights, 7, 5, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(luts, (identity_lut(5) * 0.5).expand(7, -1, -1, -1, -1))
-
-
-def test_wild_illuminants_are_left_out():
-    lights = Transforms(to_standard=gains(1.0, 1.0), from_standard=gains(1.0, 9.0))
-    luts = render_illuminants(lights, 40, 5, torch.Generator().manual_seed(0))
-    assert 10 < len(luts) <= 40
-    torch.testing.assert_close(luts, identity_lut(5).expand_as(luts))
-
-
-def test_rendered_white_balance_is_the_polynomial_at_the_nodes():
-    maps = torch.zeros(1, 9, 3)
-    maps[0, 3, 0] = maps[0, 1, 1] = maps[0, 2, 2] = 1  # red squared, green and blue as they are
-    lut = render_white_balance(Transforms(white_balance=maps), 1, 5)[0]
-    neutral = identity_lut(5)
-    torch.testing.assert_close(lut, torch.stack((neutral[0] ** 2, neutral[1], neutral[2])))
-
-
-def test_kinds_that_are_not_there_render_nothing():
-    assert render_illuminants(Transforms(), 5, 5).shape == (0, 3, 5, 5, 5)
-    assert render_white_balance(Transforms(), 5, 5).shape == (0, 3, 5, 5, 5)
-
-
-def test_tone_curves_lie_around_the_identity_and_in_bounds():
-    luts = render_tone_curves(300, 5, torch.Generator().manual_seed(0))
-    assert luts.aminmax().min >= -0.2
-    assert luts.aminmax().max <= 1.2
-    assert (luts.median(0).values - identity_lut(5)).abs().max() < 0.06
-    assert 0.02 < (luts - identity_lut(5)).square().mean().sqrt() < 0.25

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harmaug.nets import LiteSycoNet
-from harmaug.recipes.handmade import Filters
+from harmaug.recipes import Filters
 from harmaug.training.health import HeldOut, Seen, calibrate, measure
 from harmaug.training.pairs import Images, Pairs
 

@@ -6,7 +6,7 @@ import torch
 from photo_folders import write_folder
 from PIL import Image
 
-from harmaug.recipes.handmade import ColorTransfer, Filters
+from harmaug.recipes import ColorTransfer, Filters
 from harmaug.training.pairs import Images, PairSource, merge, read_images
 
 

@@ -17,8 +17,7 @@ import torch
 from cache import Photos, read
 from torch import Tensor
 
-from harmaug.recipes.handmade import Mixture, Recipe, Retouch, build_recipe
-from harmaug.recipes.transforms import Transforms, read_transforms
+from harmaug.recipes import Mixture, Recipe, Retouch, Transforms, build_recipe, read_transforms
 
 # The photos of Hday2night are left out: its pairs are tested on.
 PHOTO_FOLDERS = ("labelme", "bsds500", "horses", "davis", "camvid")

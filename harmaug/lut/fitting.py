@@ -1,4 +1,4 @@
-"""Convex mixtures of LUTs that come nearest to something known: the limit of a LUT basis."""
+"""Convex mixtures of LUTs that come nearest to a known change: the limit of a LUT basis."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from torch import Tensor
 
 from harmaug.lut.ops import apply_lut
 
+_STEPS = 500
+
 
 def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
-    """Convex mixing weights (B, K) that bring photos nearest to known composites in fMSE.
+    """Fit convex mixing weights that bring photos nearest to known composites in fMSE.
 
-    The error of this fit is the basis' own limit, whatever net predicts the weights. Clamping to
-    [0, 1] comes after the fit.
+    No net can do better with this basis: the error of the fit is its limit. The fit does not know
+    of the final clamp to [0, 1].
 
     Args:
-        basis: (K, 3, D, D, D).
+        basis: (K, 3, D, D, D), any real values.
         real: (B, 3, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
         composite: (B, 3, H, W) in [0, 1].
+
+    Returns:
+        (B, K), each row non-negative with sum 1.
     """
-    low, high = basis.amin(), basis.amax()  # the operator clamps to [0, 1], which a basis may leave
+    low, high = basis.amin(), basis.amax()  # a basis may leave [0, 1], to which apply_lut clamps
     inner = ((basis - low) / (high - low)).unsqueeze(0)
     weights = []
     for photo, alpha, target in zip(real, mask, composite, strict=True):
@@ -37,13 +42,12 @@ def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Te
     return torch.cat(weights)
 
 
-def simplex_least_squares(gram: Tensor, linear: Tensor, steps: int = 500) -> Tensor:
-    """Minimise ``w G w / 2 - w c`` over convex weights by accelerated projected gradient.
+def simplex_least_squares(gram: Tensor, linear: Tensor) -> Tensor:
+    """Minimise ``w G w / 2 - w c`` over convex weights w by FISTA (Beck and Teboulle, 2009).
 
     Args:
         gram: (K, K), G, positive semidefinite.
-        linear: (N, K), one c a problem.
-        steps: iterations.
+        linear: (N, K), one c for each problem.
 
     Returns:
         (N, K), each row non-negative with sum 1.
@@ -51,7 +55,7 @@ def simplex_least_squares(gram: Tensor, linear: Tensor, steps: int = 500) -> Ten
     rate = 1 / torch.linalg.eigvalsh(gram.double())[-1].clamp_min(1e-12).to(gram)
     weights = torch.full_like(linear, 1 / linear.shape[1])
     ahead, momentum = weights, 1.0
-    for _ in range(steps):  # FISTA (Beck and Teboulle, 2009)
+    for _ in range(_STEPS):
         moved = _project_on_simplex(ahead - rate * (ahead @ gram - linear))
         following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         ahead = moved + (momentum - 1) / following * (moved - weights)
@@ -60,7 +64,7 @@ def simplex_least_squares(gram: Tensor, linear: Tensor, steps: int = 500) -> Ten
 
 
 def _project_on_simplex(points: Tensor) -> Tensor:
-    """Nearest points (N, K) with non-negative entries of sum 1 (Held et al., 1974)."""
+    """Return the nearest points (N, K) with non-negative entries of sum 1 (Held et al., 1974)."""
     ordered = points.sort(1, descending=True).values
     excess = (ordered.cumsum(1) - 1) / torch.arange(1, points.shape[1] + 1).to(points)
     last = (ordered > excess).sum(1, keepdim=True) - 1

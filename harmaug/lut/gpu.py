@@ -1,27 +1,27 @@
 """The LUT composite as Triton kernels, for CUDA tensors.
 
-The floor is memory traffic: a pixel of a float32 image moves 28 bytes through one LUT (12 image,
-4 mask, 12 result) and 12 more for each further LUT. The lookups have to hide behind that, and what
-limits them is the L1 cache, which serves a gather in as many steps as the threads of a warp touch
-cache lines. Measured on an H200 (`benchmarks/lut_gpu.py`):
+Memory traffic sets the least time: a pixel of a float32 image moves 28 bytes through one LUT (12
+image, 4 mask, 12 result) and 12 more for each further LUT. The lookups must take no longer. Their
+limit is the L1 cache, which serves a gather in as many steps as a warp's threads touch cache lines.
+Measured on an H200 (`benchmarks/lut_gpu.py`):
 
 - One program serves a block of pixels and loops over the n LUTs, so that the image is read and
   the grid cell and fractions are found once. A grid axis over LUTs would do both n times.
 - A thread has one pixel at a time, so that a warp's pixels are neighbours, which share cells;
-  with two a thread the kernel takes half as long again. Blocks that small make so many programs
-  that starting them costs a tenth; so each has two turns.
-- A small table is gathered from its planes as they are, 24 times 4 bytes a pixel. Above 20 nodes
+  with two a thread the kernel takes 1.5 times as long. Such small blocks need so many programs
+  that starting them costs a tenth; so each program takes two turns.
+- A small table is read from its planes as they are, 24 gathers of 4 bytes a pixel. Above 20 nodes
   an axis the planes no longer fit the L1 cache; then nodes are packed as four floats
   (r, g, b, 0) first, for 8 gathers of 16 bytes, which take two thirds of the time.
-- Pixels and results, used once, are marked to leave the caches first.
+- Pixels and results are used once; they are marked to leave the caches first.
 - Planes are read and written coalesced, and a pixel has the same thread in the plane (BLOCK,) as
   in the gather (BLOCK, 4), so that no value moves between threads.
 - A block where the mask is 0 throughout is only copied.
 
-The backward pass repeats the lookups, which costs less than storing them, and scatters the
-gradient of the LUT with atomics. The pixels of a photo crowd into few cells, where atomics on one
-address queue; so neighbouring blocks add to different copies of the table, summed at the end.
-Float atomics land in any order: the LUT gradient may differ between runs in its last bits. Under
+The backward pass repeats the lookups, which costs less than storing them, and adds up the gradient
+of the LUT with atomics. The pixels of a photo lie in few cells, and atomics on one address wait for
+each other; so neighbouring blocks add to different copies of the table, which are summed at the
+end. The order of atomics varies: the LUT gradient may differ between runs in its last bits. Under
 ``torch.use_deterministic_algorithms(True)`` `reference.composite_backward` serves instead.
 """
 
@@ -42,59 +42,43 @@ _LARGEST = 812  # nodes an axis of a table with 32-bit offsets
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    """As `reference.composite`, for float32, float16, bfloat16 and uint8 images."""
+    """Recolour as `reference.composite` does: float32, float16, bfloat16 and uint8 images."""
     batch, _, height, width = image.shape
     count, size = lut.shape[1], lut.shape[-1]
     output = image.new_empty((batch, count, 3, height, width))
     if output.numel() == 0:
         return output
+    mask = mask if mask is None else mask.to(lut.dtype)
     packed = size > _PLANES_UP_TO
     rows, columns = _rows(image, mask)
     blocks = triton.cdiv(columns, _FORWARD["BLOCK"] * _FORWARD["TURNS"])
     with torch.cuda.device_of(image):  # Triton launches on the current device
         table, steps = _packed(lut) if packed else _planes(lut)
+        tensors, sizes = (image, mask, table, output), (count, rows, columns, blocks)
+        strides = (*steps, *image.stride(), *_strides(mask))
         gpu_kernels.composite[(batch * rows * blocks,)](
-            image,
-            mask,
-            table,
-            output,
-            count,
-            rows,
-            columns,
-            blocks,
-            *steps,
-            *image.stride(),
-            *_strides(mask),
-            SIZE=size,
-            PACKED=packed,
-            **_FORWARD,
+            *tensors, *sizes, *strides, SIZE=size, PACKED=packed, **_FORWARD
         )
     return output
 
 
 def composite_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `reference.composite_backward`, except that a NaN result passes no gradient on."""
-    need_mask = need_mask and mask is not None
+    """Return gradients as `reference.composite_backward`, but none through a NaN result."""
+    need_image, need_mask, need_lut = needs
+    mask = mask if mask is None else mask.to(lut.dtype)
     if need_lut and torch.are_deterministic_algorithms_enabled():
-        return reference.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
+        return reference.composite_backward(grad, image, mask, lut, *needs)
     batch, _, height, width = image.shape
     count, size = lut.shape[1], lut.shape[-1]
-    launch = grad.numel() > 0 and (need_image or need_mask or need_lut)
-    fresh = torch.empty if launch else torch.zeros
+    launch = grad.numel() > 0 and any(needs)
+    fresh, copies = torch.empty if launch else torch.zeros, _copies(height * width, size**3)
     grad_image = grad_mask = grad_table = None
     if need_image:
         grad_image = fresh(image.shape, dtype=image.dtype, device=image.device)
-    if need_mask:
+    if need_mask and mask is not None:
         grad_mask = fresh((batch, 1, height, width), dtype=lut.dtype, device=lut.device)
-    copies = _copies(height * width, size**3)
     if need_lut:
         grad_table = lut.new_zeros((copies, batch, count, size**3, 4))
     if launch:
@@ -102,31 +86,15 @@ def composite_backward(
         blocks = triton.cdiv(columns, _BACKWARD["BLOCK"])
         with torch.cuda.device_of(image):
             table, steps = _packed(lut)
+            tensors = (grad, image, mask, table, grad_image, grad_mask, grad_table)
+            sizes = (batch, count, copies, rows, columns, blocks)
+            strides = (*steps, *grad.stride(), *image.stride(), *_strides(mask))
             gpu_kernels.composite_backward[(batch * rows * blocks,)](
-                grad,
-                image,
-                mask,
-                table,
-                grad_image,
-                grad_mask,
-                grad_table,
-                batch,
-                count,
-                copies,
-                rows,
-                columns,
-                blocks,
-                *steps,
-                *grad.stride(),
-                *image.stride(),
-                *_strides(mask),
-                SIZE=size,
-                **_BACKWARD,
+                *tensors, *sizes, *strides, SIZE=size, **_BACKWARD
             )
     grad_lut = lut.new_empty(0)
     if grad_table is not None:
-        planes = grad_table.sum(0)[..., :3].transpose(-1, -2)
-        grad_lut = planes.contiguous().view(lut.shape)
+        grad_lut = grad_table.sum(0)[..., :3].transpose(-1, -2).contiguous().view(lut.shape)
     return (
         image.new_empty(0) if grad_image is None else grad_image,
         lut.new_empty(0) if grad_mask is None else grad_mask,
@@ -135,13 +103,13 @@ def composite_backward(
 
 
 def _planes(lut: Tensor) -> tuple[Tensor, Steps]:
-    """The LUTs with each one's three planes in one piece; a batch may share them."""
+    """Return the LUTs, the three planes of each in one piece; a batch may share them."""
     planes = lut if lut[0, 0].is_contiguous() else lut.contiguous()
     return planes, (planes.stride(0), planes.stride(1))
 
 
 def _packed(lut: Tensor) -> tuple[Tensor, Steps]:
-    """Nodes as (B, n, D^3, 4) floats; where the batch shares them, B is 1."""
+    """Return nodes as (B, n, D³, 4) floats; where the batch shares them, B is 1."""
     count, size = lut.shape[1], lut.shape[-1]
     if size > _LARGEST:
         raise ValueError(f"lut must have at most {_LARGEST} nodes an axis on a GPU, got {size}.")
@@ -156,12 +124,12 @@ def _packed(lut: Tensor) -> tuple[Tensor, Steps]:
 
 
 def _copies(pixels: int, nodes: int) -> int:
-    """How many copies of a LUT gradient share the atomics: more for more pixels, within L2."""
+    """Return how many LUT gradients share the atomics: more for more pixels, within L2."""
     return max(1, min(16, pixels // 2**16, 2**17 // nodes))
 
 
 def _rows(*planes: Tensor | None) -> tuple[int, int]:
-    """The (rows, columns) to walk: one long row where every tensor's rows follow on each other."""
+    """Return (rows, columns): one long row where the rows of every tensor leave no gap."""
     present = [plane for plane in planes if plane is not None]
     height, width = present[0].shape[-2:]
     if all(plane.stride(-2) == width * plane.stride(-1) for plane in present):

@@ -1,8 +1,9 @@
 """The native CPU kernel, reached through ctypes; absent where no compiler built it.
 
-The kernel (csrc/) is plain C without torch or Python headers: it is handed addresses and strides,
+The kernel (csrc/) is plain C without torch or Python headers. It takes addresses and strides,
 picks AVX-512, AVX2, NEON or portable C at run time, and uses as many threads as torch does.
-HARMAUG_SIMD in the environment names another than the fastest; "none" leaves all to plain torch.
+The environment variable HARMAUG_SIMD names a kernel in place of the fastest; "none" leaves all to
+plain torch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import functools
 import importlib.util
 import os
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +26,7 @@ _DTYPES = {
     torch.uint8: 3,
     torch.bool: 4,
 }
-_MAX_SIZE = 160  # grid nodes an axis: offsets into the table stay exact in a float
+_LARGEST = 160  # grid nodes an axis: offsets into the table stay exact in a float
 _HUGE = 1 << 22  # bytes
 _SPECIAL = ("bytes", "avx512x4")  # kernels for some jobs of a machine that has others too
 
@@ -56,8 +58,8 @@ class _Pool(ctypes.Structure):
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
-    """The kernel, or None where it is absent."""
+def _library() -> Any:
+    """Load the kernel as ctypes.CDLL; None where it is absent."""
     spec = importlib.util.find_spec("harmaug.lut._native")
     if spec is None or spec.origin is None:
         return None
@@ -74,17 +76,12 @@ def _library() -> ctypes.CDLL | None:
     return library
 
 
-def _loaded() -> ctypes.CDLL:
-    library = _library()
-    assert library is not None, "takes() is asked first"
-    return library
-
-
 @functools.cache
 def kernels() -> tuple[str, ...]:
-    """The kernels that were built and that this machine can run, fastest first.
+    """Return the kernels that were built and that this machine can run, fastest first.
 
-    One for each instruction set, "bytes" for large 8-bit images and "avx512x4" for several LUTs.
+    There is one for each instruction set, and "bytes" for large 8-bit images and "avx512x4" for
+    several LUTs.
     """
     library = _library()
     names: list[str] = []
@@ -95,14 +92,14 @@ def kernels() -> tuple[str, ...]:
 
 @functools.cache
 def instruction_set() -> str:
-    """The instruction set in use: avx512, avx2, neon, portable, or none without a kernel."""
+    """Return the instruction set in use: avx512, avx2, neon, portable, or none without a kernel."""
     return _wanted() or next((name for name in kernels() if name not in _SPECIAL), "none")
 
 
 @functools.cache
 def _wanted() -> str | None:
-    """What HARMAUG_SIMD names; None leaves the choice to the kernel."""
-    wanted, known = os.environ.get("HARMAUG_SIMD"), (*kernels(), "none")
+    """Return the kernel that HARMAUG_SIMD names; None leaves the choice to the library."""
+    wanted, known = os.environ.get("HARMAUG_SIMD") or None, (*kernels(), "none")
     if wanted is not None and wanted not in known:
         raise ValueError(
             f"HARMAUG_SIMD={wanted} is not available here; set it to one of "
@@ -112,23 +109,24 @@ def _wanted() -> str | None:
 
 
 def available() -> bool:
-    """Whether the compiled kernel is present and loads."""
+    """Return whether the compiled kernel is present, loads and may serve."""
     return instruction_set() != "none"
 
 
 def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
-    """Whether the native kernel handles these tensors."""
+    """Return whether the native kernel handles these tensors."""
     return (
-        available()
+        image.device.type == lut.device.type == "cpu"
+        and available()
         and image.dtype in _DTYPES.keys() - {torch.bool}
         and lut.dtype == torch.float32
-        and 2 <= lut.shape[-1] <= _MAX_SIZE
+        and 2 <= lut.shape[-1] <= _LARGEST
         and (mask is None or mask.dtype in (torch.float32, torch.bool))
     )
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    """As `reference.composite`."""
+    """Recolour as `reference.composite` does."""
     result = _huge(reference.empty_result(image, lut.shape[1]))
     if result.numel() > 0:
         _run(image, mask, lut, result)
@@ -136,26 +134,12 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 
 def composite_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `reference.composite_backward`; the same bits for any number of threads."""
-    mask_shape = (image.shape[0], 1, *image.shape[2:])
-    grad_image, grad_mask, grad_lut = image.new_empty(0), lut.new_empty(0), lut.new_empty(0)
-    if need_image:
-        layout = reference.memory_format(image)
-        grad_image = _huge(torch.empty_like(image, memory_format=layout))
-    if need_mask and mask is not None:
-        grad_mask = lut.new_empty(mask_shape)
-    if need_lut:
-        grad_lut = lut.new_empty(lut.shape)
-    grads = (grad_image, grad_mask, grad_lut)
+    """Return gradients as `reference.composite_backward`; the same bits for any thread count."""
+    grads = reference.empty_gradients(image, mask, lut, *needs)
     if grad.numel() > 0:
+        _huge(grads[0])
         _run(image, mask, lut, grad, grads)
     else:
         for tensor in grads:
@@ -164,14 +148,13 @@ def composite_backward(
 
 
 def pools(image: Tensor, mask: Tensor) -> bool:
-    """Whether `pool` takes these tensors; it has no gradient and torch.compile cannot see it."""
-    asked = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
+    """Return whether `pool` takes these tensors: not for gradients, nor under torch.compile."""
+    recorded = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
     return (
         available()
         and image.device.type == "cpu"
         and image.dtype == mask.dtype == torch.float32
-        and not asked
-        and not torch.compiler.is_compiling()
+        and not (recorded or reference.transformed() or torch.compiler.is_compiling())
     )
 
 
@@ -193,7 +176,7 @@ def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
         image, mask = _aligned(image), _aligned(mask)
         job = _Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
         job.image, job.mask, job.result = _view(image), _view(mask), result.data_ptr()
-        _loaded().harmaug_pool(ctypes.byref(job), (_wanted() or "").encode() or None)
+        _library().harmaug_pool(ctypes.byref(job), (_wanted() or "").encode() or None)
     return result
 
 
@@ -204,7 +187,7 @@ def _run(
     result: Tensor,
     grads: tuple[Tensor, ...] = (),
 ) -> None:
-    """Forward into ``result``, or backward from it into ``grads``."""
+    """Run the kernel forward into ``result``, or backward from it into ``grads``."""
     if not lut[0, 0].is_contiguous():
         lut = lut.contiguous()
     job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
@@ -215,25 +198,23 @@ def _run(
     job.image, job.mask, job.lut, job.result = (_view(tensor) for tensor in inputs)
     if grads:
         job.grad_image, job.grad_mask, job.grad_lut = (_view(tensor) for tensor in grads)
-    run = _loaded().harmaug_backward if grads else _loaded().harmaug_forward
-    wanted = _wanted()
-    status = run(ctypes.byref(job), wanted.encode() if wanted else None)
-    if status != 0:
+    run = _library().harmaug_backward if grads else _library().harmaug_forward
+    if run(ctypes.byref(job), (_wanted() or "").encode() or None) != 0:
         raise MemoryError(
             f"the LUT kernel found no memory for {tuple(lut.shape)} LUTs; pass fewer at a time."
         )
 
 
 def _huge(tensor: Tensor) -> Tensor:
-    """The same tensor; a large one on huge pages if the system has them, faster to write first."""
+    """Return the same tensor; a large one on huge pages, which are faster to write first."""
     size = tensor.numel() * tensor.element_size()
     if size >= _HUGE:
-        _loaded().harmaug_prefer_huge_pages(tensor.data_ptr(), size)
+        _library().harmaug_prefer_huge_pages(tensor.data_ptr(), size)
     return tensor
 
 
 def _aligned(tensor: Tensor) -> Tensor:
-    """The tensor, copied where its memory (a view of foreign bytes) is not aligned to its type."""
+    """Return the tensor, or a copy where its memory (foreign bytes) is not aligned to its type."""
     return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,12 +32,16 @@ def apply_lut(image: Tensor, lut: Tensor) -> Tensor:
     Returns:
         The shape of ``image``, with the n axis after the batch axis where ``lut`` has one;
         dtype and device of ``image``.
+
+    Raises:
+        TypeError: a dtype other than these.
+        ValueError: shapes or devices that do not fit.
     """
-    return _checked(image, None, lut)
+    return _checked(image, None, lut, "image")
 
 
 def composite_lut(real: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
-    """Recolour the foreground of a photo by a 3D LUT; the background keeps its very bits.
+    """Recolour the foreground of a photo by a 3D LUT; the background keeps its bits.
 
     Args:
         real: (B, 3, H, W) or (3, H, W), floating point in [0, 1] or uint8 in [0, 255].
@@ -44,12 +51,16 @@ def composite_lut(real: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
 
     Returns:
         As `apply_lut`. Where the mask is 0 the pixels of ``real`` are copied unchanged.
+
+    Raises:
+        TypeError: a dtype other than these.
+        ValueError: shapes or devices that do not fit.
     """
-    return _checked(real, mask, lut)
+    return _checked(real, mask, lut, "real")
 
 
 def backends() -> dict[str, str]:
-    """Which kernel serves the LUT operator on each kind of device.
+    """Return the kernel that serves the LUT operator on each kind of device.
 
     Returns:
         For example ``{"cpu": "native (avx512)", "cuda": "triton", "other": "torch"}``.
@@ -62,7 +73,7 @@ def backends() -> dict[str, str]:
 
 
 def lut_composite(image: Tensor, mask: Tensor | None, luts: Tensor) -> Tensor:
-    """Recolour checked photos; the way of everything behind the door.
+    """Recolour photos that are checked already; the way of everything behind the door.
 
     Args:
         image: (B, 3, H, W), floating point in [0, 1] or uint8.
@@ -78,17 +89,20 @@ def lut_composite(image: Tensor, mask: Tensor | None, luts: Tensor) -> Tensor:
     many = luts.ndim == 6
     luts = luts if many else luts.unsqueeze(1)
     luts = luts.expand(image.shape[0], *luts.shape[1:]).to(compute)
-    result = torch.ops.harmaug.lut_composite(image, mask, luts)
+    recolour: Callable[..., Tensor] = torch.ops.harmaug.lut_composite
+    if reference.transformed():
+        recolour = reference.recolour
+    result = recolour(image, mask, luts)
     return result if many else result.squeeze(1)
 
 
-def _checked(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    batch = as_photos(image)
+def _checked(image: Tensor, mask: Tensor | None, lut: Tensor, name: str) -> Tensor:
+    batch = as_photos(image, name)
     check_lut(lut)
     if lut.device != batch.device:
-        raise ValueError(f"lut is on {lut.device} but the image is on {batch.device}.")
+        raise ValueError(f"lut is on {lut.device} but {name} is on {batch.device}.")
     if mask is not None:
-        mask = as_masks(mask, batch)
+        mask = as_masks(mask, batch, (name, "mask"))
         if mask.dtype != torch.bool and not mask.is_floating_point():
             raise TypeError(
                 f"mask must be bool or floating point in [0, 1], got {mask.dtype}; "
@@ -106,7 +120,7 @@ def _checked(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 # Registration. `image` (B, 3, H, W) of any stride; `mask` (B, 1, H, W), bool or float32, and `lut`
 # (B, n, 3, D, D, D), float32 (both float64 beside a float64 image). Backward returns gradients for
-# image, mask and lut; those not asked for come back as empty tensors.
+# image, mask and lut; an empty tensor stands for each one that is not needed.
 
 _library = torch.library.Library("harmaug", "DEF")
 _library.define("lut_composite(Tensor image, Tensor? mask, Tensor lut) -> Tensor")
@@ -121,57 +135,29 @@ def _triton_available() -> bool:
     return torch.cuda.is_available() and importlib.util.find_spec("triton") is not None
 
 
-def _forward_cpu(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+def _kernel(image: Tensor, mask: Tensor | None, lut: Tensor) -> ModuleType:
+    """Return the module that serves these tensors."""
     if native.takes(image, mask, lut):
-        return native.composite(image, mask, lut)
-    return reference.composite(image, mask, lut)
-
-
-def _forward_cuda(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    if _triton_available() and image.dtype != torch.float64:
+        return native
+    if image.is_cuda and image.dtype != torch.float64 and _triton_available():
         from harmaug.lut import gpu
 
-        return gpu.composite(image, None if mask is None else mask.to(lut.dtype), lut)
-    return reference.composite(image, mask, lut)
+        return gpu
+    return reference
 
 
-def _backward_cpu(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+def _forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    return _kernel(image, mask, lut).composite(image, mask, lut)
+
+
+def _backward(
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    kernel = native if native.takes(image, mask, lut) else reference
-    return kernel.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
+    return _kernel(image, mask, lut).composite_backward(grad, image, mask, lut, *needs)
 
 
-def _backward_cuda(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    if _triton_available() and image.dtype != torch.float64:
-        from harmaug.lut import gpu
-
-        mask = None if mask is None else mask.to(lut.dtype)
-        return gpu.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
-    return reference.composite_backward(grad, image, mask, lut, need_image, need_mask, need_lut)
-
-
-for _key, _forward, _backward in (
-    ("CPU", _forward_cpu, _backward_cpu),
-    ("CUDA", _forward_cuda, _backward_cuda),
-    ("CompositeExplicitAutograd", reference.composite, reference.composite_backward),
-):
-    _library.impl("lut_composite", _forward, _key)
-    _library.impl("lut_composite_backward", _backward, _key)
+_library.impl("lut_composite", _forward, "CompositeExplicitAutograd")
+_library.impl("lut_composite_backward", _backward, "CompositeExplicitAutograd")
 
 
 @torch.library.register_fake("harmaug::lut_composite", lib=_library)
@@ -181,29 +167,23 @@ def _fake_forward(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 @torch.library.register_fake("harmaug::lut_composite_backward", lib=_library)
 def _fake_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad_image = image.new_empty(0)
-    if need_image:
-        grad_image = torch.empty_like(image, memory_format=reference.memory_format(image))
-    grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
-    return grad_image, grad_mask, lut.new_empty(lut.shape if need_lut else (0,))
+    return reference.empty_gradients(image, mask, lut, *needs)
 
 
-def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+def _setup_context(ctx: Any, inputs: tuple[Tensor | None, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
-def _autograd_backward(ctx, grad):  # type: ignore[no-untyped-def]
+def _autograd_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     image, mask, lut = ctx.saved_tensors
     needs = ctx.needs_input_grad
-    gradients = torch.ops.harmaug.lut_composite_backward(grad, image, mask, lut, *needs)
+    # Gradients that will be differentiated again come from plain torch, which records its steps.
+    backward: Callable[..., tuple[Tensor, ...]] = torch.ops.harmaug.lut_composite_backward
+    if torch.is_grad_enabled():
+        backward = reference.composite_backward
+    gradients = backward(grad, image, mask, lut, *needs)
     return tuple(
         gradient if needed else None for gradient, needed in zip(gradients, needs, strict=True)
     )

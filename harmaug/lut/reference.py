@@ -1,11 +1,11 @@
-"""The LUT composite in plain torch: the definition every faster kernel is tested against.
+"""The LUT composite in plain torch: the definition that every faster kernel is tested against.
 
 For a pixel x of the image, soft mask value m and LUT L,
 
     out = x, bit for bit,                               where m == 0 (or m is NaN)
     out = clamp((1 - m) * c + m * L(c), 0, 1)           elsewhere, with c = clamp(x, 0, 1)
 
-L is trilinear between the grid nodes. Clamping x before the blend changes nothing for images
+L is trilinear between the grid nodes. The clamp of x before the blend changes nothing for images
 in [0, 1] and keeps infinities from turning into NaN. A pixel with a NaN channel is NaN in the
 composite and has no gradient where the mask is above 0.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
@@ -27,32 +28,75 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     Returns:
         (B, n, 3, H, W) in the dtype of ``image`` and its `memory_format`.
     """
-    if image.dtype == torch.uint8:
-        unit = composite(image.float().div(255), mask, lut)
-        recoloured = unit.mul(255).add(0.5).floor().nan_to_num(0.0).to(torch.uint8)
-        return _select(mask, recoloured, image)
+    result = recolour(image, mask, lut)
+    flat = result.flatten(0, 1).contiguous(memory_format=memory_format(image))
+    return flat.unflatten(0, result.shape[:2])
 
-    compute = torch.promote_types(image.dtype, torch.float32)
-    colour = image.to(compute)
-    number = ~colour.isnan().any(1, keepdim=True)
-    colour = torch.where(number, colour, 0).clamp(0, 1)
-    result = _lookup(colour, lut.to(compute))
-    if mask is not None:
-        alpha = mask.to(compute).unsqueeze(1)
-        result = (1 - alpha) * colour.unsqueeze(1) + alpha * result
-    result = torch.where(number.unsqueeze(1), result.clamp(0, 1), torch.nan)
-    return _select(mask, result.to(image.dtype), image)
+
+def recolour(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+    """Return the values of `composite` in any memory layout; open to every transform of torch."""
+    if image.dtype == torch.uint8:
+        unit = recolour(image.float().div(255), mask, lut)
+        result = unit.mul(255).add(0.5).floor().nan_to_num(0.0).to(torch.uint8)
+    else:
+        compute = torch.promote_types(image.dtype, torch.float32)
+        colour = image.to(compute)
+        number = ~colour.isnan().any(1, keepdim=True)
+        colour = torch.where(number, colour, 0).clamp(0, 1)
+        result = _lookup(colour, lut.to(compute))
+        if mask is not None:
+            alpha = mask.to(compute).unsqueeze(1)
+            result = (1 - alpha) * colour.unsqueeze(1) + alpha * result
+        result = torch.where(number.unsqueeze(1), result.clamp(0, 1), torch.nan).to(image.dtype)
+    if mask is None:
+        return result
+    return torch.where(mask.unsqueeze(1) > 0, result, image.unsqueeze(1))
+
+
+def composite_backward(
+    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return gradients of `composite`, which can be differentiated again where torch records them.
+
+    Args:
+        grad: (B, n, 3, H, W), the gradient of the composites.
+        image: as in `composite`; so are ``mask`` and ``lut``.
+        needs: three, for image, mask and LUT; an empty tensor comes for each one not needed.
+    """
+    again, tensors = torch.is_grad_enabled(), (image, mask, lut)
+    wanted = [index for index in range(3) if needs[index] and tensors[index] is not None]
+    with torch.enable_grad():
+        inputs = [
+            tensor if tensor is None else _leaf(tensor, index in wanted)
+            for index, tensor in enumerate(tensors)
+        ]
+        output = composite(*inputs)  # type: ignore[arg-type]
+    grads = [image.new_empty(0), lut.new_empty(0), lut.new_empty(0)]
+    if wanted:
+        asked = [inputs[index] for index in wanted]
+        found = torch.autograd.grad(output, asked, grad, create_graph=again)  # type: ignore[arg-type]
+        for index, gradient in zip(wanted, found, strict=True):
+            layout = memory_format(image) if index == 0 else torch.contiguous_format
+            grads[index] = gradient.contiguous(memory_format=layout)
+    return grads[0], grads[1], grads[2]
+
+
+def transformed() -> bool:
+    """Return whether torch.func or forward-mode AD is at work; neither sees into a kernel."""
+    return not torch.compiler.is_compiling() and (
+        torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    )
 
 
 def memory_format(image: Tensor) -> torch.memory_format:
-    """How results and gradients lie in memory: channels last if the image does, on a CPU."""
+    """Return how results and gradients lie in memory: channels last if the image does, on a CPU."""
     last = image.is_contiguous(memory_format=torch.channels_last) and not image.is_contiguous()
     on_cpu = image.device.type == "cpu"  # the Triton kernels write planes
     return torch.channels_last if last and on_cpu else torch.contiguous_format
 
 
 def empty_result(image: Tensor, count: int) -> Tensor:
-    """Uninitialized (B, n, 3, H, W) for the results of n LUTs."""
+    """Return uninitialized (B, n, 3, H, W) for the results of n LUTs."""
     batch, _, height, width = image.shape
     shape = (batch * count, 3, height, width)
     result = torch.empty(
@@ -61,16 +105,27 @@ def empty_result(image: Tensor, count: int) -> Tensor:
     return result.unflatten(0, (batch, count))
 
 
-def _select(mask: Tensor | None, result: Tensor, image: Tensor) -> Tensor:
-    """The result where the mask is above 0, else the image; laid out as the image."""
-    if mask is not None:
-        result = torch.where(mask.unsqueeze(1) > 0, result, image.unsqueeze(1))
-    flat = result.flatten(0, 1).contiguous(memory_format=memory_format(image))
-    return flat.unflatten(0, result.shape[:2])
+def empty_gradients(
+    image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return uninitialized gradients of image, mask and LUT; no elements where not needed."""
+    need_mask = needs[1] and mask is not None
+    grad_image = image.new_empty(0)
+    if needs[0]:
+        grad_image = torch.empty_like(image, memory_format=memory_format(image))
+    grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
+    return grad_image, grad_mask, lut.new_empty(lut.shape if needs[2] else (0,))
+
+
+def _leaf(tensor: Tensor, needed: bool) -> Tensor:
+    """Return the tensor, to take the gradient for it alone and not for what it was made of."""
+    if tensor.requires_grad:
+        return tensor.view_as(tensor)
+    return tensor.detach().requires_grad_(needed)
 
 
 def _lookup(colour: Tensor, lut: Tensor) -> Tensor:
-    """Trilinear lookup of (B, 3, H, W) in (B, n, 3, D, D, D) -> (B, n, 3, H, W)."""
+    """Return the trilinear lookup of (B, 3, H, W) in (B, n, 3, D, D, D), as (B, n, 3, H, W)."""
     batch, count, _, size = lut.shape[:4]
     position = colour.flatten(2) * (size - 1)  # (B, 3, HW), channels r, g, b
     cell = position.detach().floor().clamp(max=size - 2)
@@ -91,29 +146,3 @@ def _lookup(colour: Tensor, lut: Tensor) -> Tensor:
 
     result = torch.lerp(plane(0), plane(size**2), blue)
     return result.reshape(batch, count, 3, *colour.shape[2:])
-
-
-def composite_backward(
-    grad: Tensor,
-    image: Tensor,
-    mask: Tensor | None,
-    lut: Tensor,
-    need_image: bool,
-    need_mask: bool,
-    need_lut: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `composite` for image, mask and LUT; an empty tensor where not needed."""
-    needs = (need_image, need_mask and mask is not None, need_lut)
-    inputs = [
-        tensor if tensor is None else tensor.detach().requires_grad_(needed)
-        for tensor, needed in zip((image, mask, lut), needs, strict=True)
-    ]
-    with torch.enable_grad():
-        output = composite(*inputs)  # type: ignore[arg-type]
-    wanted = [tensor for tensor, needed in zip(inputs, needs, strict=True) if needed]
-    found = iter(torch.autograd.grad(output, wanted, grad)) if wanted else iter(())  # type: ignore[arg-type]
-    empty = (image.new_empty(0), lut.new_empty(0), lut.new_empty(0))
-    grads = [next(found) if needed else none for needed, none in zip(needs, empty, strict=True)]
-    if need_image:
-        grads[0] = grads[0].contiguous(memory_format=memory_format(image))
-    return grads[0], grads[1].contiguous(), grads[2].contiguous()

@@ -1,7 +1,6 @@
-"""Hand-made random filters: what harmonizers are trained on where no composites are learnt.
+"""Hand-made random filters: harmonizers are trained on them where no composites are learnt.
 
-The six filters of Harmonizer (Ke et al., 2022) with the ranges published there, applied to the
-whole photo in its order and pasted in under the mask. Averages that filters take are of the photo.
+The six filters of Harmonizer (Ke et al., 2022), with the ranges and in the order published there.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from harmaug.recipes.paste import paste
+
 # In the order they are applied, each drawn uniformly from [-range, range].
 FILTER_RANGES = {
     "shadow": 0.4,
@@ -21,13 +22,15 @@ FILTER_RANGES = {
     "brightness": 0.5,
     "temperature": 0.3,
 }
-_LARGEST = 0.99  # 1 is a pole of four filters
+_LARGEST = 0.99  # at 1 four of the filters divide by 0
 _PHOTO_SIZE = 64  # averages of a photo need no more pixels a side
 
 
 @dataclass(frozen=True)
 class RandomFilters:
-    """A recipe: see the module.
+    """Filter each foreground at random, as Harmonizer (Ke et al., 2022) makes its training data.
+
+    The filters see the whole photo: averages that they take are of the photo, not the foreground.
 
     Attributes:
         strength: scales every range; 1 is as published.
@@ -36,26 +39,44 @@ class RandomFilters:
     strength: float = 1.0
 
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
-        """Composites (B, 3, H, W) of photos (B, 3, H, W) under masks (B, 1, H, W)."""
+        """Make composites (B, 3, H, W) of photos (B, 3, H, W) and masks (B, 1, H, W), in [0, 1]."""
         amounts = draw_filters(len(real), self.strength, generator).to(real)
         moved = apply_filters(real, F.adaptive_avg_pool2d(real, _PHOTO_SIZE), amounts)
         return torch.where(mask > 0, torch.lerp(real, moved, mask), real)
 
 
+@dataclass(frozen=True)
+class Filters:
+    """Filter each foreground at random, gentler than `RandomFilters`; strong changes are halved.
+
+    These imitate no dataset, and so widen the changes that a net learns from other recipes.
+
+    Attributes:
+        strength: scales the published ranges.
+    """
+
+    strength: float = 0.7
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        """Make composites; shapes and ranges as in `RandomFilters`."""
+        whole = torch.ones_like(mask)
+        return paste(real, mask, RandomFilters(self.strength)(real, whole, generator))
+
+
 def draw_filters(count: int, strength: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Random amounts (count, 6) of the filters."""
+    """Draw amounts (count, 6) of the filters, uniform within the published ranges."""
     ranges = torch.tensor(list(FILTER_RANGES.values())) * strength
     amounts = (2 * torch.rand(count, len(ranges), generator=generator) - 1) * ranges
     return amounts.clamp(-_LARGEST, _LARGEST)
 
 
 def apply_filters(image: Tensor, photo: Tensor, amounts: Tensor) -> Tensor:
-    """Filter pictures, any part of their photos.
+    """Filter pictures, which may be any part of their photos.
 
     Args:
         image: (B, 3, H, W) in [0, 1].
         photo: (B, 3, h, w) in [0, 1], the whole photos, small; averages are taken of them.
-        amounts: (B, 6), each in (-1, 1), of `FILTER_RANGES`.
+        amounts: (B, 6), each in (-1, 1), in the order of `FILTER_RANGES`.
     """
     pixels = torch.cat((photo.flatten(2), image.flatten(2)), 2)  # (B, 3, P)
     seen = photo.shape[2] * photo.shape[3]
@@ -73,7 +94,7 @@ def apply_filters(image: Tensor, photo: Tensor, amounts: Tensor) -> Tensor:
 
 
 def _gain(amount: Tensor) -> Tensor:
-    """From [-1, 0, 1) to a factor of [0, 1, infinity)."""
+    """Map amounts -1, 0, 1 to factors 0, 1, infinity."""
     return torch.where(amount < 0, 1 + amount, 1 / (1 - amount))
 
 
@@ -87,7 +108,7 @@ def _saturate(pixels: Tensor, amount: Tensor) -> Tensor:
 
 
 def _temperature(mean: Tensor, amount: Tensor) -> Tensor:
-    """Gains (B, 3, 1) that move the grey of a photo with channel means (B, 3, 1)."""
+    """Return gains (B, 3, 1) that move the grey of a photo with channel means (B, 3, 1)."""
     warmer, size = amount > 0, amount.abs()
     towards = torch.cat((torch.where(warmer, 0, size), size / 2, torch.where(warmer, size, 0)), 1)
     moved = mean + towards

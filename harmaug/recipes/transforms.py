@@ -1,48 +1,50 @@
 """Collections of colour transforms on disk: looks, white balance, illuminants.
 
-A collection is any mix of ``.cube`` files, Hald images (``.png``, ``.tif``) and ``.npz`` archives,
-told apart by what they hold:
+A collection is any mix of ``.cube`` files, Hald images (``.png``, ``.tif``) and ``.npz`` archives.
+The names of its arrays say what an archive holds:
 
 - ``luts`` (N, 3, D, D, D), uint8 or float in [0, 1], axes (n, channel, b, g, r): looks;
-- ``maps`` (M, 9, 3): white-balance polynomials (`colour.map_white_balance`);
-- ``to_standard`` and ``from_standard``, (S, 3, 11) each: illuminants (`colour.map_illuminant`).
+- ``maps`` (M, 9, 3), float: white-balance polynomials (`color.map_white_balance`);
+- ``to_standard`` and ``from_standard``, (S, 3, 11) each, float: illuminants
+  (`color.map_illuminant`).
 """
 
 from __future__ import annotations
 
-import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug.lut import identity_lut, read_cube, read_hald, resize_lut
-from harmaug.recipes import colour
+from harmaug.lut import read_cube, read_hald, resize_lut
+from harmaug.lut.tensors import check_values
 
-_HALD_SUFFIXES = (".png", ".tif", ".tiff")
+_SUFFIXES = (".npz", ".cube", ".png", ".tif", ".tiff")
+_BROKEN = (OSError, ValueError, TypeError, RuntimeError, EOFError, KeyError, BadZipFile, zlib.error)
 
-# Arrays of an archive: how their layout is written, and the axes that follow the first.
-_LAYOUTS = {
-    "luts": ("(N, 3, D, D, D)", lambda last: (3, last, last, last)),
-    "maps": ("(M, 9, 3)", lambda last: (9, 3)),
-    "to_standard": ("(S, 3, 11)", lambda last: (3, 11)),
-    "from_standard": ("(S, 3, 11)", lambda last: (3, 11)),
+# The axes that follow the first in the arrays of an archive; "D" stands for any size.
+_AXES: dict[str, tuple[int | str, ...]] = {
+    "luts": (3, "D", "D", "D"),
+    "maps": (9, 3),
+    "to_standard": (3, 11),
+    "from_standard": (3, 11),
 }
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """Colour transforms to put on a foreground; a field without any is None.
+    """Colour transforms to put on a foreground; a kind without any is None.
 
     Attributes:
-        looks: (N, 3, D, D, D) LUTs.
-        white_balance: (M, 9, 3) polynomials.
-        to_standard: (S, 3, 11) polynomials from each scene's light to a standard one.
-        from_standard: (S, 3, 11) polynomials back.
+        looks: (N, 3, D, D, D), LUTs.
+        white_balance: (M, 9, 3), polynomials.
+        to_standard: (S, 3, 11), polynomials from each scene's light to a standard one.
+        from_standard: (S, 3, 11), polynomials back.
     """
 
     looks: Tensor | None = None
@@ -51,9 +53,9 @@ class Transforms:
     from_standard: Tensor | None = None
 
     def split(self, every: int = 10) -> tuple[Transforms, Transforms]:
-        """Two collections, the second holding each ``every``-th transform of a kind.
+        """Return two collections, the second with each ``every``-th transform of a kind.
 
-        Of fewer the last is set aside; a single one is in both.
+        Of fewer transforms the last goes into the second; a single one is in both.
         """
         parts = []
         for held in (False, True):
@@ -71,12 +73,21 @@ class Transforms:
         return sum(len(values) for values in kept if values is not None)
 
 
+def pick(table: Tensor, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw a row of a table (N, ...) for each photo of a batch ``like``: (B, ...)."""
+    return table[torch.randint(len(table), (len(like),), generator=generator)].to(like)
+
+
 def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
     """Read a collection; looks are resampled to ``size`` nodes an axis.
 
     Args:
-        paths: files and folders (searched recursively).
+        paths: files, and folders (searched recursively).
         size: grid size D of the looks.
+
+    Raises:
+        FileNotFoundError: a path is missing, or there are no transforms.
+        ValueError: a file is no LUT or no such archive; the message names it.
     """
     looks: list[Tensor] = []
     arrays: dict[str, Tensor] = {}
@@ -100,57 +111,17 @@ def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
     )
     if not len(found):
         shown = ", ".join(map(str, paths))
-        raise FileNotFoundError(
-            f"{shown}: no .cube file, Hald image or .npz archive of transforms."
-        )
+        raise FileNotFoundError(f"no .cube file, Hald image or .npz archive in {shown}.")
     return found
 
 
-def render_illuminants(
-    transforms: Transforms, count: int, size: int = 17, generator: torch.Generator | None = None
-) -> Tensor:
-    """LUTs (<= count, 3, D, D, D) of random pairs of lights, without those that extrapolate."""
-    if transforms.to_standard is None or transforms.from_standard is None:
-        return torch.empty(0, 3, size, size, size)
-    scenes = len(transforms.to_standard)
-    source, target = torch.randint(scenes, (2, 2 * count), generator=generator)
-    moved = colour.map_illuminant(node_colours(2 * count, size), transforms.to_standard[source])
-    moved = colour.map_illuminant(moved.clamp(0, 1), transforms.from_standard[target])
-    outside = ((moved < -0.05) | (moved > 1.05)).any(1).float().mean((1, 2))
-    return as_luts(moved[outside < 0.3][:count])
-
-
-def render_white_balance(
-    transforms: Transforms, count: int, size: int = 17, generator: torch.Generator | None = None
-) -> Tensor:
-    """LUTs (count, 3, D, D, D) of random white-balance renderings."""
-    if transforms.white_balance is None:
-        return torch.empty(0, 3, size, size, size)
-    drawn = torch.randint(len(transforms.white_balance), (count,), generator=generator)
-    return as_luts(
-        colour.map_white_balance(node_colours(count, size), transforms.white_balance[drawn])
-    )
-
-
-def node_colours(count: int, size: int) -> Tensor:
-    """The colours of the nodes of ``count`` LUTs as images (count, 3, D, D^2)."""
-    return identity_lut(size).flatten(2).expand(count, -1, -1, -1)
-
-
-def as_luts(images: Tensor) -> Tensor:
-    """What became of `node_colours`, (N, 3, D, D^2), as LUTs (N, 3, D, D, D)."""
-    # A little beyond [0, 1] keeps slopes at the border; far beyond is extrapolation.
-    size = images.shape[2]
-    return images.reshape(-1, 3, size, size, size).clamp(-0.2, 1.2)
-
-
 def transform_files(paths: Iterable[str | Path]) -> list[Path]:
-    """The files that `read_transforms` reads, folders searched; raise where a path is missing."""
+    """Return the files that `read_transforms` reads; raise where a path is missing."""
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            suffixes = (".npz", ".cube", *_HALD_SUFFIXES)
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
+            found = (p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+            files += sorted(found)
         elif path.is_file():
             files.append(path)
         else:
@@ -159,22 +130,13 @@ def transform_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _read_archive(path: Path) -> dict[str, Tensor]:
-    arrays: dict[str, Tensor] = {}
+    stored: dict[str, np.ndarray] = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            for name in _LAYOUTS.keys() & set(archive.files):
-                values = archive[name]
-                scale = 255 if values.dtype == np.uint8 else 1
-                arrays[name] = torch.from_numpy(values.astype(np.float32) / scale)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            stored = {name: archive[name] for name in _AXES if name in archive.files}
+    except _BROKEN as error:
         raise ValueError(f"{path} is no archive of colour transforms: {error}.") from None
-    for name, values in arrays.items():
-        shape = tuple(values.shape)
-        size = shape[-1] if shape else 0
-        if shape[1:] != _LAYOUTS[name][1](size):
-            raise ValueError(f"{name!r} in {path} is {shape}, expected {_LAYOUTS[name][0]}.")
-        if not values.isfinite().all():
-            raise ValueError(f"{name!r} in {path} holds NaN or infinity.")
+    arrays = {name: _checked(values, name, path) for name, values in stored.items()}
     lights = [len(arrays[name]) for name in ("to_standard", "from_standard") if name in arrays]
     if len(lights) == 1 or len(set(lights)) > 1:
         counts = " and ".join(map(str, lights))
@@ -182,3 +144,23 @@ def _read_archive(path: Path) -> dict[str, Tensor]:
             f"{path} must hold a 'to_standard' and a 'from_standard' for every scene, got {counts}."
         )
     return arrays
+
+
+def _checked(values: np.ndarray, name: str, path: Path) -> Tensor:
+    """Return an array of an archive as float32, bytes as [0, 1]; raise if it is of no use."""
+    title, looks = f"{name!r} in {path}", name == "luts"
+    codes = looks and values.dtype == np.uint8
+    if not codes and values.dtype.kind != "f":
+        kinds = "floating point or uint8" if looks else "floating point"
+        raise ValueError(f"{title} is {values.dtype}, expected {kinds}.")
+    size = values.shape[-1] if values.ndim else 0
+    expected = tuple(size if axis == "D" else axis for axis in _AXES[name])
+    if values.shape[1:] != expected or not values.size or size < 2:
+        layout = ", ".join(map(str, ("N", *_AXES[name])))
+        raise ValueError(f"{title} is {values.shape}, expected ({layout}).")
+    tensor = torch.from_numpy(values.astype(np.float32) / (255 if codes else 1))
+    if looks:
+        check_values(tensor, title)
+    if not tensor.isfinite().all():
+        raise ValueError(f"{title} holds NaN or infinity.")
+    return tensor

@@ -1,8 +1,8 @@
-"""The recipe made of true pairs: what was done to their foregrounds, done to those of other photos.
+"""Transplant: the changes of true pairs, put on the foregrounds of other photos.
 
-A few scenes under many changes (static cameras, a studio) teach a generator those scenes: it takes
-what it sees in a photo for the cause of a change that any photo could have had. With the
-changes put on other photos there is nothing in a photo to learn by heart.
+From a few scenes under many changes (static cameras, a studio) a net learns those scenes by heart:
+it ties each change to its scene, though any photo could have had it. With the changes put on other
+photos, a photo no longer tells its change.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from harmaug.lut import apply_lut, composite_lut, mix_luts
-from harmaug.lut.fitting import fit_pair
+from harmaug.lut import apply_lut, composite_lut, fit_pair, mix_luts
 
-_MOST_AMPLIFIED = 2.0  # beyond, what a LUT misses is no colour change (shadows, passing cars)
+_MOST_AMPLIFIED = 2.0  # a LUT that misses more misses no colour change: shadows, passing cars
 
 
 @dataclass(frozen=True)
 class Transplant:
-    """The foreground changes as that of a true pair did from photo to composite.
+    """Change each foreground as that of a true pair changed from photo to composite.
 
-    A pair's change is the LUT that comes nearest to it. As any fit of noisy values that LUT changes
-    less than the pair did, and is amplified to the strength of its pair. Nothing is pulled back:
-    night takes contrast away, as a hand-made recipe should not.
+    This imitates the dataset of the pairs. A pair's change is the LUT that comes nearest to it. As
+    any fit of noisy values, that LUT changes less than the pair did; its change is amplified to the
+    strength of the pair's. Nothing is pulled back, for true changes, such as night, may take
+    contrast away.
 
     Attributes:
         weights: (N, K), convex mixing weights of each pair's LUT.
-        gains: (N,), how many times what its LUT does each pair's change is.
+        gains: (N,), at least 1: the strength of each pair's change in that of its LUT.
         basis: (K, 3, D, D, D).
     """
 
@@ -38,10 +38,10 @@ class Transplant:
 
     @classmethod
     def fit(cls, basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Transplant:
-        """The changes of true pairs, as far as a basis can make them.
+        """Fit a basis to the changes of true pairs.
 
         Args:
-            basis: (K, 3, D, D, D).
+            basis: (K, 3, D, D, D), any real values.
             real: (B, 3, H, W) in [0, 1].
             mask: (B, 1, H, W) in [0, 1].
             composite: (B, 3, H, W) in [0, 1].
@@ -53,6 +53,7 @@ class Transplant:
         return cls(weights, gains, basis)
 
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        """Make composites (B, 3, H, W) of photos (B, 3, H, W) and masks (B, 1, H, W), in [0, 1]."""
         rows = torch.randint(len(self.weights), (len(real),), generator=generator)
         moved = apply_lut(real.clamp(0, 1), mix_luts(self.weights[rows], self.basis).to(real))
         gains = self.gains[rows].to(real)

@@ -10,8 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harmaug.recipes.handmade import render_tone_curves
-from harmaug.recipes.transforms import Transforms, render_illuminants, render_white_balance
+from harmaug.recipes import (
+    Transforms,
+    render_illuminants,
+    render_tone_curves,
+    render_white_balance,
+)
 from harmaug.training.pairs import read_images
 
 _PIXELS = 64  # a side of the pictures that colours are counted in

@@ -13,7 +13,7 @@ from torch import Tensor
 from harmaug.evaluation.augmenter import draw_errors, reconstruction_error, strength_ratio
 from harmaug.evaluation.metrics import fmse
 from harmaug.nets import Codes, LutNet
-from harmaug.recipes.handmade import Recipe
+from harmaug.recipes import Recipe
 from harmaug.training.pairs import Images, Pairs, PairSource
 
 _CHUNK = 64

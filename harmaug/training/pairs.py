@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from tqdm import tqdm
 
 from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
-from harmaug.recipes.handmade import Recipe, Retouch
+from harmaug.recipes import Recipe, Retouch
 
 _SMALLEST_FOREGROUND = 0.005  # of the frame; less holds too few colours to learn from
 _FEWEST_PHOTOS = 10

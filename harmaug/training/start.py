@@ -12,9 +12,7 @@ from harmaug.checkpoints import find_checkpoint, open_checkpoint
 from harmaug.lut import identity_lut
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.nets import ARCHITECTURES, LiteSycoNet, LutNet
-from harmaug.recipes.handmade import build_recipe
-from harmaug.recipes.transforms import Transforms, read_transforms
-from harmaug.recipes.transplant import Transplant
+from harmaug.recipes import Transforms, Transplant, build_recipe, read_transforms
 from harmaug.training.config import TrainConfig
 from harmaug.training.health import HeldOut
 from harmaug.training.pairs import Images, PairSource, merge, read_images

@@ -3,7 +3,7 @@
     python tests/sanitize/run.py --cases 3000
 
 AddressSanitizer and UndefinedBehaviorSanitizer watch one run, ThreadSanitizer a shorter one. Where
-a cross compiler and an emulator for ARM are installed, NEON gets a shorter one too, unwatched.
+a cross compiler and an emulator for ARM are installed, NEON gets a short run without sanitizers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "harmaug" / "lut" / "csrc"
-# As setup.py builds it but for the optimization level; small jobs count as large ones, so that they
+# As setup.py builds it, at another optimization level. Small jobs count as large ones, so that they
 # use threads and are written past the caches.
 FLAGS = ["-std=gnu11", "-O1", "-g", "-fno-trapping-math"]
 LIMITS = ["-DCHUNK=64", "-DSERIAL=64", "-DSTREAM=4096"]
-
 
 # For ARM on another machine.
 CROSS, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"

@@ -1,4 +1,4 @@
-/* Vectors of AVX2, FMA and F16C as block.h wants them, and what lookups in them share. */
+/* Vectors of AVX2, FMA and F16C as block.h needs them, and the parts that lookups share. */
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx2,fma,f16c")))

@@ -2,7 +2,7 @@
 
    The table holds every node four times, 272 KiB for 17 nodes an axis; that pays while all tables
    take a few MiB and the image has many more pixels than they have nodes. AVX2 serves larger grids,
-   smaller images and the backward pass, whose time goes into adding to memory. */
+   smaller images and the backward pass, which spends its time on adding to memory. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)

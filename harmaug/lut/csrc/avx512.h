@@ -1,4 +1,4 @@
-/* Vectors of AVX-512 as block.h wants them, and what lookups in them share. */
+/* Vectors of AVX-512 as block.h needs them, and the parts that lookups share. */
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c")))

@@ -1,8 +1,8 @@
 /* The forward kernel for several LUTs of an image, on x86 with AVX-512: a node of four LUTs is one
    load.
 
-   Four LUTs take two thirds of the arithmetic, and a quarter of the memory, that they would take
-   one by one as cells of avx512.c: there, nodes are kept four times to be loaded together. */
+   Four LUTs take two thirds of the arithmetic and a quarter of the memory of four single LUTs in
+   avx512.c, which keeps each node four times. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)

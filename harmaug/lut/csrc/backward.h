@@ -9,7 +9,7 @@ TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *
 TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
                            const float *gradient, int64_t count);
 
-/* What a block needs beside its pixels, and what is summed over its LUTs. */
+/* Values of a block beside its pixels, and its sums over the LUTs. */
 typedef struct {
     float weight[BLOCK];      /* of the lookup in the blend; 0 too where the pixel is NaN */
     float gradient[3][BLOCK]; /* of the looked-up values of one LUT */
@@ -38,7 +38,7 @@ TARGET static void start_flow(const float *const colour[3], const float *alpha, 
 
 TARGET INLINE void add_to(float *sum, vec value) { v_store(sum, v_load(sum) + value); }
 
-/* The way back through blend, clamp and lookup of one LUT. */
+/* Takes the gradient back through blend, clamp and lookup of one LUT. */
 TARGET static void flow_back(const Job *job, const float *table, const Place *place,
                              const float *const colour[3], const float *const incoming[3],
                              int64_t count, Flow *flow)
@@ -62,7 +62,7 @@ TARGET static void flow_back(const Job *job, const float *table, const Place *pl
             const vec gradient = v_load(incoming[c] + i);
             const vec original = v_unit(v_load(colour[c] + i));
             const vec mixed = (one - weight) * original + weight * value[c];
-            /* The clamp lets nothing back from outside [0, 1]. */
+            /* The clamp passes no gradient outside [0, 1]. */
             const vec open = v_select(v_within(mixed), gradient, zero);
             back[c] = weight * open;
             v_store(flow->gradient[c] + i, back[c]);
@@ -82,7 +82,7 @@ TARGET static void flow_back(const Job *job, const float *table, const Place *pl
     }
 }
 
-/* direct becomes the gradient of the image. */
+/* Turns `direct` into the gradient of the image. */
 TARGET static void finish_image(const float *const colour[3], const float *alpha, int64_t size,
                                 int64_t count, Flow *flow)
 {

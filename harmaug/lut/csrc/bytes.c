@@ -2,8 +2,8 @@
 
    A byte has only 256 values. The table holds the LUT at each of them along red, so that a pixel
    interpolates along green and blue alone, for a table of 1.1 MiB at 17 nodes an axis. Its nodes
-   count in levels with the rounding 0.5 added, so that results are truncated and saturated to bytes
-   without ever lying in memory as floats. */
+   hold levels with the rounding 0.5 added, so that results are truncated and saturated to bytes
+   and are never in memory as floats. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -34,7 +34,7 @@ TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t 
     }
     for (int64_t line = 0; line < size * size; line++, table += STEP_GREEN(size)) {
         pack_nodes(lut + line * size, size * size * size, size, nodes);
-        /* What converts to an integer saturates rightly, and NaN comes out as 0. */
+        /* With this limit, conversion to integers saturates, and NaN becomes 0. */
         for (int64_t i = 0; i < size * NODE; i++)
             nodes[i] = (nodes[i] > 1e6f ? 1e6f : nodes[i]) * 255.0f + 0.5f;
         for (int level = 0; level < LEVELS; level++) {

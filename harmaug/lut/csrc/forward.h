@@ -7,7 +7,7 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
                           vec value[GROUP][3]);
 
 #ifndef STREAM
-#define STREAM (1 << 24) /* bytes of results, too many to be found in a cache again */
+#define STREAM (1 << 24) /* bytes of results: more than stay in a cache */
 #endif
 
 static inline int aligned(const void *memory) { return (uintptr_t)memory % sizeof(vec) == 0; }
@@ -20,7 +20,7 @@ TARGET INLINE void put(float *to, vec value, int stream)
         v_store(to, value);
 }
 
-/* Looks a block up in the LUTs of one table, as many as are used, and blends it under the mask. */
+/* Looks a block up in the LUTs of one table that are used, and blends it under the mask. */
 TARGET static void composite(const float *table, int64_t size, const Place *place,
                              const float *const colour[3], const float *alpha, int64_t count,
                              float *const result[GROUP][3], int64_t used, int stream)

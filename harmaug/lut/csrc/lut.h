@@ -1,4 +1,4 @@
-/* What the parts of the native LUT kernel share: one job, one kernel per instruction set. */
+/* Shared by all parts of the native LUT kernel: one job, one kernel per instruction set. */
 #ifndef HARMAUG_LUT_H
 #define HARMAUG_LUT_H
 
@@ -11,7 +11,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-/* The inner steps have to be inlined; left to itself GCC calls the largest. */
+/* The inner steps must be inlined; without this GCC makes calls of the largest. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #else
@@ -40,7 +40,7 @@ typedef struct {
     View grad_lut;   /* float32, contiguous as lut */
 } Job;
 
-/* A thumbnail of images under masks, and of what lies outside them. */
+/* A thumbnail of images under masks, and of the rest of the images. */
 typedef struct {
     int64_t batch, height, width, rows, columns, threads;
     View image, mask;

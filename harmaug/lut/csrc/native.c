@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pixels; tests/sanitize makes them small, for more threads to meet. */
+/* In pixels; tests/sanitize makes them small, so that more threads run at once. */
 #ifndef CHUNK
-#define CHUNK (1 << 14)  /* what a thread takes at a time, or gives gradient sums of its own */
-#define SERIAL (1 << 15) /* lookups too few to pay for a thread */
+#define CHUNK (1 << 14)  /* one turn of a thread, or one set of gradient sums */
+#define SERIAL (1 << 15) /* fewer lookups are not worth a thread */
 #endif
 
 enum {
@@ -118,7 +118,7 @@ static void reduce_sums(void *context, int64_t item)
 
 static int64_t at_least_one(int64_t value) { return value > 0 ? value : 1; }
 
-/* Where rows follow each other without a gap, an image is one long row. */
+/* Makes one long row of an image whose rows follow each other without a gap. */
 static void join_rows(Job *job)
 {
     const View *views[] = {&job->image, &job->mask, &job->result, &job->grad_image,
@@ -155,7 +155,7 @@ static int run(const Job *given, const char *kernel, int backward)
         int64_t chunks = BACKWARD_CHUNKS, size = job.size;
         if (job.grad_lut.data) {
             int64_t least =
-                2 * size * size * size; /* let reducing sums cost less than making them */
+                2 * size * size * size; /* adding up sums must cost less than making them */
             least = least > CHUNK ? least : CHUNK;
             if (chunks > pass.pixels / least)
                 chunks = at_least_one(pass.pixels / least);

@@ -1,4 +1,4 @@
-/* The kernel in portable C, a pixel at a time: what every other is tested against. */
+/* The kernel in portable C, a pixel at a time; the others are tested against it. */
 #include "lut.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ INLINE void v_store(float *to, float value) { *to = value; }
 INLINE void v_stream(float *to, float value) { *to = value; }
 INLINE void v_fence(void) {}
 INLINE float v_splat(float value) { return value; }
-INLINE float v_fused(float a, float b, float c) { return a * b + c; } /* or not */
+INLINE float v_fused(float a, float b, float c) { return a * b + c; } /* or unfused */
 INLINE float v_unit(float value)
 {
     value = value < 0.0f ? 0.0f : value;

@@ -1,11 +1,11 @@
-/* Rows of elements out of and into strided tensors, as much as a block at a time.
+/* Rows of elements, read from and written to strided tensors, at most one block at a time.
 
    Included by block.h, once per instruction set with TARGET its function attributes. Plain loops
    that compilers vectorize. */
 #include <string.h>
 
 enum {
-    BLOCK = 256, /* pixels a step: a few dozen rows of them fit the first-level cache */
+    BLOCK = 256, /* pixels a step: a few dozen such rows fit the first-level cache */
     LANES = 16   /* rows of floats are padded to a multiple of this, the widest vector */
 };
 
@@ -143,8 +143,8 @@ TARGET static void write_elements(const View *view, int64_t offset, int64_t coun
         join_bytes(rows, to, count);
 }
 
-/* Asks for the memory of the block after the next: blocks are read and written in bursts that would
-   wait for it. */
+/* Asks for the memory of the block after the next; without this, each block would wait for its
+   own. */
 TARGET static inline void expect(const View *view, int64_t offset, int64_t count, int write)
 {
 #if defined(__GNUC__)

@@ -1,4 +1,4 @@
-/* What the kernel asks of the operating system: threads and pages. */
+/* Threads and memory pages of the operating system. */
 #include "lut.h"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -28,7 +28,7 @@ static void leave(Loop *loop)
     free(loop);
 }
 
-/* Items are taken one at a time: where the mask is empty an item costs far less than elsewhere. */
+/* Items are taken one at a time, for their costs differ: an empty mask saves most of the work. */
 static void take_items(Loop *loop)
 {
     int64_t item;
@@ -49,7 +49,7 @@ static void *help(void *loop)
     return NULL;
 }
 
-/* Starts up to `wanted` helpers. They mask all signals, which stay with the host's threads. */
+/* Starts up to `wanted` helpers. They mask all signals, so that the host's threads get these. */
 static void start_helpers(Loop *loop, int64_t wanted)
 {
     sigset_t all, before;
@@ -71,9 +71,9 @@ static void start_helpers(Loop *loop, int64_t wanted)
     pthread_attr_destroy(&detached);
 }
 
-/* Threads live for one loop: no pool survives to be broken by fork(). The caller waits for items,
-   not for threads: a helper that is scheduled late (OpenMP's idle workers spin for milliseconds)
-   finds nothing left to do and holds nobody up. */
+/* Threads live for one loop, so that fork() meets no pool that it would break. The caller waits for
+   items, not for threads: a helper that starts late (OpenMP's idle workers spin for milliseconds)
+   finds nothing to do and delays nobody. */
 void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items, int64_t threads)
 {
     const int64_t helpers = (threads < items ? threads : items) - 1;
@@ -113,7 +113,7 @@ void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items
 enum { PAGE = 4096 };
 
 /* A fresh large tensor costs more in page faults than in arithmetic; pages of 2 MiB are 512 times
-   fewer. Only advice: where it is not taken nothing changes. */
+   fewer. This is advice; a system that ignores it changes nothing. */
 EXPORT void harmaug_prefer_huge_pages(void *memory, size_t bytes)
 {
     const uintptr_t begin = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE;

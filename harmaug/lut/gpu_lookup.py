@@ -1,0 +1,122 @@
+"""Lookups in 3D LUTs for the Triton kernels: cells, trilinear values, slopes and gradients.
+
+A table is the three planes of a LUT, or its nodes packed as four floats (r, g, b, 0).
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def locate(colour, SIZE: tl.constexpr):
+    """Return the lowest node of each pixel's cell, and the pixel's place in it, 0 to 1 an axis."""
+    position = colour * (SIZE - 1)
+    # A 1 lies at the end of the last cell, not in one beyond; so does NaN, which compares false.
+    cell = tl.where(position < SIZE - 2, position, SIZE - 2.0).to(tl.int32)
+    x, y, z = split(position - cell.to(tl.float32))
+    r, g, b = split(cell)
+    return r + SIZE * (g + SIZE * b), x, y, z
+
+
+@triton.jit
+def lut_at(table, sample, k, step_b, step_n, PACKED: tl.constexpr):
+    """Return the table of LUT k of a sample; steps count nodes if these are packed, else floats."""
+    offset = sample * step_b + tl.cast(k, tl.int64) * step_n
+    # A factor that the compiler sees: a node's address is a multiple of 16.
+    return table + offset * (4 if PACKED else 1)
+
+
+@triton.jit
+def lookup(table, node, x, y, z, SIZE: tl.constexpr, PACKED: tl.constexpr):
+    """Return the colours (BLOCK, 4) at places in grid cells of a table."""
+    if PACKED:
+        first = _corner(table, node, 0, SIZE)
+        colour = _trilinear(first, x[:, None], y[:, None], z[:, None], 4, SIZE)
+    else:
+        red = table + node
+        green = red + SIZE * SIZE * SIZE
+        blue = green + SIZE * SIZE * SIZE
+        colour = join(
+            _trilinear(red, x, y, z, 1, SIZE),
+            _trilinear(green, x, y, z, 1, SIZE),
+            _trilinear(blue, x, y, z, 1, SIZE),
+        )
+    return colour
+
+
+@triton.jit
+def slope(table, node, x, y, z, grad, SIZE: tl.constexpr):
+    """Return the gradient of a lookup for (x, y, z): slopes of the nodes' products with `grad`."""
+    slope_x = tl.zeros_like(x)
+    slope_y = tl.zeros_like(y)
+    slope_z = tl.zeros_like(z)
+    for corner in tl.static_range(8):
+        wx, wy, wz = _weights(corner, x, y, z)
+        product = tl.sum(tl.load(_corner(table, node, corner, SIZE)) * grad, 1)
+        slope_x += (1 if corner & 1 else -1) * (wy * wz * product)
+        slope_y += (1 if corner >> 1 & 1 else -1) * (wx * wz * product)
+        slope_z += (1 if corner >> 2 else -1) * (wx * wy * product)
+    return join(slope_x, slope_y, slope_z)
+
+
+@triton.jit
+def scatter(table, node, x, y, z, grad, some, SIZE: tl.constexpr):
+    """Add the gradients of some pixels to the eight nodes around each."""
+    for corner in tl.static_range(8):
+        wx, wy, wz = _weights(corner, x, y, z)
+        pointers = _corner(table, node, corner, SIZE)
+        tl.atomic_add(pointers, (wx * wy * wz)[:, None] * grad, some, sem="relaxed")
+
+
+@triton.jit
+def _trilinear(first, x, y, z, STEP: tl.constexpr, SIZE: tl.constexpr):
+    """Interpolate between the corners of a cell; `first` points to the lowest."""
+    near = _bilinear(first, x, y, STEP, SIZE)
+    far = _bilinear(first + STEP * SIZE * SIZE, x, y, STEP, SIZE)
+    return _lerp(near, far, z)
+
+
+@triton.jit
+def _bilinear(first, x, y, STEP: tl.constexpr, SIZE: tl.constexpr):
+    second = first + STEP * SIZE
+    low = _lerp(tl.load(first), tl.load(first + STEP), x)
+    high = _lerp(tl.load(second), tl.load(second + STEP), x)
+    return _lerp(low, high, y)
+
+
+@triton.jit
+def _lerp(start, end, share):
+    # Unlike a weighted sum, exact between equal nodes.
+    return start + share * (end - start)
+
+
+@triton.jit
+def _corner(table, node, corner: tl.constexpr, SIZE: tl.constexpr):
+    """Return pointers to the four floats of a cell's corner; bits 0, 1, 2 of `corner`: r, g, b."""
+    step = (corner & 1) + (corner >> 1 & 1) * SIZE + (corner >> 2) * SIZE * SIZE
+    return table + (node + step)[:, None] * 4 + tl.arange(0, 4)[None, :]
+
+
+@triton.jit
+def _weights(corner: tl.constexpr, x, y, z):
+    return (
+        x if corner & 1 else 1 - x,
+        y if corner >> 1 & 1 else 1 - y,
+        z if corner >> 2 else 1 - z,
+    )
+
+
+@triton.jit
+def join(r, g, b):
+    pairs = tl.join(tl.join(r, b), tl.join(g, tl.zeros_like(r)))  # [pixel, i, j]: 2i + j
+    return tl.reshape(pairs, [r.shape[0], 4])
+
+
+@triton.jit
+def split(value):
+    even, odd = tl.split(tl.reshape(value, [value.shape[0], 2, 2]))
+    r, b = tl.split(even)
+    g, _ = tl.split(odd)
+    return r, g, b
