@@ -1,16 +1,16 @@
-"""Per sample: in a dataset that derives more from its composite before batching.
+"""Augment one sample, in a dataset that computes more from its composite before batching.
 
-Arrays, PIL images and tensors come back as what they were.
+Arrays, PIL images and tensors keep their type.
 """
 
 import numpy as np
-from photos import small_photos
+from photos import eight_bit, small_photos
 
 import harmaug
 
 
 class Dataset:
-    """Loads 8-bit arrays and stores a luminance beside each composite."""
+    """Load 8-bit arrays and add the luminance of each composite."""
 
     def __init__(self, transform: harmaug.SampleTransform) -> None:
         self.transform = transform
@@ -21,20 +21,20 @@ class Dataset:
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         real, mask = self.photos[index]
-        real8, composite8 = (
-            (image * 255).byte().permute(1, 2, 0).contiguous().numpy()
-            for image in (real, real * (1 - 0.4 * mask))
-        )
-        sample = {"image": composite8, "target_image": real8, "object_mask": mask[0].numpy()}
-        sample = self.transform(sample)  # added, before anything is derived
-        sample["luminance"] = sample["image"] @ np.float32([0.299, 0.587, 0.114])
+        sample = {
+            "image": eight_bit(real * (1 - 0.4 * mask)),
+            "target_image": eight_bit(real),
+            "object_mask": mask[0].numpy(),
+        }
+        sample = self.transform(sample)  # added, before anything is computed from the composite
+        sample["luminance"] = sample["image"] @ np.array([0.299, 0.587, 0.114], np.float32)
         return sample
 
 
 def main() -> None:
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     transform = harmaug.SampleTransform(
-        augment, composite="image", real="target_image", mask="object_mask", p=0.5, seed=0
+        aug, composite="image", real="target_image", mask="object_mask", p=0.5, seed=0
     )
     dataset = Dataset(transform)
     for sample in (dataset[index] for index in range(len(dataset))):
