@@ -1,22 +1,20 @@
-"""What n composites of a photo cost: the packaged net beside the large net once per latent.
+"""Time n composites of a photo: the packaged net, and the large net once per latent.
 
-    python benchmarks/augment_n.py [--threads 1 2] [--repeats 15] [--out FILE.json]
+    python benchmarks/augment_n.py [--threads 1 2] [--rounds 15] [--out FILE.json]
 
 augment(real, mask, n=8) of one photo at 256x256, a quarter of it foreground. "once per latent" is
-the published net (random weights, which cost what trained ones do) called as its inference code
-calls it: one latent a call, the trunk as it is written down, and then the LUT, by the same kernel
-as everywhere here. "all latents at once" is the same net inside `SycoNetAugment`, in its sampling
-form; before anything is timed, both must give the same composites. The packaged net is called when
-other work has had the caches, as in a training loop, and once more right after. "lookups alone"
+the published net as its inference code calls it: one latent a call, its trunk as published, then
+the LUT, by the same kernel as all others here. Its weights are random, which takes as long as
+trained ones. "all latents at once" is the same net inside `SycoNetAugment`, in its sampling form;
+both must give the same composites before anything is timed. The packaged net is called when other
+work has filled the caches, as in a training loop, and once more right after. "lookups alone"
 applies LUTs that were decided before. "times faster" is than once per latent. One thread is timed
 in processor time, several by the clock.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import measure
 import torch
@@ -34,7 +32,7 @@ TOLERANCE = 1e-4
 
 
 def once_per_latent(net: SycoNet, real: Tensor, mask: Tensor, latent: Tensor) -> Tensor:
-    """Composites (1, n, 3, H, W) of one photo, one after the other, in the net's plain form."""
+    """Return composites (1, n, 3, H, W) of one photo, made one after the other as published."""
     composites = []
     for z in latent.unbind(1):
         condition = net.condition(real, mask)
@@ -46,24 +44,22 @@ def once_per_latent(net: SycoNet, real: Tensor, mask: Tensor, latent: Tensor) ->
 
 def main() -> None:
     measure.recycle_memory()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measure.parser(__doc__, rounds=15)
     parser.add_argument(
-        "--threads", type=int, nargs="+", default=[1, 2], help="of torch (default: 1 2)"
+        "--threads", type=int, nargs="+", default=[1, 2], help="threads of torch (default: 1 2)"
     )
-    parser.add_argument("--repeats", type=int, default=15, help="rounds (default: 15)")
     parser.add_argument("--checkpoint", default="unified", help="default: unified")
-    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     torch.manual_seed(0)
 
     real, mask = measure.photo(SIZE, SIZE), measure.disc(SIZE, SIZE, FOREGROUND)
     packaged = SycoNetAugment.from_pretrained(options.checkpoint)
     net = SycoNet(reconstruction=False)
-    large = SycoNetAugment(net)  # frozen and in eval from here on
+    large = SycoNetAugment(net)  # sets the net to eval and freezes it
     latent = torch.randn(1, COUNT, net.latent_dim)
     error = once_per_latent(net, real, mask, latent) - large.augment(real, mask, latent=latent)
     if not error.abs().max() <= TOLERANCE:
-        raise SystemExit(f"the two forms of the large net are {error.abs().max():.2g} apart.")
+        raise SystemExit(f"the two forms of the large net differ by {error.abs().max():.2g}.")
     luts = packaged.sample(real, mask, COUNT)
 
     figures = {}
@@ -78,16 +74,14 @@ def main() -> None:
                 "packaged net, n=1": lambda: packaged.augment(real, mask),
                 "lookups alone": lambda: packaged.apply(luts, real, mask),
             },
-            options.repeats,
+            options.rounds,
             time.process_time if threads == 1 else time.perf_counter,
         )
         rows = []
         for name, one in series.items():
             faster, wanted = series[ONCE].against(one), AT_LEAST.get(name)
-            figures[f"{threads} threads: {name}"] = one.summary() | {
-                "times faster": faster,
-                "at least": wanted,
-            }
+            found = {**one.summary(), "times faster": faster, "at least": wanted}
+            figures[f"{threads} threads: {name}"] = found
             rows.append((name, one.median, min(one.milliseconds), faster, wanted or ""))
         title = f"{COUNT} composites at {SIZE}x{SIZE}, {threads} threads"
         measure.table(title, ("", "ms", "least ms", "times faster", "at least"), rows)

@@ -1,6 +1,6 @@
-"""What the mask saves: recolouring a foreground, against the whole frame and a plain copy.
+"""Time a recoloured foreground, beside the whole frame and a plain copy: a mask saves time.
 
-    python benchmarks/composite_masked.py [--rounds 15] [--out benchmarks/results/...json]
+    python benchmarks/composite_masked.py [--rounds 15] [--out FILE.json]
 
 1920x1080 float32 planar, one LUT of 17 nodes an axis, one thread, processor time. The foreground is
 a disc that covers a share of the frame; "soft" blends everywhere. "lookup, then blend" is the same
@@ -10,6 +10,7 @@ composite in plain torch around harmaug's own lookup, "reference" all of it in p
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import measure
 import torch
@@ -41,9 +42,9 @@ def main() -> None:
     series = measure.in_turn(
         {
             "copy": lambda: target.copy_(image),
-            "clone": lambda: image.clone(),
+            "clone": image.clone,
             **{
-                f"foreground {name}": lambda mask=mask: composite_lut(image, mask, lut)
+                f"foreground {name}": partial(composite_lut, image, mask, lut)
                 for name, mask in masks.items()
             },
             "no mask": lambda: apply_lut(image, lut),

@@ -1,14 +1,15 @@
-"""How near 32 draws come to true composites, over many draws of 32.
+"""Measure how near 32 draws come to true composites, over many sets of 32 draws.
 
     python benchmarks/coverage.py --data DATA [--seeds 16] [--also CHECKPOINT ...] [--out FILE.json]
 
 DATA holds ``pairs/`` as in `downstream/README.md`. Coverage is the fMSE of a pair's nearest draw,
-here its mean over the seeds: with few pairs the median of a single seed moves by a fifth. Webcams
-are taken one camera at a time, at 160x160, the other pairs at 256x256. Intervals are over photos.
+here its mean over the seeds: with few pairs the median of a single seed varies by a fifth. Webcams
+are measured one camera at a time, at 160x160, the other pairs at 256x256. Intervals are over
+photos.
 
-"Its own changes" is no augmenter but what a perfect memory of the kind would draw: LUTs (the basis
-of `unified`) fitted to the kind's other pairs, none of the same photo, in random order. "Best LUT"
-is the one fitted to the pair itself.
+"Its own changes" is no augmenter: it draws, in random order, LUTs fitted to the other pairs of the
+kind (mixtures of the basis of `unified`), none of the same photo, as a perfect memory of the kind
+would. "Best LUT" is the LUT fitted to the pair itself.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _PIXELS = 4096  # of a foreground, enough for its errors
 
 
 def groups(data: Path) -> Iterator[tuple[str, list[HarmonyItem], list[Pair]]]:
-    """Pairs of one kind, or of one camera."""
+    """Yield the pairs of one kind, or of one camera."""
     for kind, size in KINDS.items():
         split = None if kind == "webcam" else "test"
         folder = HarmonyFolder(data / "pairs" / kind, split=split, size=size)
@@ -68,7 +69,7 @@ def groups(data: Path) -> Iterator[tuple[str, list[HarmonyItem], list[Pair]]]:
 
 @dataclass(frozen=True)
 class Changes:
-    """Draws from LUTs (L, 3, D, D, D), each at most once, so at most L."""
+    """Draws from LUTs (L, 3, D, D, D), each at most once, so at most L of them."""
 
     luts: Tensor
 
@@ -82,12 +83,12 @@ class Changes:
 def compare(
     items: list[HarmonyItem], pairs: list[Pair], samplers: dict[str, Sampler], seeds: int
 ) -> dict[str, Any]:
-    """Coverage and strength of each sampler on one kind."""
+    """Return coverage and strength of each sampler on one kind."""
     views = [pair.foreground(_PIXELS) for pair in pairs]
     basis = SycoNetAugment.from_pretrained("unified").basis
     changes = torch.cat([mix_luts(fit_pair(basis, *pair.foreground()), basis) for pair in pairs])
     photos = [item.real for item in items]
-    # By sampler, (pairs, seeds): nearest to the composite, and the median draw's strength.
+    # By sampler, (pairs, seeds): fMSE of the draw nearest to the composite, and median strength.
     nearest: dict[str, list[list[float]]] = defaultdict(list)
     strength: dict[str, list[list[float]]] = defaultdict(list)
     for row, (item, pair, view) in enumerate(zip(items, pairs, views, strict=True)):
@@ -121,7 +122,7 @@ def _ratio(mine: np.ndarray, theirs: np.ndarray) -> Callable[[np.ndarray], np.nd
 
 
 def _of_draws(view: Pair, draws: Iterable[Draws]) -> tuple[Tensor, Tensor]:
-    """FMSE (n,) of draws to the true composite, and to the photo."""
+    """Return fMSE (n,) of draws to the true composite, and to the photo."""
     composites = torch.cat([some.composites for some in draws])
     to_composite = foreground_error(composites, view.composite, view.mask)
     return to_composite, foreground_error(composites, view.real, view.mask)
@@ -131,9 +132,9 @@ def _of_draws(view: Pair, draws: Iterable[Draws]) -> tuple[Tensor, Tensor]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of photos and pairs")
-    parser.add_argument("--seeds", type=int, default=16, help="default: 16")
+    parser.add_argument("--seeds", type=int, default=16, help="sets of draws (default: 16)")
     parser.add_argument(
-        "--also", metavar="CHECKPOINT", nargs="+", default=[], help="names or paths of others"
+        "--also", metavar="CHECKPOINT", nargs="+", default=[], help="more checkpoints to measure"
     )
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
@@ -156,7 +157,7 @@ def main() -> None:
         title = f"{name}: {len(items)} pairs, composites {figures['composites']:.0f}"
         header = ("draws", "coverage", *(f"of {other}" for other in AGAINST), "strength")
         measure.table(title, header, rows)
-        measure.record(options.out, __doc__, found)  # after each, for all take long
+        measure.record(options.out, __doc__, found)  # after each kind, as all take long
 
 
 if __name__ == "__main__":

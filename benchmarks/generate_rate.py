@@ -1,23 +1,21 @@
-"""How many photos a second `harmaug generate` takes from end to end, beside its codecs.
+"""Count the photos a second of `harmaug generate` from end to end, beside its codecs.
 
     python benchmarks/generate_rate.py [--photos 1500] [--workers 2] [--rounds 3] [--out FILE.json]
 
-By the clock, in as many processes as there are workers, on the photos of `generate_throughput.py`,
-n=4. The command makes a set of all photos and one of a fifth of them; the difference is what it
-takes without its start and end. The codecs, Pillow's, decode a photo and encode four composites,
-from memory to memory; and once more with each file written, as plainly as can be. All take turns.
-PNG sets are of a sixth of the photos. Processor time is told apart into what is spent in processes
-themselves and in the system, which writes files.
+By the clock, in one process a worker, on the photos of `generate_throughput.py`, n=4. The command
+makes a set of all photos and one of a fifth of them; the difference is its time without start and
+end. The codecs, Pillow's, decode a photo and encode four composites in memory; a second case also
+writes each file. All take turns. PNG sets are of a sixth of the photos. Processor time is split
+into that of the processes and that of the system, which writes files.
 
-Before the rounds of a format a file as large as the memory is written. So the memory is full, as in
-any long run once its output has filled it, and files take pages that older ones leave. A virtual
-machine that gets its memory from the host when it is first touched takes several times as long to
-write into free memory, until there is none. Needs Linux, and disk space for twice the memory.
+A file as large as the memory is written before the rounds of a format. So the memory is full, as in
+a long run once its output has filled it, and new files take the pages of old ones. Some virtual
+machines get their memory from the host at its first use; writing into free memory takes them
+several times as long. Needs Linux, and disk space for twice the memory.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
@@ -35,18 +33,18 @@ import numpy as np
 from PIL import Image
 
 PARTS = 5  # a set of one part, and one of all
-TIMES = ("clock", "own", "system")  # the last two of processor time
+TIMES = ("clock", "own", "system")  # the last two are processor time
 _KEPT = 24  # photos whose composites are encoded over and over
 
 
 def used(whose: int) -> np.ndarray:
-    """Seconds so far of each of `TIMES`; ``whose`` is one of `resource.getrusage`'s."""
+    """Return the seconds so far of each of `TIMES`; ``whose`` is as in `resource.getrusage`."""
     usage = resource.getrusage(whose)
     return np.array([time.perf_counter(), usage.ru_utime, usage.ru_stime])
 
 
 def generate(root: Path, output: Path, form: str, workers: int, limit: int) -> np.ndarray:
-    """What one run of the command takes."""
+    """Return the times of one run of the command."""
     command = [sys.executable, "-m", "harmaug", "generate", str(root), "-o", str(output)]
     command += ["-n", "4", "--format", form, "--workers", str(workers), "--limit", str(limit)]
     before = used(resource.RUSAGE_CHILDREN)
@@ -55,7 +53,7 @@ def generate(root: Path, output: Path, form: str, workers: int, limit: int) -> n
 
 
 def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> np.ndarray:
-    """What decoding and encoding take in this process, and writing if asked for."""
+    """Return the times of decoding, encoding and, with ``write``, writing in this process."""
     decode = single.pillow_decode
     encode = single.pillow_encode if form == "jpg" else single.runs_encode
     made = sorted((output / root.name / "composite_images").iterdir())[: 4 * _KEPT]
@@ -74,7 +72,7 @@ def codecs(root: Path, output: Path, form: str, photos: int, write: bool) -> np.
 
 
 def fill_memory(place: Path) -> None:
-    """Write a file as large as the memory, which is full of its pages then."""
+    """Write a file as large as the memory, so that its pages fill the memory."""
     block = bytes(1 << 24)
     with open(place / "filler", "wb") as file:
         for _ in range(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(block)):
@@ -83,8 +81,8 @@ def fill_memory(place: Path) -> None:
 
 
 def once(root: Path, form: str, photos: int, workers: int) -> dict[str, dict[str, float]]:
-    """What a photo takes of each of `TIMES`, with as many processes at work."""
-    # Nothing is deleted meanwhile: ext4 looks long for an inode where many were freed just before.
+    """Return the times of a photo by `TIMES`, for the command and for codecs in its processes."""
+    # Nothing is deleted in between: ext4 searches long for an inode after many were freed.
     output = Path(tempfile.mkdtemp(dir=root.parent))
     few = photos // PARTS
     part = generate(root, output / "part", form, workers, few)
@@ -95,17 +93,15 @@ def once(root: Path, form: str, photos: int, workers: int) -> dict[str, dict[str
         for name, write in (("codecs alone", False), ("codecs and writing", True)):
             jobs = [(root, output / "whole", form, share, write)] * workers
             each = np.array(pool.starmap(codecs, jobs)) / share
-            clock = 1 / (1 / each[:, 0]).sum()  # their rates add up
+            clock = 1 / (1 / each[:, 0]).sum()  # the sum of their rates
             found[name] = np.array([clock, *each[:, 1:].mean(0)])
     return {name: dict(zip(TIMES, spent.tolist(), strict=True)) for name, spent in found.items()}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--photos", type=int, default=1500)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path)
+    parser = measure.parser(__doc__, rounds=3)
+    parser.add_argument("--photos", type=int, default=1500, help="default: 1500")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     options = parser.parse_args()
     figures: dict[str, Any] = {"photos": options.photos, "workers": options.workers}
     rows: list[tuple[object, ...]] = []

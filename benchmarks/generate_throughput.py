@@ -1,26 +1,24 @@
-"""How near `harmaug generate` comes to what decoding and encoding alone cost, and where time goes.
+"""Time a worker of `harmaug generate` and its steps, beside decoding and encoding alone.
 
     python benchmarks/generate_throughput.py [--photos 24] [--rounds 9] [--out FILE.json]
 
-Photos of 1024x768 are mosaics of the packaged ones at their own resolution; foregrounds are
-ellipses of 0.2 to 0.9 of the frame's height (0.55 on average; 0.53 to 0.79 in the larger of the
-mask sets that were at hand). One worker and the codecs alone take turns, a few photos each, in one
-process on one core, so that a machine that slows down does so for both; "of their rate" is the
-ratio of their processor times in a round, the median over the rounds. The codecs decode the photo
-and encode the n composites, from memory to memory; the worker also reads the files, decodes the
-mask, decides, looks up and writes new files. kornia_rs has the fastest JPEG codec, Pillow the
-usual one.
+Photos of 1024x768 are mosaics of the packaged ones at their own resolution. Foregrounds are
+ellipses of 0.2 to 0.9 of the frame's height, 0.55 on average (0.53 to 0.79 in the larger mask sets
+that were measured). One worker and the codecs alone take turns, a few photos each, in one process
+on one core, so that a machine that slows down does so for both. "of their rate" is the ratio of
+their processor times in a round, the median over the rounds. The codecs decode the photo and encode
+the n composites in memory; the worker also reads the files, decodes the mask, decides, looks up and
+writes new files. kornia_rs has the fastest JPEG codec; Pillow's is the usual one.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import shutil
 import statistics
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -46,7 +44,7 @@ LIMIT = 0.9
 
 
 def write_photos(root: Path, count: int) -> None:
-    """Mosaics with the detail that photos have pixel by pixel, and their masks."""
+    """Write mosaics, which have the detail of photos in every pixel, and their masks."""
     for folder in FOLDERS[1:]:
         (root / folder).mkdir(parents=True)
     tile = (WIDTH // 2, HEIGHT // 2)
@@ -100,7 +98,7 @@ CODECS: dict[str, dict[str, tuple[Callable[..., Any], Callable[..., Any]]]] = {
 
 
 def timed(function: Callable[..., Any], *arguments: Any) -> float:
-    """Seconds of processor time of one call."""
+    """Return the seconds of processor time of one call."""
     begin = time.process_time()
     function(*arguments)
     return time.process_time() - begin
@@ -113,7 +111,7 @@ def codecs_alone(decode: Any, encode: Any, photo: bytes, composites: list[np.nda
 
 
 def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]:
-    """Processor seconds a photo of the worker and of the codecs, and the ratio of their rates."""
+    """Return processor seconds a photo of worker and codecs, and the ratio of their rates."""
     sources = find_sources(root).sources
     with worker(root, Settings(n=n, format=form)) as work:
         files = [written(work, source) for source in sources]
@@ -121,7 +119,7 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
         photos = [(root / source.photo).read_bytes() for source in sources]
         spent: dict[str, list[float]] = {"worker": [], **{name: [] for name in CODECS[form]}}
         for _ in range(rounds):
-            total: Counter[str] = Counter()
+            total: dict[str, float] = defaultdict(float)
             for start in range(0, len(sources), TOGETHER):
                 few = slice(start, start + TOGETHER)
                 remove(files[few])
@@ -147,21 +145,21 @@ def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]
 
 
 def written(work: Worker, source: Source) -> list[Path]:
-    """The files of a source, which are there now."""
+    """Write the files of a source and return their paths."""
     (job,) = work([source])
     assert job.record is not None, job.error
     return [work.writer.root / name for name in job.record["files"]]
 
 
 def remove(files: list[list[Path]]) -> None:
-    """To be written anew, as in a set: taking the place of a file costs more."""
+    """Remove files, so that all are new as in a set: replacing a file takes longer."""
     for file in chain.from_iterable(files):
         file.unlink()
 
 
 @contextmanager
 def worker(root: Path, settings: Settings) -> Iterator[Worker]:
-    """A worker that writes to a folder of its own, and afterwards nothing."""
+    """Yield a worker that writes to a folder of its own, removed afterwards."""
     output = Path(tempfile.mkdtemp(dir=root.parent))
     for folder in FOLDERS:
         (output / root.name / folder).mkdir(parents=True)
@@ -172,8 +170,8 @@ def worker(root: Path, settings: Settings) -> Iterator[Worker]:
 
 
 def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
-    """Milliseconds a photo of each part of the work, by processor time."""
-    spent: Counter[str] = Counter()
+    """Return processor milliseconds a photo of each part of the work."""
+    spent: dict[str, float] = defaultdict(float)
 
     def watched(owner: Any, name: str, label: str) -> Callable[[], None]:
         plain = getattr(owner, name)
@@ -217,7 +215,7 @@ def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
 
 
 def codec_times(root: Path, rounds: int) -> dict[str, float]:
-    """Each codec on one photo, milliseconds of processor time, the median over the rounds."""
+    """Return processor milliseconds of each codec on one photo, the median over the rounds."""
     data = (root / "real_images" / "p0.jpg").read_bytes()
     pixels, mask = fast_decode(data), (root / "masks" / "p0_1.png").read_bytes()
     candidates: dict[str, Callable[[], object]] = {
@@ -252,10 +250,8 @@ def codec_times(root: Path, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--photos", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--out", type=Path)
+    parser = measure.parser(__doc__, rounds=9)
+    parser.add_argument("--photos", type=int, default=24, help="default: 24")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,26 +1,21 @@
-"""What AugmentedLoader adds to a training step of a small harmonizer.
+"""Time what AugmentedLoader adds to a training step of a small harmonizer.
 
-    python benchmarks/loader_overhead.py [--threads 2] [--out FILE.json]
+    python benchmarks/loader_overhead.py [--threads 2] [--rounds 9] [--out FILE.json]
 
-A U-Net of 2 million parameters is trained on batches that lie in memory, batch 8 at 256x256, on
-the CPU. Steps and batches of every host layout are timed in turn in one run, so that a machine
-that slows down does so for all. "overhead" is the time in which the wrapper makes a batch from the
-host's, at the share p of synthetic composites, over the time of a step: of the shortest of each,
-which other load disturbs least, and of the medians.
+A U-Net of 2 million parameters trains on batches in memory, batch 8 at 256x256, on the CPU. Its
+step and the batches of every host layout take turns. "overhead" is the wrapper's time for a batch,
+with a share p of synthetic composites, over the time of a step: of the shortest of each, which
+other work disturbs least, and of the medians.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+import measure
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,6 +25,7 @@ from harmaug.inputs import Space
 
 BATCH, SIZE = 8, 256
 LIMIT = 0.03
+STEP = "training step"
 
 
 class UNet(nn.Module):
@@ -56,7 +52,7 @@ class UNet(nn.Module):
         )
 
     def forward(self, composite: Tensor, mask: Tensor) -> Tensor:
-        """Harmonized images (B, 3, H, W)."""
+        """Return harmonized images (B, 3, H, W)."""
         x, skips = torch.cat((composite, mask), 1), []
         for level, block in enumerate(self.down):
             x = block(F.max_pool2d(x, 2) if level else x)
@@ -67,44 +63,29 @@ class UNet(nn.Module):
 
 
 def triple(space: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Composite, real and mask: smooth noise under discs that cover a quarter of the frame."""
-    generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand(BATCH, 3, 12, 12, generator=generator)
-    real = F.interpolate(coarse, (SIZE, SIZE), mode="bicubic").clamp(0, 1)
-    axis = torch.linspace(-1, 1, SIZE)
-    mask = ((0.56 - torch.hypot(axis[:, None], axis)) * 20).clamp(0, 1)
-    mask = mask.expand(BATCH, 1, SIZE, SIZE).clone()
+    """Return composite, real and mask; the foreground is a quarter of the frame."""
+    real = measure.photo(SIZE, SIZE, BATCH)
+    mask = measure.disc(SIZE, SIZE, 0.25).repeat(BATCH, 1, 1, 1)
     encode = Space.of(space).encode
     return encode(real * (1 - 0.3 * mask)), encode(real), mask
 
 
-def layouts() -> dict[str, Any]:
-    """Host preset -> a batch in its layout."""
+def layouts() -> dict[str, dict[str, Tensor]]:
+    """Return a batch in the layout of each host, by the name of its preset."""
     images, targets, masks = triple("unit")
     cdtnet = {"images": images, "masks": masks, "target_images": targets}
     images, targets, masks = triple("imagenet")
     issam = {"images": images, "masks": masks, "target_images": targets}
     comp, real, mask = triple("pm1")
     dovenet = {"inputs": torch.cat((comp, mask), 1), "comp": comp, "real": real}
-    large = {
-        f"{key}_fullres": F.interpolate(value, scale_factor=2.0) for key, value in issam.items()
-    }
+    large = {f"{key}_fullres": F.interpolate(value, scale_factor=2) for key, value in issam.items()}
     return {"cdtnet": cdtnet, "issam": issam, "dovenet": dovenet, "dccf": {**issam, **large}}
 
 
-def timed(function: Callable[[], Any]) -> float:
-    """Seconds of one call."""
-    begin = time.perf_counter()
-    function()
-    return time.perf_counter() - begin
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--checkpoint", default="unified")
-    parser.add_argument("--out", type=Path)
+    parser = measure.parser(__doc__, rounds=9)
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
+    parser.add_argument("--checkpoint", default="unified", help="default: unified")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -120,56 +101,31 @@ def main() -> None:
         loss.backward()
         optimizer.step()
 
-    augment = harmaug.SycoNetAugment.from_pretrained(options.checkpoint)
-    cases: dict[tuple[str, float], Callable[[], Any]] = {}
+    aug = harmaug.SycoNetAugment.from_pretrained(options.checkpoint)
+    candidates: dict[str, Callable[[], object]] = {STEP: step}
     for host, batch in layouts().items():
+        fields = harmaug.Fields.preset(host)
         for p in (0.5, 1.0):
-            loader = harmaug.AugmentedLoader(
-                [batch], augment, harmaug.Fields.preset(host), p=p, seed=0
-            )
-            cases[host, p] = lambda loader=loader: list(loader)
+            loader = harmaug.AugmentedLoader([batch], aug, fields, p=p, seed=0)
+            candidates[f"{host}, p={p}"] = partial(list, loader)
+    series = measure.in_turn(candidates, options.rounds, time.perf_counter)
 
-    for function in (step, *cases.values()):
-        function()
-    steps: list[float] = []
-    times: dict[tuple[str, float], list[float]] = {case: [] for case in cases}
-    for _ in range(options.rounds):
-        steps.append(timed(step))
-        for case, function in cases.items():
-            times[case].append(timed(function))
-
-    best, middle = min(steps), statistics.median(steps)
-    print(
-        f"step of {parameters / 1e6:.2f} M parameters: {best * 1e3:.0f} ms (median {middle:.2f} s)"
-    )
-    print(f"{'host':10} {'p':>4} {'ms':>8} {'median':>8} {'overhead':>9} {'of medians':>11}")
+    best, middle = min(series[STEP].milliseconds), series[STEP].median
+    figures: dict[str, Any] = {}
     rows = []
-    for (host, p), seconds in times.items():
-        low, median = min(seconds), statistics.median(seconds)
-        ratios = {"overhead": low / best, "overhead_of_medians": median / middle}
-        print(
-            f"{host:10} {p:4.1f} {low * 1e3:8.1f} {median * 1e3:8.1f} "
-            f"{ratios['overhead']:9.2%} {ratios['overhead_of_medians']:11.2%}"
-        )
-        rows.append({"host": host, "p": p, "seconds": seconds, **ratios})
-    # dccf is not held to it: it makes a second composite of four times the pixels.
-    worst = max(row["overhead"] for row in rows if row["host"] != "dccf")
-    verdict = "met" if worst <= LIMIT else "MISSED"
-    print(f"at most {worst:.2%} at {SIZE}x{SIZE}, limit {LIMIT:.0%}: {verdict}")
-
-    if options.out:
-        machine = {
-            "cpu": platform.processor() or platform.machine(),
-            "threads": options.threads,
-            "cores": os.cpu_count(),
-            "load_average": os.getloadavg(),  # above the cores, other work was in the way
-            "torch": torch.__version__,
-            "backends": harmaug.backends(),
-            "checkpoint": options.checkpoint,
-        }
-        result = {"machine": machine, "parameters": parameters, "step": steps, "rows": rows}
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
+    for name, one in series.items():
+        low, median = min(one.milliseconds), one.median
+        shares = {"overhead": low / best, "overhead of medians": median / middle}
+        figures[name] = one.summary() | ({} if name == STEP else shares)
+        rows.append((name, low, median, *(f"{share:.2%}" for share in shares.values())))
+    header = ("", "least ms", "ms", "overhead", "of medians")
+    measure.table(f"{parameters / 1e6:.2f} M parameters, {SIZE}x{SIZE}", header, rows)
+    # Not of dccf: it makes a second composite of four times the pixels.
+    shares_of = (one.get("overhead", 0.0) for name, one in figures.items() if "dccf" not in name)
+    worst = max(shares_of)
+    print(f"at most {worst:.2%}, limit {LIMIT:.0%}: {'met' if worst <= LIMIT else 'MISSED'}")
+    about = {"checkpoint": options.checkpoint, "parameters": parameters}
+    measure.record(options.out, __doc__, {**about, "figures": figures})
 
 
 if __name__ == "__main__":

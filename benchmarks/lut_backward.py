@@ -1,10 +1,10 @@
-"""How fast harmaug's LUT backward is, beside that of 5-D grid_sample.
+"""Time the gradients of a LUT lookup, beside those of 5-D grid_sample.
 
-    python benchmarks/lut_backward.py [--rounds 9] [--out benchmarks/results/lut_backward.json]
+    python benchmarks/lut_backward.py [--rounds 9] [--out FILE.json]
 
-Gradients of a looked-up picture for the LUT and for the picture, or for the LUT alone (what
-training a network that predicts LUTs needs); one thread, processor time, float32, the backward
-operators by themselves. grid_sample leaves clamps, and the grid's layout and scale, to others.
+Gradients of a picture for its LUT and itself, or for the LUT alone (enough to train a network that
+predicts LUTs); one thread, processor time, float32, the backward operators by themselves.
+grid_sample's time is without the clamp and the grid's layout and scale.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 import measure
 import torch
 
-from harmaug.lut import ops  # noqa: F401  registers the operator
+from harmaug.lut import ops  # noqa: F401  importing registers the operator
 
 CASES = ((1, 1080, 1920, 17), (8, 256, 256, 17), (1, 1080, 1920, 33))
 

@@ -1,14 +1,13 @@
-"""How fast harmaug applies a 3D LUT to a picture, beside other programs and a copy of it.
+"""Time a 3D LUT on a picture, beside other programs and a copy of the picture.
 
-    python benchmarks/lut_forward.py [--rounds 15] [--out benchmarks/results/lut_forward.json]
+    python benchmarks/lut_forward.py [--rounds 15] [--out FILE.json]
 
 1920x1080, one LUT of 17 nodes an axis, one thread, processor time, whole frame. float32 results are
-planar in [0, 1]; "copy" writes the image to memory that is already there, "clone" allocates, as
-harmaug does. With 8 LUTs the time is that of one. grid_sample's grid is made beforehand.
-OpenColorIO gets planes as harmaug does, and packed RGBA, in which it computes and which is a third
-more to read and write; its results go to memory that is already there. Before they are timed,
-trilinear peers must give harmaug's values. FFmpeg is timed as a program, with the filter less
-without it, processor time a frame.
+planar in [0, 1]. "copy" writes the image to allocated memory; "clone" allocates too, as harmaug
+does. Times with 8 LUTs are a LUT. grid_sample's grid is made beforehand. OpenColorIO gets planes,
+as harmaug does, and packed RGBA, in which it computes and which is a third more to read and write;
+its results go to allocated memory. Trilinear peers must give harmaug's values before they are
+timed. FFmpeg is timed as a program, processor time a frame with the filter minus that without it.
 """
 
 from __future__ import annotations
@@ -61,12 +60,12 @@ def main() -> None:
     for name, run in trilinear.items():
         error = (run().clamp(0, 1) - expected).abs().max().item()
         if not error <= TOLERANCE:
-            raise SystemExit(f"{name} and harmaug are {error:.2g} apart.")
+            raise SystemExit(f"{name} and harmaug differ by {error:.2g}.")
     floats = measure.in_turn(
         {
             "harmaug": lambda: apply_lut(image, lut),
             "copy": lambda: target.copy_(image),
-            "clone": lambda: image.clone(),
+            "clone": image.clone,
             f"harmaug, {count} LUTs": lambda: apply_lut(image, many),
             **trilinear,
             **present(

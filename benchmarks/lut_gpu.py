@@ -1,20 +1,20 @@
-"""How near the Triton LUT kernels come to a device copy, and how far ahead of grid_sample they are.
+"""Time the Triton LUT kernels, beside a device copy and grid_sample.
 
-    python benchmarks/lut_gpu.py [--out benchmarks/results/lut_gpu.json]
+    python benchmarks/lut_gpu.py [--out FILE.json]
 
-Times are of the GPU's own work, in milliseconds: calls on several inputs, which together are four
-times the L2 cache or more, are captured in a CUDA graph, and the graph is replayed; median over the
-replays, divided by the calls; 10th and 90th percentiles go into the JSON file. "called" is what one
-call takes from Python, by the clock over many calls, which for small pictures is the host's work.
-Results are checked against the reference before anything is timed.
+Times are of the GPU's own work, in milliseconds. Calls on several inputs, which together are at
+least four times the L2 cache, are captured in a CUDA graph and the graph is replayed: a time is the
+median over the replays divided by the calls; the JSON file holds 10th and 90th percentiles too.
+"called" is the time of one call from Python, by the clock over many calls; for small pictures it is
+the host's work. Results are compared with the reference before anything is timed.
 
-- copy: a device copy that moves as many bytes as image, mask and results have;
+- copy: a device copy of as many bytes as image, mask and results have;
 - grid_sample: the same composite by 5-D grid_sample, blend and clamp, in eager torch;
 - lookup: its grid_sample call alone, the grid made beforehand, no blend, no clamp;
-- compiled: torch.compile of the reference, for some of the cases, since compiling takes long.
+- compiled: torch.compile of the reference, for some of the cases, as compiling takes long.
 
-Photos are smooth noise with grain, so that neighbours share grid cells as in a real photo;
-"noise" is uniform noise, where no two do: the worst case for the gathers.
+Photos are smooth noise with grain, whose neighbours share grid cells as in a real photo; "noise" is
+uniform noise, whose neighbours do not: the worst case for the gathers.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+import measure
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harmaug.lut import apply_lut, backends, composite_lut, identity_lut, reference
+from harmaug.lut import apply_lut, backends, composite_lut, reference
 
 DEVICE = "cuda"
 TOLERANCE = {"float32": 2e-6, "float16": 1e-3, "bfloat16": 8e-3, "uint8": 1}
-
-
 REPLAYS, CALLS = 31, 200
 Inputs = tuple[Tensor, Tensor | None, Tensor]
 
@@ -56,21 +56,14 @@ class Case:
     content: str = "photo"
     compiled: bool = False
 
-    def inputs(self, seed: int = 0) -> Inputs:
-        """Image, mask and LUTs near the identity, as a colour transfer's are."""
-        torch.manual_seed(seed)
+    def inputs(self) -> Inputs:
+        """Return image, mask and LUTs in memory of their own."""
         shape = (self.batch, 3, self.height, self.width)
-        if self.content == "noise":
-            image = torch.rand(shape, device=DEVICE)
-        else:
-            coarse = torch.rand(self.batch, 3, 12, 16, device=DEVICE)
-            image = F.interpolate(coarse, shape[2:], mode="bicubic")
-            image = (image + 0.01 * torch.randn(shape, device=DEVICE)).clamp(0, 1)
+        photo = measure.photo(self.height, self.width, self.batch)
+        image = torch.rand(shape) if self.content == "noise" else photo
         dtype = getattr(torch, self.dtype)
-        image = image.mul(255).round().to(dtype) if self.dtype == "uint8" else image.to(dtype)
-        lut = identity_lut(self.size, device=DEVICE)
-        lut = lut + 0.1 * torch.randn(self.batch, self.count, *lut.shape, device=DEVICE)
-        return image, self._mask(), lut
+        image = (image.mul(255).round() if dtype == torch.uint8 else image).to(DEVICE, dtype)
+        return image, self._mask(), measure.luts(self.size, self.batch, self.count).to(DEVICE)
 
     def _mask(self) -> Tensor | None:
         shape = (self.batch, 1, self.height, self.width)
@@ -78,10 +71,8 @@ class Case:
             return None
         if self.mask == "all":
             return torch.rand(shape, device=DEVICE)
-        rows = torch.arange(self.height, device=DEVICE)[:, None] - self.height / 2
-        columns = torch.arange(self.width, device=DEVICE) - self.width / 2
-        disc = rows**2 + columns**2 < 0.1 * self.height * self.width / torch.pi
-        return disc.float().expand(shape).contiguous()
+        disc = measure.disc(self.height, self.width, 0.1).to(DEVICE)
+        return disc.expand(shape).contiguous()
 
 
 FORWARD = [
@@ -111,20 +102,20 @@ BACKWARD = [
 
 
 def many_inputs(case: Case) -> list[Inputs]:
-    """As many inputs as do not fit the L2 cache by far, and no fewer than two."""
+    """Return at least two inputs, together four times as large as the L2 cache."""
     cache = torch.cuda.get_device_properties(0).L2_cache_size
     first = image, mask, _ = case.inputs()
     size = image.nbytes * (1 + case.count) + (0 if mask is None else mask.nbytes)
-    return [first, *(case.inputs(seed) for seed in range(1, max(2, -(-4 * cache // size))))]
+    return [first, *(case.inputs() for _ in range(1, max(2, -(-4 * cache // size))))]
 
 
 def replayed(
     calls: Sequence[Callable[[], object]], stream: torch.cuda.Stream | None = None
 ) -> dict[str, float]:
-    """Milliseconds of one of these calls on the GPU: median, 10th and 90th percentile."""
+    """Return milliseconds of one of these calls on the GPU: median, 10th and 90th percentile."""
     stream = stream or torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):  # compiles, chooses, allocates
+    with torch.cuda.stream(stream):  # the first call compiles, chooses a kernel and allocates
         for call in calls:
             call()
     torch.cuda.synchronize()
@@ -144,7 +135,7 @@ def replayed(
 
 
 def called(call: Callable[[], object]) -> dict[str, float]:
-    """Milliseconds of one call from Python, of many in a row."""
+    """Return milliseconds of one call from Python, of many in a row."""
     times = []
     for _ in range(5):
         torch.cuda.synchronize()
@@ -161,7 +152,7 @@ def as_unit(image: Tensor) -> Tensor:
 
 
 def lookup_inputs(image: Tensor, lut: Tensor) -> tuple[Tensor, Tensor]:
-    """Volume and grid for grid_sample, which wants both in one dtype."""
+    """Return volume and grid for grid_sample, which takes both in one dtype."""
     return lut.flatten(1, 2), as_unit(image).permute(0, 2, 3, 1).unsqueeze(1) * 2 - 1
 
 
@@ -170,7 +161,7 @@ def lookup(volume: Tensor, grid: Tensor) -> Tensor:
 
 
 def by_grid_sample(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    """What one writes in torch when there is no LUT operator."""
+    """Return the composite as one writes it in torch without a LUT operator."""
     result = lookup(*lookup_inputs(image, lut)).squeeze(2).unflatten(1, lut.shape[1:3])
     if mask is not None:
         result = torch.lerp(as_unit(image).unsqueeze(1), result, mask.unsqueeze(1))
@@ -185,7 +176,7 @@ def ours(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 
 def copy_of(moved_bytes: int) -> Callable[[], object]:
-    """A device copy that reads and writes so many bytes in all."""
+    """Return a device copy that reads and writes so many bytes in all."""
     source = torch.empty(moved_bytes // 2, dtype=torch.uint8, device=DEVICE)
     target = torch.empty_like(source)
     return lambda: target.copy_(source)
@@ -197,12 +188,12 @@ def forward(case: Case) -> dict[str, dict[str, float]]:
     result = ours(*first)
     error = (result.float() - reference.composite(*first).float()).abs().max().item()
     if not error <= TOLERANCE[case.dtype]:
-        raise SystemExit(f"{case} is off the reference by {error}.")
+        raise SystemExit(f"{case} differs from the reference by {error}.")
     moved = sum(x.nbytes for x in (*first[:2], result) if x is not None)
     lookups = [lookup_inputs(image, lut) for image, _, lut in sets]
 
     def timed(function: Callable[..., object], arguments: Sequence[tuple]) -> dict[str, float]:
-        return replayed([lambda some=some: function(*some) for some in arguments])
+        return replayed([partial(function, *some) for some in arguments])
 
     times = {
         "ours": timed(ours, sets),
@@ -235,7 +226,7 @@ def backward(case: Case) -> dict[str, dict[str, float]]:
             grad = torch.randn_like(result)
             return lambda: torch.autograd.grad(result, inputs, grad, retain_graph=True)
 
-        # Gradients are computed on the stream of their forward pass, and a graph has its own.
+        # Gradients run on the stream of their forward pass, and a graph has a stream of its own.
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             calls = [gradients(some) for some in arguments]
@@ -259,7 +250,7 @@ def describe(case: Case) -> str:
 
 
 def table(title: str, cases: list[Case], run: Callable[[Case], dict]) -> list[dict]:
-    """Time and print every case; the numbers in brackets are multiples of our time."""
+    """Time and print every case; figures in brackets are multiples of harmaug's time."""
     rows = []
     print(f"\n{title}: median ms (times ours)")
     for case in cases:
@@ -274,7 +265,7 @@ def table(title: str, cases: list[Case], run: Callable[[Case], dict]) -> list[di
 
 
 def machine() -> dict[str, object]:
-    """The GPU with its clocks as found, and versions."""
+    """Return the GPU, its clocks as they are, and versions."""
     import triton
 
     fields = "name,driver_version,clocks.sm,clocks.max.sm,clocks.mem,power.limit"
@@ -294,19 +285,18 @@ def machine() -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = Path(__file__).parent / "results" / "lut_gpu.json"
-    parser.add_argument("--out", type=Path, default=default, help="where the JSON file goes")
-    arguments = parser.parse_args()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    options = parser.parse_args()
     if not torch.cuda.is_available() or backends()["cuda"] != "triton":
-        sys.exit("This benchmark needs a CUDA GPU and Triton; neither can be stood in for.")
+        sys.exit("this benchmark needs a CUDA GPU and Triton.")
     report = {
         "machine": machine(),
         "forward": table("forward", FORWARD, forward),
         "backward": table("backward", BACKWARD, backward),
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=1) + "\n")
+    if options.out is not None:
+        options.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

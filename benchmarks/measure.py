@@ -1,10 +1,10 @@
 """How the benchmarks time, print and record: candidates in turn, medians, one JSON file each.
 
-All candidates of a table are run one after the other, round after round, so that a machine that
-slows down does so for all of them, and "times" is the median over the rounds of the ratio within
-a round. Each is called twice in a row and the second call timed, so that none pays for the caches
-that another left; the first round is not counted. glibc's malloc is told to keep the memory that
-it is given back: the page faults of fresh memory would be counted as whoever's turn it is.
+The candidates of a table run one after the other, round after round, so that a machine that slows
+down does so for all of them. "times" is the median over the rounds of the ratio within a round.
+Each candidate is called twice in a row and only the second call is timed, so that no candidate pays
+for the caches of another; the first round is not counted. glibc's malloc is told to keep freed
+memory: page faults of fresh memory would count for the candidate that happens to run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ PACKAGES = ("torch", "numpy", "pillow", "pillow_lut", "opencolorio", "opencv-pyt
 
 @dataclass
 class Series:
-    """Milliseconds of one candidate, a figure a round."""
+    """Milliseconds of one candidate, one figure a round."""
 
     milliseconds: list[float] = field(default_factory=list)
 
@@ -42,12 +42,12 @@ class Series:
         return statistics.median(self.milliseconds)
 
     def against(self, other: Series) -> float:
-        """How many times as long as ``other`` it takes."""
+        """Return how many times as long as ``other`` it takes."""
         pairs = zip(self.milliseconds, other.milliseconds, strict=True)
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
     def summary(self) -> dict[str, float]:
-        """Median, tenth and ninetieth percentile and minimum, for the JSON file."""
+        """Return median, tenth and ninetieth percentile and minimum."""
         ordered = sorted(self.milliseconds)
         last = len(ordered) - 1
         return {
@@ -59,17 +59,17 @@ class Series:
 
 
 def in_turn(
-    candidates: dict[str, Callable[[], object]],
+    candidates: Mapping[str, Callable[[], object]],
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Series]:
     """Time every candidate once a round, in milliseconds.
 
     Args:
-        candidates: what to call, by name.
-        rounds: how often; the first round, which is not counted, comes on top.
-        clock: `time.process_time` where all that counts happens in one thread of this process:
-            other programs of the machine have less effect on it.
+        candidates: functions by name.
+        rounds: number of rounds, besides the first, which is not counted.
+        clock: `time.process_time` for work of one thread of this process: other programs disturb
+            it less.
     """
     series = {name: Series() for name in candidates}
     for count in range(rounds + 1):
@@ -78,14 +78,14 @@ def in_turn(
             begin = clock()
             kept = run()
             elapsed = clock() - begin
-            del kept  # giving memory back is not part of the time
+            del kept  # freeing memory is not part of the time
             if count > 0:
                 series[name].milliseconds.append(1000 * elapsed)
     return series
 
 
 def photo(height: int, width: int, batch: int = 1) -> Tensor:
-    """Smooth noise with grain, (B, 3, H, W): neighbours share grid cells as in a real photo."""
+    """Return smooth noise with grain (B, 3, H, W): neighbours share grid cells as in a photo."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(batch, 3, 12, 16, generator=generator)
     smooth = F.interpolate(coarse, (height, width), mode="bicubic")
@@ -93,21 +93,21 @@ def photo(height: int, width: int, batch: int = 1) -> Tensor:
 
 
 def luts(size: int, *lead: int) -> Tensor:
-    """LUTs near the identity, (..., 3, D, D, D), as a colour transfer's are."""
+    """Return LUTs (..., 3, D, D, D) near the identity, as those of a colour transfer."""
     generator = torch.Generator().manual_seed(1)
     identity = harmaug.identity_lut(size)
     return identity + 0.1 * torch.randn(*lead, *identity.shape, generator=generator)
 
 
 def disc(height: int, width: int, share: float) -> Tensor:
-    """A round foreground that covers ``share`` of the frame, (1, 1, H, W)."""
+    """Return a round foreground (1, 1, H, W) that covers ``share`` of the frame."""
     rows = torch.arange(height)[:, None] - height / 2
     columns = torch.arange(width) - width / 2
     return (rows**2 + columns**2 < share * height * width / torch.pi).float()[None, None]
 
 
 def machine() -> dict[str, Any]:
-    """The machine and the versions that a result belongs to."""
+    """Return the machine and the versions that a result belongs to."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -136,33 +136,34 @@ def _cpu() -> str:
 
 
 def recycle_memory() -> None:
-    """Start the program anew with a malloc that keeps memory; nothing to do but with glibc."""
+    """Start the program again with a malloc that keeps freed memory; only glibc can be told to."""
     settings = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
     if platform.libc_ver()[0] == "glibc" and not settings.keys() <= os.environ.keys():
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | settings)
 
 
+def parser(description: str | None, rounds: int) -> argparse.ArgumentParser:
+    """Return a parser with the options that all benchmarks share."""
+    found = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    found.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
+    found.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    return found
+
+
 def options(description: str | None, rounds: int) -> argparse.Namespace:
-    """The options that all benchmarks share."""
+    """Return the shared options; the program starts again first, see `recycle_memory`."""
     recycle_memory()
-    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
-    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
-    return parser.parse_args()
+    return parser(description, rounds).parse_args()
 
 
-def table(title: str, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
-    """Print rows with aligned columns; numbers to three significant digits."""
-    cells = [header, *(tuple(_cell(value) for value in row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows with aligned columns; numbers with three significant digits."""
+    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     print(f"\n{title}")
-    for row in cells:
-        first, *others = (cell for cell in row)
-        print(
-            first.ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
-            sep="  ",
-        )
+    for first, *others in cells:
+        right = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        print(first.ljust(widths[0]), *right, sep="  ")
 
 
 def _cell(value: object) -> str:
@@ -171,8 +172,8 @@ def _cell(value: object) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def record(out: Path | None, method: str | None, figures: dict[str, Any]) -> None:
-    """Write figures with machine and method to a JSON file, if one was asked for."""
+def record(out: Path | None, method: str | None, figures: Mapping[str, Any]) -> None:
+    """Write figures with machine and method to a JSON file, if there is one to write."""
     if out is not None:
         content = {"machine": machine(), "method": method, **figures}
         out.parent.mkdir(parents=True, exist_ok=True)

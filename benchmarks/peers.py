@@ -1,9 +1,8 @@
-"""Other programs that apply a 3D LUT to a picture, each as one call to time.
+"""Other programs that apply a 3D LUT to a picture, each as a function without arguments.
 
-Those that interpolate trilinearly in float32 return harmaug's values (not clamped), in planes.
-
-A peer that is not installed raises ImportError or FileNotFoundError; the benchmark shows it as
-"not installed". OpenCV (5.0) and kornia (0.9) have no 3D LUT and cannot be compared.
+Those that interpolate trilinearly in float32 return harmaug's values in planes, not clamped. A peer
+that is not installed raises ImportError or FileNotFoundError, and the benchmark lists it as not
+installed. OpenCV (5.0) and kornia (0.9) have no 3D LUT.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Peer = Callable[[], Any]
 
 
 def grid_sample(image: Tensor, lut: Tensor) -> Peer:
-    """5-D grid_sample with its grid made beforehand: the lookup alone."""
+    """Return the lookup of 5-D grid_sample, its grid made beforehand."""
     grid = image.mul(2).sub(1).permute(0, 2, 3, 1).unsqueeze(1).contiguous()
     volume = lut.expand(image.shape[0], *lut.shape)
 
@@ -40,7 +39,7 @@ def grid_sample(image: Tensor, lut: Tensor) -> Peer:
 
 
 def compiled_reference(image: Tensor, lut: Tensor) -> Peer:
-    """torch.compile of the plain-torch definition."""
+    """Return torch.compile of the definition in plain torch."""
     if shutil.which("c++") is None:
         raise FileNotFoundError("torch.compile needs a C++ compiler")
     compiled = torch.compile(reference.composite)
@@ -51,7 +50,7 @@ def compiled_reference(image: Tensor, lut: Tensor) -> Peer:
 
 
 def pillow(image: Tensor, lut: Tensor) -> Peer:
-    """Pillow's Color3DLUT filter, 8 bit."""
+    """Return Pillow's Color3DLUT filter, 8 bit."""
     from PIL import Image, ImageFilter
 
     picture = Image.fromarray(_bytes(image))
@@ -60,7 +59,7 @@ def pillow(image: Tensor, lut: Tensor) -> Peer:
 
 
 def pillow_lut(image: Tensor, lut: Tensor) -> Peer:
-    """A table that pillow_lut resampled, through Pillow's filter, 8 bit."""
+    """Return Pillow's filter with a table that pillow_lut resampled, 8 bit."""
     from PIL import Image, ImageFilter
     from pillow_lut import operations
 
@@ -71,10 +70,13 @@ def pillow_lut(image: Tensor, lut: Tensor) -> Peer:
 
 
 def open_color_io(image: Tensor, lut: Tensor, interpolation: str, layout: str) -> Peer:
-    """OpenColorIO's CPU processor on float32, "planar" or packed "rgba", in which it computes.
+    """Return OpenColorIO's CPU processor on float32; it allocates no memory and does not clamp.
 
-    ``interpolation`` is "linear" or "tetrahedral". Results are not clamped; memory is allocated
-    beforehand.
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+        lut: (3, D, D, D).
+        interpolation: "linear" or "tetrahedral".
+        layout: "planar", or packed "rgba", in which it computes.
     """
     import PyOpenColorIO as ocio
 
@@ -103,7 +105,7 @@ def open_color_io(image: Tensor, lut: Tensor, interpolation: str, layout: str) -
 
 
 def ffmpeg_seconds(image: Tensor, lut: Tensor, interpolation: str, frames: int) -> float:
-    """Seconds a frame that FFmpeg's lut3d takes on planar float32: with the filter less without."""
+    """Return seconds a frame of FFmpeg's lut3d on planar float32: with minus without the filter."""
     program = shutil.which("ffmpeg")
     if program is None:
         raise FileNotFoundError("ffmpeg")

@@ -1,6 +1,6 @@
-"""How the time of a LUT composite grows with image, LUTs, grid size, threads and basis.
+"""Time a LUT composite against the size of image, grid and basis, and against LUTs and threads.
 
-    python benchmarks/scaling.py [--rounds 9] [--out benchmarks/results/scaling.json]
+    python benchmarks/scaling.py [--rounds 9] [--out FILE.json]
 
 float32 planar pictures, whole frame; nanoseconds are a pixel and LUT. Threads are those of torch;
 all other tables are of one thread, in processor time. "mix" is the weighted sum of K basis LUTs
@@ -11,95 +11,69 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import measure
 import torch
 
 from harmaug import apply_lut, mix_luts
 
-SIDES = (64, 256, 512, 1024, 2048)
-
 
 def main() -> None:
     options = measure.options(__doc__, rounds=9)
-    figures = {}
+    figures: dict[str, dict[str, float]] = {}
 
-    def show(title: str, series: dict[str, measure.Series], work: dict[str, int]) -> None:
+    def show(
+        title: str,
+        candidates: Mapping[int, Callable[[], object]],
+        work: Callable[[int], int],
+        clock: Callable[[], float] = time.process_time,
+    ) -> dict[str, measure.Series]:
+        """Time candidates and print their rows; ``work`` gives their pixels times LUTs."""
+        named = {str(value): run for value, run in candidates.items()}
+        series = measure.in_turn(named, options.rounds, clock)
         rows = []
-        for name, one in series.items():
-            nanoseconds = 1e6 * one.median / work[name]
-            rows.append((name, one.median, nanoseconds))
-            figures[f"{title} {name}"] = one.summary() | {"ns a pixel and LUT": nanoseconds}
+        for value, one in zip(candidates, series.values(), strict=True):
+            nanoseconds = 1e6 * one.median / work(value)
+            rows.append((value, one.median, nanoseconds))
+            figures[f"{title} {value}"] = one.summary() | {"ns a pixel and LUT": nanoseconds}
         measure.table(title, ("", "ms", "ns"), rows)
+        return series
 
     torch.set_num_threads(1)
-    images = {side: measure.photo(side, side) for side in SIDES}
     lut = measure.luts(17)
-    show(
-        "side",
-        measure.in_turn(
-            {
-                str(side): lambda image=image: apply_lut(image, lut)
-                for side, image in images.items()
-            },
-            options.rounds,
-            time.process_time,
-        ),
-        {str(side): side * side for side in SIDES},
-    )
+    images = {side: measure.photo(side, side) for side in (64, 256, 512, 1024, 2048)}
+    sides = {side: partial(apply_lut, image, lut) for side, image in images.items()}
+    show("side", sides, lambda side: side**2)
 
     image = images[1024]
-    counts = {str(count): measure.luts(17, 1, count) for count in (1, 2, 4, 8, 16)}
-    show(
-        "LUTs",
-        measure.in_turn(
-            {name: lambda many=many: apply_lut(image, many) for name, many in counts.items()},
-            options.rounds,
-            time.process_time,
-        ),
-        {name: 1024 * 1024 * int(name) for name in counts},
-    )
+    counts = {k: partial(apply_lut, image, measure.luts(17, 1, k)) for k in (1, 2, 4, 8, 16)}
+    show("LUTs", counts, lambda count: 1024**2 * count)
 
-    sizes = {str(size): measure.luts(size) for size in (2, 9, 17, 25, 33, 36, 37, 64, 65)}
-    show(
-        "nodes an axis",
-        measure.in_turn(
-            {name: lambda one=one: apply_lut(image, one) for name, one in sizes.items()},
-            options.rounds,
-            time.process_time,
-        ),
-        {name: 1024 * 1024 for name in sizes},
-    )
+    sizes = (2, 9, 17, 25, 33, 36, 37, 64, 65)
+    grids = {size: partial(apply_lut, image, measure.luts(size)) for size in sizes}
+    show("nodes an axis", grids, lambda size: 1024**2)
 
-    bases = {str(count): measure.luts(17, count) for count in (4, 20, 64)}
-    weights = {name: torch.rand(8, int(name)).softmax(1) for name in bases}
-    show(
-        "mix of K, 8 LUTs",
-        measure.in_turn(
-            {name: lambda name=name: mix_luts(weights[name], bases[name]) for name in bases},
-            options.rounds,
-            time.process_time,
-        ),
-        {name: 8 * 17**3 for name in bases},
-    )
+    mixes = {
+        k: partial(mix_luts, torch.rand(8, k).softmax(1), measure.luts(17, k)) for k in (4, 20, 64)
+    }
+    show("mix of K, 8 LUTs", mixes, lambda size: 8 * 17**3)
 
     large = measure.photo(2160, 3840)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = {str(count): count for count in (1, 2, 4, 8, 16) if count <= (available or 1)}
 
     def with_threads(count: int) -> object:
         torch.set_num_threads(count)
         return apply_lut(large, lut)
 
-    series = measure.in_turn(
-        {name: lambda count=count: with_threads(count) for name, count in threads.items()},
-        options.rounds,
-    )
+    threads = {k: partial(with_threads, k) for k in (1, 2, 4, 8, 16) if k <= (available or 1)}
+    title = "threads, 3840x2160"
+    series = show(title, threads, lambda count: 2160 * 3840, time.perf_counter)
     torch.set_num_threads(1)
-    show("threads, 3840x2160", series, {name: 2160 * 3840 for name in threads})
     for name, one in series.items():
         times = series["1"].against(one)
-        figures[f"threads, 3840x2160 {name}"]["times one thread"] = times
+        figures[f"{title} {name}"]["times one thread"] = times
         print(f"{name} threads: {times:.2f} times one")
     measure.record(options.out, __doc__, {"figures": figures})
 

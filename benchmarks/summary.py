@@ -1,8 +1,8 @@
-"""README's chart and table of speed, made from the files in results/.
+"""Print README's table of speed and draw its chart, both from the files in results/.
 
     python benchmarks/summary.py [--results benchmarks/results]
 
-Writes speed.svg beside the results and prints the table. Losses are shown like wins.
+The chart is speed.svg beside the results. Peers that are faster are shown too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PLANAR, BYTES = "float32, planar: ", "8 bit: "
-# What the chart shows: name there -> name in lut_forward.json, and whether harmaug is behind it.
+# Name in the chart -> name in lut_forward.json, and whether it is harmaug.
 BARS = {
     "harmaug, one of 8 LUTs": (f"{PLANAR}harmaug, 8 LUTs", True),
     "copy of the image": (f"{PLANAR}copy", False),
@@ -31,7 +31,7 @@ BARS = {
 
 
 def rows(results: Path) -> list[tuple[str, float, list[tuple[str, float]]]]:
-    """Case, harmaug's milliseconds, and peers with how many times as long they take."""
+    """Return rows of case, harmaug's milliseconds, and peers with multiples of that time."""
     forward, masked, backward = (
         _figures(results, name) for name in ("lut_forward", "composite_masked", "lut_backward")
     )
@@ -60,7 +60,7 @@ def rows(results: Path) -> list[tuple[str, float, list[tuple[str, float]]]]:
 
 
 def table(results: Path) -> str:
-    """In Markdown."""
+    """Return the table in Markdown."""
     lines = ["| 1920x1080, 17 nodes, one thread | harmaug, ms | peers |", "|---|---|---|"]
     for case, milliseconds, peers in rows(results):
         cells = ", ".join(f"{name} {times:.2g}" for name, times in peers)
@@ -69,7 +69,7 @@ def table(results: Path) -> str:
 
 
 def chart(results: Path) -> Path:
-    """Bars of milliseconds on a logarithmic axis."""
+    """Draw bars of milliseconds on a logarithmic axis; return the file."""
     import matplotlib as mpl
     from matplotlib import pyplot as plt
 
@@ -98,8 +98,9 @@ def _figures(results: Path, name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    results = Path(__file__).with_name("results")
+    parser.add_argument("--results", type=Path, default=results, help="folder of results")
     options = parser.parse_args()
     print(table(options.results))
     print(f"\nwrote {chart(options.results)}")

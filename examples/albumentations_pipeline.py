@@ -1,6 +1,7 @@
 """albumentations: geometry on composite, real and mask, then a synthetic composite.
 
-``pip install 'harmaug[albumentations]'``. NO_ALBUMENTATIONS_UPDATE=1 keeps it off the network.
+``pip install 'harmaug[albumentations]'``. NO_ALBUMENTATIONS_UPDATE=1 turns its version check off,
+which needs the network.
 """
 
 import os
@@ -9,7 +10,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
 import cv2
-from photos import small_photos
+from photos import eight_bit, small_photos
 
 from harmaug.adapters.albumentations import SyntheticComposite
 
@@ -25,14 +26,10 @@ def main() -> None:
         seed=0,
     )
     for real, mask in small_photos():
-        real8, composite8 = (
-            (image * 255).byte().permute(1, 2, 0).contiguous().numpy()
-            for image in (real, real * (1 - 0.4 * mask))
-        )
-        made = pipeline(image=composite8, target_image=real8, mask=mask[0].numpy())
-        outside = made["mask"] == 0
-        same = (made["image"] == made["target_image"])[outside].all()
-        print(f"{made['image'].shape}, background is that of the photo: {same}")
+        composite = eight_bit(real * (1 - 0.4 * mask))
+        made = pipeline(image=composite, target_image=eight_bit(real), mask=mask[0].numpy())
+        same = (made["image"] == made["target_image"])[made["mask"] == 0].all()
+        print(f"{made['image'].shape}, background equals that of the photo: {same}")
     print("saved by name:", A.to_dict(pipeline)["transform"]["transforms"][-1]["checkpoint"])
 
 

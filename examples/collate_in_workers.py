@@ -1,6 +1,6 @@
-"""The same in the loader's workers, on the CPU, while the GPU trains.
+"""Augment in the loader's workers, on the CPU, while the GPU trains.
 
-A seed gives every worker, epoch and rank its own stream, the same in every run.
+With a seed every worker, epoch and rank draws other composites, and every run the same.
 """
 
 import torch
@@ -11,14 +11,10 @@ import harmaug
 
 
 def main() -> None:
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
-    loader = DataLoader(
-        Pairs(),
-        batch_size=5,
-        num_workers=2,
-        collate_fn=harmaug.AugmentCollate(augment, fields, p=0.5, seed=0),
-    )
+    collate = harmaug.AugmentCollate(aug, fields, p=0.5, seed=0)
+    loader = DataLoader(Pairs(), batch_size=5, num_workers=2, collate_fn=collate)
     for epoch in range(2):
         changes = [(batch["comp"] - batch["real"]).abs().mean() for batch in loader]
         print(f"epoch {epoch}: mean change of the photos {torch.stack(changes).mean():.4f}")

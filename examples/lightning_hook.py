@@ -1,7 +1,6 @@
-"""Lightning: the batch hook, after the batch is on the device, in training only.
+"""Lightning: augment in the batch hook, on the device, in training alone.
 
-Stored on the module, the augmenter stays out of its state dict, parameters and DDP.
-``pip install lightning``
+The augmenter stays out of the module's state dict, parameters and DDP. ``pip install lightning``
 """
 
 from typing import Any
@@ -17,14 +16,14 @@ from harmaug.adapters import AugmentBatch
 
 
 class Module(L.LightningModule):
-    """A harmonizer; the lines about `augment` are the added ones."""
+    """A harmonizer; the lines with ``aug`` or ``augment`` are the added ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self.net = TinyHarmonizer()
-        augment = harmaug.SycoNetAugment.from_pretrained("unified")
+        aug = harmaug.SycoNetAugment.from_pretrained("unified")
         fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
-        self.augment = AugmentBatch(augment, fields, p=0.5)
+        self.augment = AugmentBatch(aug, fields, p=0.5)
 
     def on_fit_start(self) -> None:
         self.augment.to(self.device)

@@ -1,32 +1,28 @@
-"""Own photos with masks and no composites at all: pairs to train on from a folder.
-
-The transform adds the composite that the folder does not have.
-"""
+"""Train on photos with masks and no composites: the transform adds the composite."""
 
 import tempfile
 from pathlib import Path
 
-from photos import small_photos
+from photos import eight_bit, small_photos
 from PIL import Image
 
 import harmaug
 
 
 def write_folder(folder: Path) -> None:
-    """Stand-in for your own folder: NAME.jpg beside NAME_mask.png."""
+    """Write a stand-in for your own folder: NAME.jpg beside NAME_mask.png."""
     for index, (real, mask) in enumerate(small_photos()):
-        pixels = (real * 255).byte().permute(1, 2, 0).contiguous().numpy()
-        Image.fromarray(pixels).save(folder / f"{index}.jpg", quality=95)
-        Image.fromarray((mask[0] * 255).byte().numpy()).save(folder / f"{index}_mask.png")
+        Image.fromarray(eight_bit(real)).save(folder / f"{index}.jpg", quality=95)
+        Image.fromarray(eight_bit(mask)[..., 0]).save(folder / f"{index}_mask.png")
 
 
 class Folder:
     """Photos and masks of a folder as harmonization pairs."""
 
-    def __init__(self, folder: Path, augment: harmaug.SycoNetAugment) -> None:
+    def __init__(self, folder: Path, aug: harmaug.SycoNetAugment) -> None:
         self.paths = sorted(folder.glob("*.jpg"))
         self.transform = harmaug.SampleTransform(
-            augment, composite="composite", real="real", mask="mask"
+            aug, composite="composite", real="real", mask="mask"
         )
 
     def __len__(self) -> int:
@@ -40,12 +36,11 @@ class Folder:
 
 
 def main() -> None:
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     with tempfile.TemporaryDirectory() as name:
         write_folder(Path(name))
-        pairs = Folder(Path(name), augment)
-        for index in range(len(pairs)):
-            pair = pairs[index]
+        pairs = Folder(Path(name), aug)
+        for pair in (pairs[index] for index in range(len(pairs))):
             print(", ".join(f"{key}: {image.mode} {image.size}" for key, image in pair.items()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,7 +14,7 @@ from harmaug.data.demo import demo_photos
 
 
 def small_photos(size: int = 96) -> list[tuple[Tensor, Tensor]]:
-    """Photos (3, size, size) in [0, 1] with their foreground masks (1, size, size)."""
+    """Return photos (3, size, size) and foreground masks (1, size, size), all in [0, 1]."""
     pairs = []
     for _, photo, mask in demo_photos():
         stacked = torch.cat((photo.tensor(), mask.reshape(1, *mask.shape[-2:]))).unsqueeze(0)
@@ -22,8 +23,13 @@ def small_photos(size: int = 96) -> list[tuple[Tensor, Tensor]]:
     return pairs
 
 
+def eight_bit(image: Tensor) -> np.ndarray:
+    """Return an image (C, H, W) in [0, 1] as an 8-bit array (H, W, C)."""
+    return (image * 255).byte().permute(1, 2, 0).contiguous().numpy()
+
+
 class Pairs(Dataset):
-    """Samples of composite, real and mask; the "composites" of this stand-in are just darker."""
+    """Samples of composite, real and mask; these composites are the photos with less light."""
 
     def __init__(self, repeat: int = 4) -> None:
         self.photos = small_photos() * repeat
@@ -37,7 +43,7 @@ class Pairs(Dataset):
 
 
 class TinyHarmonizer(nn.Module):
-    """Just enough of a harmonizer to train: (composite, mask) -> residual on the foreground."""
+    """The smallest harmonizer to train: a residual on the foreground."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,10 +52,10 @@ class TinyHarmonizer(nn.Module):
         )
 
     def forward(self, composite: Tensor, mask: Tensor) -> Tensor:
-        """Harmonized images (B, 3, H, W) from (B, 3, H, W) and (B, 1, H, W)."""
+        """Return harmonized images (B, 3, H, W) of (B, 3, H, W) and (B, 1, H, W)."""
         return composite + mask * self.body(torch.cat((composite, mask), 1))
 
 
 def foreground_mse(output: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Squared error over the foreground's area, the usual loss of harmonizers."""
+    """Return the squared error over the area of the foreground, the usual loss of harmonizers."""
     return ((output - real).square().sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(100)).mean()

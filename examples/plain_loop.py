@@ -1,7 +1,4 @@
-"""Way 1: call the augmenter in a training loop.
-
-Only photos and masks are needed: every step trains on new composites of them.
-"""
+"""Call the augmenter in a training loop: photos and masks are enough, without composites."""
 
 import torch
 from photos import TinyHarmonizer, foreground_mse, small_photos
@@ -12,18 +9,18 @@ import harmaug
 def main() -> None:
     torch.manual_seed(0)
     real, mask = (torch.stack(part) for part in zip(*small_photos(), strict=True))
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     net = TinyHarmonizer()
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)
     for step in range(5):
-        composite = augment(real, mask)  # another one of each photo in every step
+        composite = aug(real, mask)  # new composites in every step
         loss = foreground_mse(net(composite, mask), real, mask)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         print(f"step {step}: loss {loss.item():.4f}")
 
-    composites = augment.augment(real, mask, n=4)
+    composites = aug.augment(real, mask, n=4)
     print(f"4 composites of each photo: {tuple(composites.shape)}")
 
 

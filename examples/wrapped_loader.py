@@ -1,4 +1,4 @@
-"""Way 2: wrap the training loader; the training loop stays as it is."""
+"""Wrap a training loader: the training loop stays as it is."""
 
 import torch
 from photos import Pairs, TinyHarmonizer, foreground_mse
@@ -9,12 +9,11 @@ import harmaug
 
 def main() -> None:
     torch.manual_seed(0)
-    loader = DataLoader(Pairs(), batch_size=5, shuffle=True)
-
-    # Added: three lines. Half of the composites become synthetic, others stay as they are.
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    # Half of the composites become synthetic, the others stay as they are.
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
-    loader = harmaug.AugmentedLoader(loader, augment, fields, p=0.5)
+    plain = DataLoader(Pairs(), batch_size=5, shuffle=True)
+    loader = harmaug.AugmentedLoader(plain, aug, fields, p=0.5)
 
     net = TinyHarmonizer()
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)

@@ -1,8 +1,8 @@
-"""Every example runs as its user would run it, offline, on the packaged photos."""
+"""Every example runs as a user runs it, offline, on the packaged photos."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import subprocess
 import sys
@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NEEDS = {"albumentations_pipeline.py": "albumentations", "lightning_hook.py": "lightning"}
+NEEDS = {
+    "albumentations_pipeline.py": "albumentations",
+    "lightning_hook.py": "lightning",
+    "torchvision_pipeline.py": "torchvision",
+}
 LIBRARIES = {"photos.py", "layouts.py", "colour_map.py", "fit.py", "geometry.py"}
 
 
@@ -21,10 +25,12 @@ def _scripts() -> list[str]:
 
 
 @pytest.mark.parametrize("name", _scripts())
-def test_example_runs(name: str, tmp_path: Path) -> None:
-    needed = NEEDS.get(name)
-    if needed and importlib.util.find_spec(needed) is None:
-        pytest.skip(f"{needed} is not installed")
+def test_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
+    try:
+        importlib.import_module(NEEDS.get(name, "harmaug"))
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision for another torch
+        pytest.skip(f"{NEEDS[name]} does not import: {error}")
     root = str(EXAMPLES.parent)
     paths = [path for path in (root, os.environ.get("PYTHONPATH")) if path]
     run = subprocess.run(
@@ -32,9 +38,9 @@ def test_example_runs(name: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=240,
-        cwd=tmp_path,  # nothing may depend on where it is started
+        cwd=tmp_path,  # any folder must do
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout, "it shows what it did"
-    assert not list(tmp_path.iterdir()), "it leaves nothing behind"
+    assert run.stdout, "it prints nothing"
+    assert not list(tmp_path.iterdir()), "it leaves files behind"

@@ -1,4 +1,4 @@
-"""The arms: ways to make the composites that a harmonizer trains on beside the original ones."""
+"""Arms: ways to make the synthetic composites that a harmonizer trains on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from sets import Data, TrainingSet, stream
+from sets import Data, TrainingSet, named_generator
 from torch import Tensor
 
 from harmaug import SycoNetAugment, composite_lut, identity_lut, mix_luts
@@ -25,13 +25,13 @@ class Arm:
     """One way to train.
 
     Attributes:
-        title: in tables.
-        source: where synthetic composites come from, see `maker`; None makes none.
-        geometry: whether there are flips and crops.
-        checkpoint: whose draws they are: a packaged name, "domain" for the set's own, or
-            "own" and "own-finetuned" for generators learnt from the set's pairs alone.
-        candidates: of which the hardest is kept.
-        fixed: composites of each photo that are drawn once and never again; None draws anew.
+        title: its name in tables.
+        source: of the synthetic composites, see `maker`; None makes none.
+        geometry: flip and crop.
+        checkpoint: that draws them: a packaged name, "domain" for that of the set's domain, or
+            "own" and "own-finetuned" for nets trained on the set's pairs alone.
+        candidates: draws of which the hardest is kept.
+        fixed: composites of each photo, drawn once for the whole training; None draws anew.
     """
 
     title: str
@@ -58,73 +58,67 @@ ARMS = {
     "hard": Arm("the same, hardest of 4", checkpoint="own-finetuned", candidates=4),
     "recipe": Arm("true recipe (upper bound)", "recipe"),
 }
-# What is compared is what comes with flips and crops; these have no use for extra photos.
-WITHOUT_PHOTOS = ("none", "flips")
+WITHOUT_PHOTOS = ("none", "flips")  # arms without synthetic composites have no use for photos
 
 
 def maker(
-    arm: Arm, data: Data, training: TrainingSet, augment: SycoNetAugment | None, strength: float
+    arm: Arm, data: Data, training: TrainingSet, aug: SycoNetAugment | None, strength: float
 ) -> Make:
-    """What makes an arm's composites.
+    """Return the function that makes an arm's composites.
 
     Args:
         arm: with a source.
-        data: for looks.
-        training: whose domain's strength is matched, and its recipe.
-        augment: the loaded checkpoint, for arms that have one.
-        strength: of checkpoints.
+        data: holds the looks.
+        training: gives the recipe, and the strength that filters are matched to.
+        aug: the loaded checkpoint, for arms that have one.
+        strength: of the checkpoint's draws.
     """
     if arm.source == "both":
         parts = (replace(arm, source=source) for source in ("checkpoint", "filters"))
-        return _in_turn(*(maker(part, data, training, augment, strength) for part in parts))
+        return _in_turn(*(maker(part, data, training, aug, strength) for part in parts))
     if arm.source == "checkpoint":
-        assert augment is not None
-        chosen = augment  # for the closure below: it is no longer None
+        assert aug is not None
+        candidates = arm.candidates or 0
 
         def draw(real: Tensor, mask: Tensor, n: int) -> Tensor:
-            candidates = arm.candidates and arm.candidates * n
-            made = chosen.augment(real, mask, n, strength=strength, candidates=candidates)
-            return made.flatten(0, 1)
+            return aug.augment(
+                real, mask, n, strength=strength, candidates=candidates * n or None
+            ).flatten(0, 1)
 
         return draw
     if arm.source == "filters":
-        return _once(RandomFilters())
+        return _of_recipe(RandomFilters())
     if arm.source == "filters-matched":
-        return _once(RandomFilters(matched_strength(training)))
+        return _of_recipe(RandomFilters(matched_strength(training)))
     if arm.source == "recipe":
         if training.recipe is None:
-            raise ValueError(f"nobody knows the recipe of {training.domain}; leave this arm out.")
-        return _once(training.recipe)
+            raise ValueError(f"the recipe of {training.domain} is not known; leave this arm out.")
+        return _of_recipe(training.recipe)
     if arm.source == "looks":
         looks = data.transforms()[0].looks
         if looks is None:
             raise ValueError(f"{data.root / 'transforms'} holds no looks.")
-        return _blind(lambda count: _draw_looks(looks, count))
+        return _blind(functools.partial(_draw_looks, looks))
     if arm.source == "mixtures":
-        assert augment is not None
-        basis = augment.basis
-        return _blind(lambda count: _draw_mixtures(basis, count))
+        assert aug is not None
+        return _blind(functools.partial(_draw_mixtures, aug.basis))
     raise ValueError(f"unknown source {arm.source!r}.")
 
 
 @functools.lru_cache(1)
 def matched_strength(training: TrainingSet, pairs: int = 64) -> float:
-    """Factor on the filters' ranges at which they are as strong as the set's composites."""
-    rows = torch.randperm(len(training.pairs), generator=stream(0, "match"))[:pairs]
+    """Return the factor on the filters' ranges that makes them as strong as the composites."""
+    rows = torch.randperm(len(training.pairs), generator=named_generator(0, "match"))[:pairs]
     some = training.pairs.take(rows)
     assert some.composite is not None
-    columns = [values.float() / 255 for values in (some.real, some.composite)]
+    columns = some.real.float() / 255, some.mask.float(), some.composite.float() / 255
     return match_filters(
-        [
-            Pair(real.unsqueeze(0), mask.unsqueeze(0).float(), composite.unsqueeze(0))
-            for real, mask, composite in zip(columns[0], some.mask, columns[1], strict=True)
-        ],
-        seed=0,
+        (Pair(*(image.unsqueeze(0) for image in row)) for row in zip(*columns, strict=True)), seed=0
     ).strength
 
 
-def _once(recipe: Callable[[Tensor, Tensor], Tensor]) -> Make:
-    """A recipe makes one composite a photo; for n it is asked about n copies."""
+def _of_recipe(recipe: Callable[[Tensor, Tensor], Tensor]) -> Make:
+    """Return n composites of a photo: those of n copies, as a recipe makes one of each photo."""
 
     def make(real: Tensor, mask: Tensor, n: int) -> Tensor:
         return recipe(real.repeat_interleave(n, 0), mask.repeat_interleave(n, 0))
@@ -133,7 +127,7 @@ def _once(recipe: Callable[[Tensor, Tensor], Tensor]) -> Make:
 
 
 def _in_turn(one: Make, other: Make) -> Make:
-    """Every second photo's composites come from the other."""
+    """Make the composites of every second photo with ``other``."""
 
     def make(real: Tensor, mask: Tensor, n: int) -> Tensor:
         made = real.new_empty(len(real), n, *real.shape[1:])
@@ -147,7 +141,7 @@ def _in_turn(one: Make, other: Make) -> Make:
 
 
 def _blind(draw: Callable[[int], Tensor]) -> Make:
-    """Random LUTs, whatever the photo."""
+    """Recolour with random LUTs, without a look at the photo."""
 
     def make(real: Tensor, mask: Tensor, n: int) -> Tensor:
         luts = draw(len(real) * n).to(real).unflatten(0, (len(real), n))
@@ -156,8 +150,9 @@ def _blind(draw: Callable[[int], Tensor]) -> Make:
     return make
 
 
+# `RandomLooks` and `BasisMixtures` draw the same in another order, and other results with it.
 def _draw_looks(looks: Tensor, count: int) -> Tensor:
-    """LUTs (count, 3, D, D, D), drawn as `RandomLooks` draws them."""
+    """Return LUTs (count, 3, D, D, D) from the distribution of `RandomLooks`."""
     low, high = RandomLooks(looks).amount
     amount = torch.rand(count, 1, 1, 1, 1) * (high - low) + low
     chosen = looks[torch.randint(len(looks), (count,))]
@@ -165,7 +160,7 @@ def _draw_looks(looks: Tensor, count: int) -> Tensor:
 
 
 def _draw_mixtures(basis: Tensor, count: int) -> Tensor:
-    """LUTs (count, 3, D, D, D), drawn as `BasisMixtures` draws them."""
+    """Return LUTs (count, 3, D, D, D) from the distribution of `BasisMixtures`."""
     spread = torch.full((len(basis),), BasisMixtures(basis).concentration)
     weights = torch.distributions.Dirichlet(spread).sample((count,))
     return mix_luts(weights.to(basis), basis)

@@ -1,4 +1,4 @@
-"""Photos and pairs in memory, 8 bit at one size, read once and kept on disk."""
+"""Photos and pairs in memory, 8 bit at one size, read once and kept on disk for all jobs."""
 
 from __future__ import annotations
 
@@ -39,29 +39,36 @@ class Photos:
         return len(self.real)
 
     def take(self, rows: Sequence[int] | Tensor) -> Photos:
-        """Some of them."""
+        """Return the photos of some rows."""
         rows = torch.as_tensor(rows, dtype=torch.int64)
         composite = None if self.composite is None else self.composite[rows]
-        return Photos(
-            self.real[rows], self.mask[rows], composite, [self.names[r] for r in rows.tolist()]
-        )
+        names = [self.names[row] for row in rows.tolist()]
+        return Photos(self.real[rows], self.mask[rows], composite, names)
+
+    def digest(self) -> str:
+        """Return sixteen hexadecimal digits that depend on every pixel."""
+        found = hashlib.sha256()
+        for values in (self.real, self.mask, self.composite):
+            if values is not None:
+                found.update(values.numpy().tobytes())
+        return found.hexdigest()[:16]
 
 
 def read(folders: Sequence[Path], split: str | None, cache: Path) -> Photos:
-    """Everything that a split of subset folders lists; photos without a usable mask are left out.
+    """Return all samples of a split, except those with a foreground under 1 % of the frame.
 
     Args:
         folders: subset folders in the iHarmony4 layout, all with composites or all without.
         split: "train", "val", "test", or None for all files.
-        cache: folder for what was read.
+        cache: folder that keeps what was read.
     """
-    sets = [HarmonyFolder(folder, split, size=SIZE) for folder in folders]
-    listed = "\n".join(f"{item.subset}/{item.name}" for one in sets for item in one.items)
+    subsets = [HarmonyFolder(folder, split, size=SIZE) for folder in folders]
+    listed = "\n".join(f"{item.subset}/{item.name}" for one in subsets for item in one.items)
     key = hashlib.sha256(f"{SIZE} {_SMALLEST}\n{listed}".encode()).hexdigest()[:16]
     kept = cache / f"photos-{key}.npz"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        arrays = _decode(sets)
+        arrays = _decode(subsets)
         with atomic_write(kept) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     with np.load(kept) as archive:
@@ -74,10 +81,10 @@ def read(folders: Sequence[Path], split: str | None, cache: Path) -> Photos:
         )
 
 
-def _decode(sets: Sequence[HarmonyFolder]) -> dict[str, np.ndarray]:
+def _decode(subsets: Sequence[HarmonyFolder]) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {"real": [], "mask": [], "composite": []}
     names = []
-    for folder in sets:
+    for folder in subsets:
         for row in tqdm(range(len(folder)), desc=f"read {folder.root.name}", disable=None):
             sample = folder[row]
             mask = sample["mask"] >= 0.5

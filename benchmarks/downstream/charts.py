@@ -1,9 +1,10 @@
-"""Draw the curves of README.md from the results that there are.
+"""Draw the charts of README.md from the stored results.
 
     python benchmarks/downstream/charts.py [--results FOLDER]
 
-Lines are means of the PSNR over the same seeds' training without synthetic composites, of the seeds
-that all points of a line have; bars span the seeds. Needs matplotlib (``harmaug[eval]``).
+A line shows the mean gain in PSNR over trainings of the same seeds without synthetic composites. It
+is over the seeds that all its points have, and bars span the seeds. Needs matplotlib
+(``harmaug[eval]``).
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import matplotlib
 import numpy as np
 import store
 from arms import ARMS
-from table import BASE, HERE, Question, Results
+from PIL import Image
+from table import BASE, Question, Results
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 ACROSS_SIZES = ("filters-matched", "unified", "domain", "own-finetuned", "recipe")
-# Setting -> arm, values beside the default.
+# Setting -> arm, values.
 SETTINGS: dict[str, tuple[str, list[Any]]] = {
     "p": ("own-finetuned", [0.25, 0.5, 0.75, 0.9]),
     "strength": ("own-finetuned", [0.5, 0.75, 1.0, 1.25]),
@@ -42,7 +44,7 @@ _DEFAULT_FIXED = 4
 def gains(
     results: Results, arm: str, settings: dict[str, Any], base: dict[str, Any]
 ) -> dict[int, float]:
-    """PSNR over `BASE` by seed, of seeds that have both."""
+    """Return the PSNR over `BASE` by seed, of seeds that have both."""
     means: list[dict[int, float]] = []
     for name, found in ((arm, settings), (BASE, base)):
         table = results.arm(name, Question(["retouch"], ("unseen photos",), found))
@@ -53,7 +55,7 @@ def gains(
 
 
 def draw(axes: Any, places: Sequence[float], found: Sequence[dict[int, float]], label: str) -> None:
-    """A line through the means of the seeds that all have, bars from the least to the greatest."""
+    """Draw a line through the means of the seeds that all points have; bars span them."""
     there = [i for i, values in enumerate(found) if values]
     if not there:
         return
@@ -65,7 +67,7 @@ def draw(axes: Any, places: Sequence[float], found: Sequence[dict[int, float]], 
 
 
 def size_chart(results: Results, path: Path, sizes: Sequence[int]) -> None:
-    """Gain against the size of the set."""
+    """Draw the gain against the size of the set."""
     figure, axes = plt.subplots(figsize=(8, 4))
     for number, name in enumerate(ACROSS_SIZES):
         found = [gains(results, name, {"size": size}, {"size": size}) for size in sizes]
@@ -79,7 +81,7 @@ def size_chart(results: Results, path: Path, sizes: Sequence[int]) -> None:
 
 
 def settings_chart(results: Results, path: Path) -> None:
-    """Gain against p, strength, n and the number of fixed composites, with 200 photos."""
+    """Draw the gain against p, strength, n and fixed composites, with 200 photos."""
     figure, grid = plt.subplots(1, len(SETTINGS), figsize=(3.2 * len(SETTINGS), 3.2), sharey=True)
     for axes, (name, (arm, values)) in zip(grid, SETTINGS.items(), strict=True):
         found = [gains(results, arm, {name: value}, {}) for value in values]
@@ -98,14 +100,17 @@ def _finish(figure: Any, grid: Sequence[Any], path: Path) -> None:
         if axes.get_legend() is None and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure.savefig(path, dpi=110)
     plt.close(figure)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize().save(path, optimize=True)  # a third of the size
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--out", type=Path, default=HERE / "charts")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, default=store.RESULTS, help="folder of results")
+    charts = Path(__file__).with_name("charts")
+    parser.add_argument("--out", type=Path, default=charts, help="folder of the charts")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True)
     results = Results(store.load(options.results))

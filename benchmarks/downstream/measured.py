@@ -34,13 +34,13 @@ def gather(
     tests: Sequence[str],
     untouched: dict[str, Any],
 ) -> Table:
-    """One arm's results as a table; with several sets (cameras) only seeds that have all of them.
+    """Return one arm's results as a table; with several sets (cameras) only seeds that have all.
 
     Args:
-        records: of one arm under the same settings, any seeds.
-        sets: sets of the records.
-        tests: test sets, one after the other.
-        untouched: the untouched records by set, which name the scenes.
+        records: of one arm under one choice of settings, any seeds.
+        sets: of the records.
+        tests: test sets, joined in this order.
+        untouched: records of the untouched composites by set; they name the scenes.
     """
     places = list(itertools.product(sets, tests))
     by_seed: dict[int, dict[tuple[str, str], Any]] = defaultdict(dict)
@@ -60,9 +60,9 @@ def gather(
 
 
 def gain(arm: Table, base: Table, metric: str = "PSNR") -> tuple[Estimate, int, int]:
-    """Mean of arm - base, paired by seed and picture, and in how many seeds it is a gain.
+    """Return the mean of arm - base, paired by seed and picture, seeds better, and seeds.
 
-    The interval is of seeds and whole scenes drawn with replacement, both at once.
+    The interval is over seeds and whole scenes, both drawn with replacement.
     """
     seeds = [seed for seed in arm.seeds if seed in base.seeds]
     if not seeds:
@@ -75,7 +75,7 @@ def gain(arm: Table, base: Table, metric: str = "PSNR") -> tuple[Estimate, int, 
 
 
 def share_of_gain(arm: Table, base: Table, best: Table, metric: str = "PSNR") -> Estimate:
-    """How much of the gain of ``best`` over ``base`` an arm has; of seeds that all three have."""
+    """Return an arm's share in the gain of ``best``, both over ``base``, of their common seeds."""
     seeds = [seed for seed in arm.seeds if seed in base.seeds and seed in best.seeds]
     if not seeds:
         return Estimate(np.nan, np.nan, np.nan)
@@ -89,12 +89,12 @@ def share_of_gain(arm: Table, base: Table, best: Table, metric: str = "PSNR") ->
 def interval(
     statistic: Callable[..., np.ndarray], values: Sequence[np.ndarray], scenes: Sequence[str]
 ) -> Estimate:
-    """A statistic of means, and 95 % of its draws of whole scenes and of seeds.
+    """Return a statistic of means with the interval of 95 % of its draws of scenes and seeds.
 
     Args:
-        statistic: takes the means (R,) of each of the values, gives (R,).
+        statistic: takes the means (R,) of each of the values, returns (R,).
         values: (seeds, pictures) each.
-        scenes: of each picture.
+        scenes: of the pictures.
     """
     boot = SceneBootstrap(scenes, _RESAMPLES)
     seeds = len(values[0])

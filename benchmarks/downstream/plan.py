@@ -1,4 +1,4 @@
-"""Experiments as lists of trials, in the order that they are run in."""
+"""Experiments as lists of trials, in the order they run in."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EXPERIMENTS = Path(__file__).parent / "experiments"
 
 
 def read_plan(name: str) -> list[Trial]:
-    """The trials of an experiment, each once.
+    """Return the trials of an experiment, each once.
 
-    ``experiments/<name>.json`` holds a list of blocks, run one after the other. A block gives
-    every field of `Trial` that is not left at its default: a value, or a list of values, and
-    all their combinations are run, seeds outermost, then sets, so that what is compared comes
-    together. ``{"include": name}`` stands for another experiment.
+    ``experiments/<name>.json`` is a list of blocks, run one after the other. A block names fields
+    of `Trial`, each with a value or a list of values, and stands for all their combinations, seeds
+    outermost, then sets, so that trials to compare run together. ``{"include": name}`` stands for
+    another experiment.
     """
     path = EXPERIMENTS / f"{name}.json"
     if not path.is_file():
@@ -33,7 +33,7 @@ def read_plan(name: str) -> list[Trial]:
 
 
 def expand(block: dict[str, Any]) -> list[Trial]:
-    """All combinations of a block."""
+    """Return all combinations of a block."""
     columns = {name: v if isinstance(v, list) else [v] for name, v in block.items()}
     order = ["seed", "set", "size", "extra", *columns]
     names = [name for name in dict.fromkeys(order) if name in columns]
@@ -48,7 +48,7 @@ def expand(block: dict[str, Any]) -> list[Trial]:
 
 
 def group(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """Neighbours on one training set together: what one job does."""
+    """Return jobs: neighbouring trials that share a training set."""
     return [
         list(some)
         for _, some in itertools.groupby(trials, lambda trial: (trial.set, trial.seed, trial.size))

@@ -1,8 +1,8 @@
-"""The data of the experiments: small training sets, extra photos, and what they are tested on.
+"""Data of the experiments: small training sets, photos without composites, and test sets.
 
 Composites of a domain are made by its recipe from looks, white-balance maps and illuminants that no
 packaged checkpoint was trained with: each tenth by name (`Transforms.split`). Training photos are
-of the ``train`` lists, tested photos of the ``val`` lists.
+of the ``train`` lists, test photos of the ``val`` lists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from harmaug.recipes import Mixture, Recipe, Retouch, Transforms, build_recipe, read_transforms
 
-# The photos of Hday2night are left out: its pairs are tested on.
+# Without the photos of Hday2night, whose pairs are test pairs.
 PHOTO_FOLDERS = ("labelme", "bsds500", "horses", "davis", "camvid")
 OFFICIAL = {
     "HAdobe5k": "hadobe5k_official",
@@ -28,8 +28,7 @@ OFFICIAL = {
     "Hday2night rebuilt": "hday2night_rebuilt",
 }
 CAMERAS = ("wchamonix", "wcourbevoie", "wfrankfurt", "wmexico")
-# What "unified" mixes, in equal shares.
-DOMAINS = ("color-transfer", "retouch", "illuminant")
+DOMAINS = ("color-transfer", "retouch", "illuminant")  # equal shares of "unified"
 RETOUCH = 1.4  # strength of that recipe; see README.md
 _CHUNK = 50
 
@@ -38,7 +37,7 @@ _CHUNK = 50
 class TestSet:
     """Pairs to test on, and the scene of each."""
 
-    __test__ = False  # pytest looks for classes of this name
+    __test__ = False  # pytest collects classes with this name
 
     photos: Photos
     scenes: list[str]
@@ -46,12 +45,12 @@ class TestSet:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What a harmonizer may learn from.
+    """Photos that a harmonizer is trained on.
 
     Attributes:
         pairs: photos with one composite each.
         extra: photos without composites.
-        recipe: what made the composites, or None.
+        recipe: that made the composites, or None.
         domain: name of the checkpoint that imitates it.
     """
 
@@ -62,11 +61,11 @@ class TrainingSet:
 
 
 class Data:
-    """Reads a data folder (``photos/``, ``pairs/``, ``transforms/``) as far as it is asked for.
+    """A data folder (``photos/``, ``pairs/``, ``transforms/``), each part read when first needed.
 
     Args:
         root: the folder.
-        store: where decoded pictures are kept.
+        store: folder that keeps decoded pictures.
     """
 
     def __init__(self, root: Path, store: Path) -> None:
@@ -77,10 +76,10 @@ class Data:
         self.tests = cache(self._tests)
 
     def training_set(self, name: str, size: int | None, seed: int) -> TrainingSet:
-        """A set by name, "daylight/<camera left out>" or a domain's.
+        """Return a training set.
 
         Args:
-            name: of the set.
+            name: a domain, or "daylight/<camera left out>".
             size: photos with a composite; None takes all. Smaller sets are part of larger ones.
             seed: draws photos and composites.
         """
@@ -90,14 +89,14 @@ class Data:
             cameras = [scene_of(one) for one in self.webcam().names]
             kept = [row for row, one in enumerate(cameras) if one != camera]
             return TrainingSet(self.webcam().take(kept), photos, None, domain)
-        order = torch.randperm(len(photos), generator=stream(seed, f"{domain} photos"))
+        order = torch.randperm(len(photos), generator=named_generator(seed, f"{domain} photos"))
         size = len(photos) if size is None else min(size, len(photos))
-        recipe = self.recipe(domain)
-        pairs = composed(photos.take(order[:size]), recipe, stream(seed, f"{domain} composites"))
+        recipe, generator = self.recipe(domain), named_generator(seed, f"{domain} composites")
+        pairs = composed(photos.take(order[:size]), recipe, generator)
         return TrainingSet(pairs, photos.take(order[size:]), recipe, domain)
 
     def recipe(self, domain: str) -> Recipe:
-        """What makes a domain's composites."""
+        """Return the recipe that makes a domain's composites."""
         if domain == "unified":
             return Mixture([(self.recipe(part), 1.0) for part in DOMAINS])
         recipe = build_recipe({domain: 1.0}, self.transforms()[1])
@@ -109,14 +108,14 @@ class Data:
         return read(listed, split, self.store)
 
     def _transforms(self) -> tuple[Transforms, Transforms]:
-        """Those that the packaged checkpoints may have seen, and those that none has."""
+        """Return those that packaged checkpoints may have been trained with, and the others."""
         return read_transforms([self.root / "transforms"]).split()
 
     def _webcam(self) -> Photos:
         return read([self.root / "pairs" / "webcam"], "train", self.store)
 
     def _tests(self, name: str) -> dict[str, TestSet]:
-        """Unseen photos of the domain, or the camera left out, and the official pairs."""
+        """Return new photos of the domain or the camera left out, and the official pairs."""
         domain, _, camera = name.partition("/")
         tests = {}
         if domain == "daylight":
@@ -126,8 +125,8 @@ class Data:
             tests["unseen camera"] = TestSet(left_out, [camera] * len(left_out))
         else:
             for part in DOMAINS if domain == "unified" else (domain,):
-                photos = self.photos("val")
-                pairs = composed(photos, self.recipe(part), stream(1 << 20, f"{part} test"))
+                generator = named_generator(1 << 20, f"{part} test")
+                pairs = composed(self.photos("val"), self.recipe(part), generator)
                 label = f"unseen photos, {part}" if domain == "unified" else "unseen photos"
                 tests[label] = TestSet(pairs, [scene_of(one) for one in pairs.names])
         for label, folder in OFFICIAL.items():
@@ -138,22 +137,22 @@ class Data:
 
 
 def composed(photos: Photos, recipe: Recipe, generator: torch.Generator) -> Photos:
-    """The photos with one composite each."""
+    """Return the photos with one composite each."""
     made: list[Tensor] = []
-    # The last chunk is never a single photo: colour transfer takes from others.
+    # The last chunk is never a single photo: colour transfer takes its colours from others.
     for rows in torch.arange(len(photos)).tensor_split(max(len(photos) // _CHUNK, 1)):
         real, mask = photos.real[rows].float() / 255, photos.mask[rows].float()
         made.append((recipe(real, mask, generator) * 255).round().byte())
     return replace(photos, composite=torch.cat(made))
 
 
-def stream(seed: int, name: str) -> torch.Generator:
-    """Random numbers of that seed for that purpose."""
+def named_generator(seed: int, name: str) -> torch.Generator:
+    """Return the random generator of a seed and a purpose."""
     return torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode()))
 
 
 def scene_of(name: str) -> str:
-    """The scene of a picture: its photo, or the static camera or sequence that the photo is of.
+    """Return the scene of a picture: its photo, or the camera or sequence that took the photo.
 
     ``horse004_1.png`` -> ``horse004``, ``mallard-water-00010_1.png`` -> ``mallard-water``,
     ``camera-20130502-071500_1_1.jpg`` -> ``camera``.

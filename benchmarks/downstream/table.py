@@ -1,4 +1,4 @@
-"""Write the tables of a page from the results that there are.
+"""Write the tables of a page from the stored results.
 
     python benchmarks/downstream/table.py [--results FOLDER] [--page FILE.md]
 
@@ -10,31 +10,31 @@ from __future__ import annotations
 import argparse
 import itertools
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(1, str(HERE.parents[1] / "examples" / "harmonizer"))
+import numpy as np
+import store
+from arms import ARMS
+from measured import Table, gain, gather, share_of_gain
+from sets import CAMERAS, DOMAINS, OFFICIAL
 
-import numpy as np  # noqa: E402
-import store  # noqa: E402
-from arms import ARMS  # noqa: E402
-from measured import Table, gain, gather, share_of_gain  # noqa: E402
-from sets import CAMERAS, DOMAINS, OFFICIAL  # noqa: E402
-
-from harmaug.evaluation.bootstrap import Estimate  # noqa: E402
+from harmaug.evaluation.bootstrap import Estimate
 
 BASE, HEADLINE, BEST = "none", "own-finetuned", "recipe"
-OUTSIDE = [test for test in OFFICIAL if test != "Hday2night"]  # one pair says nothing
+OUTSIDE = [test for test in OFFICIAL if test != "Hday2night"]  # a single pair
 DEFAULTS = {"size": 200, "steps": 600, "p": 0.5, "n": 1, "strength": 1.0, "fixed": None}
 
 
 class Question(NamedTuple):
-    """What one main table is about: sets of the trials, what they are tested on, settings.
+    """Trials that one table is about.
 
-    ``champions`` are the arms that are set against each other one.
+    Attributes:
+        sets: their training sets.
+        tests: their test sets.
+        settings: their fields that differ from `DEFAULTS`.
+        champions: arms to compare with every other arm.
     """
 
     sets: list[str]
@@ -50,7 +50,7 @@ MAIN = {
         [f"daylight/{camera}" for camera in CAMERAS],
         ("unseen camera",),
         {"steps": 300, "size": None},
-        ("own",),  # the only one that never saw the camera that is tested on
+        ("own",),  # the only checkpoint that never saw the test camera
     ),
     "unified": Question(
         ["unified"], tuple(f"unseen photos, {part}" for part in DOMAINS), {}, (HEADLINE, "unified")
@@ -65,13 +65,13 @@ MAIN = {
 
 
 class Results:
-    """All results, by arm and settings.
+    """Results by arm and settings.
 
     Args:
         records: of `store.load`.
     """
 
-    def __init__(self, records: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, records: Sequence[store.Record]) -> None:
         self.untouched = {r["set"]: r for r in records if r["arm"] == "untouched"}
         self.trials = [r for r in records if r["arm"] != "untouched"]
 
@@ -82,7 +82,7 @@ class Results:
         extra: bool = False,
         tests: Sequence[str] | None = None,
     ) -> Table | None:
-        """One arm's table, of the question's tests if no others are named; None if it is empty."""
+        """Return one arm's table, of other tests than the question's if named; None if empty."""
         wanted = DEFAULTS | question.settings | {"arm": name, "extra": extra}
         found = [
             r
@@ -95,13 +95,13 @@ class Results:
         return table if table.seeds else None
 
     def composites(self, sets: Sequence[str], tests: Sequence[str]) -> Table:
-        """The untouched composites, as a table of one seed."""
+        """Return the table of the untouched composites, with one seed."""
         records = [self.untouched[name] | {"seed": 0} for name in sets if name in self.untouched]
         return gather(records, sets, tests, self.untouched)
 
 
 def rows(results: Results, question: Question) -> Iterator[list[str]]:
-    """The main table of a set: without, then with extra photos."""
+    """Yield the rows of a set's main table: without, then with extra photos."""
     yield [
         "arm",
         "PSNR",
@@ -135,7 +135,7 @@ def rows(results: Results, question: Question) -> Iterator[list[str]]:
 
 
 def duels(results: Results, question: Question, champion: str) -> Iterator[list[str]]:
-    """One arm against every other, paired."""
+    """Yield the rows of one arm against every other, paired."""
     better = "seeds better"
     yield ["against", "PSNR, dB", better, "fMSE", better, "with extra photos: PSNR", better]
     mine = [results.arm(champion, question, extra) for extra in (False, True)]
@@ -155,7 +155,7 @@ def duels(results: Results, question: Question, champion: str) -> Iterator[list[
 
 
 def by_test(results: Results, question: Question, tests: Sequence[str]) -> Iterator[list[str]]:
-    """PSNR and mean fMSE of each arm, one test set a column."""
+    """Yield rows of PSNR and mean fMSE of each arm, one test set a column."""
     yield ["arm", *(f"{test}{', with extra photos' * x}" for x in (0, 1) for test in tests)]
     untouched = [_short(results.composites(question.sets[:1], [test])) for test in tests]
     yield ["untouched composite", *untouched, *[""] * len(tests)]
@@ -168,7 +168,7 @@ def by_test(results: Results, question: Question, tests: Sequence[str]) -> Itera
 
 
 def against_filters(results: Results) -> Iterator[list[str]]:
-    """PSNR over hand-made filters, in the domain and on the official pairs."""
+    """Yield rows of PSNR over hand-made filters, in the domain and on the official pairs."""
     yield ["trained on", "arm", "over", "its own test set", *OUTSIDE]
     labels = ("retouch", "color-transfer", "daylight", "unified")
     arms = (("unified", "both"), ("filters", "filters-matched"))
@@ -182,7 +182,7 @@ def against_filters(results: Results) -> Iterator[list[str]]:
 
 
 def reached(results: Results) -> Iterator[list[str]]:
-    """What the method promises on the pairs that it learnt from, and what came of it."""
+    """Yield rows of each champion's gain, and of its share in the true recipe's gain."""
     share = "share of the true recipe's gain"
     yield ["set", "arm", f"PSNR over {BASE}", f"fMSE over {BASE}", f"{share}, PSNR", "fMSE"]
     for label, question in MAIN.items():
@@ -205,14 +205,14 @@ def reached(results: Results) -> Iterator[list[str]]:
 
 
 def shown(estimate: Estimate, digits: int = 2, sign: bool = True) -> str:
-    """A figure with its interval."""
+    """Return a figure with its interval."""
     plus = "+" if sign else ""
     low, high = (f"{v:{plus}.{digits}f}" for v in estimate[1:])
     return f"{estimate.value:{plus}.{digits}f} [{low}, {high}]"
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
-    """A table; its first line is the header."""
+    """Return a table in Markdown; the first line is its head."""
     head, *body = ("| " + " | ".join(line) + " |" for line in lines)
     return "\n".join([head, "|" + "---|" * len(lines[0]), *body])
 
@@ -227,9 +227,10 @@ def _short(table: Table) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--page", type=Path, default=HERE / "README.md")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, default=store.RESULTS, help="folder of results")
+    page = Path(__file__).with_name("README.md")
+    parser.add_argument("--page", type=Path, default=page, help="default: README.md")
     options = parser.parse_args()
     results = Results(store.load(options.results))
     text = options.page.read_text()

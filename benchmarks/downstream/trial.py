@@ -1,4 +1,4 @@
-"""One training of the test bed under one arm, and its errors on every test picture."""
+"""One training of the test bed under one arm, and its errors on each test picture."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from torch.nn import functional as F
 
 from harmaug.evaluation.metrics import fmse, psnr
 
-VERSION = 2  # of everything below; raise it where results change
-KEPT = 64  # pixels a side of the photos that are trained on, before crops
+VERSION = 2  # part of the keys; raise it with a change that changes results
+KEPT = 64  # pixels a side of training photos before crops
 BATCH = 16
 THUMBNAIL = 32
 LEARNING_RATE = 3e-3
 _CHUNK = 64
-_TOGETHER = 4  # batches made at once, which is cheaper
+_TOGETHER = 4  # batches made at once, which takes less time
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What decides a result; with the fingerprints of data and checkpoint it is its key.
+    """Settings that decide a result, together with data and checkpoint.
 
     Attributes:
-        set: see `Data.training_set`.
-        arm: of `ARMS`.
-        seed: of the set, the net and everything drawn.
-        extra: whether photos without composites are trained on too.
+        set: name of the training set, see `Data.training_set`.
+        arm: a name of `ARMS`.
+        seed: of the set, the net and all random numbers.
+        extra: train on photos without composites too.
         size: photos with a composite; None takes all.
         steps: of training.
         p: share of synthetic composites.
         n: composites of a photo in a batch.
-        strength: of checkpoints.
-        fixed: instead of the arm's number of fixed composites.
+        strength: of the checkpoint's draws.
+        fixed: composites drawn once for each photo; None takes the arm's number.
     """
 
     set: str
@@ -60,7 +60,7 @@ class Trial:
     fixed: int | None = None
 
     def key(self, fingerprints: dict[str, str | None]) -> str:
-        """Sixteen hexadecimal digits that two trials share only if they give the same result."""
+        """Return sixteen hexadecimal digits that only trials with the same result share."""
         about = {"version": VERSION, **dataclasses.asdict(self), **fingerprints}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -72,10 +72,10 @@ def run(
     make: Make | None,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Train and test; fMSE and PSNR by test set, one figure a picture."""
+    """Train and test; return fMSE and PSNR by test set, one figure a picture."""
     torch.manual_seed(trial.seed)
     net = ColourMapHarmonizer(thumbnail=THUMBNAIL).to(device)
-    torch.manual_seed(1000 + trial.seed)  # nets are alike whatever an arm draws
+    torch.manual_seed(1000 + trial.seed)  # all arms start with the same net
     start = time.perf_counter()
     batches = _batches(trial, training, make, device)
     losses = list(fit(net, batches, trial.steps, learning_rate=LEARNING_RATE))
@@ -90,7 +90,7 @@ def run(
 def errors_of(
     net: ColourMapHarmonizer | None, photos: Photos, device: torch.device
 ) -> dict[str, list[float]]:
-    """FMSE and PSNR of each picture; None leaves the composites untouched."""
+    """Return fMSE and PSNR of each picture; without a net, those of the composites."""
     assert photos.composite is not None
     found: dict[str, list[float]] = {"fMSE": [], "PSNR": []}
     columns = (photos.composite, photos.real, photos.mask)
@@ -106,7 +106,7 @@ def errors_of(
 
 
 def half(images: Tensor) -> Tensor:
-    """Photos (N, C, S, S) at the size that is trained on, of the same dtype."""
+    """Return photos (N, C, S, S) at the size of training, in the same dtype."""
     small = F.interpolate(images.float(), (KEPT, KEPT), mode="area")
     return small >= 0.5 if images.dtype == torch.bool else small.round().to(images.dtype)
 
@@ -114,7 +114,7 @@ def half(images: Tensor) -> Tensor:
 def _batches(
     trial: Trial, training: TrainingSet, make: Make | None, device: torch.device
 ) -> Iterator[Batch]:
-    """Batches without end: original composites, and a share p of synthetic ones."""
+    """Yield batches without end: original composites, and a share p of synthetic ones."""
     arm = ARMS[trial.arm]
     pairs, extra = training.pairs, training.extra
     assert pairs.composite is not None
@@ -158,7 +158,7 @@ def _batches(
 
 
 def _fixed(make: Make, real: Tensor, mask: Tensor, count: int) -> Tensor:
-    """Composites (N, count, 3, S, S) uint8, drawn once for all."""
+    """Return composites (N, count, 3, S, S) uint8, drawn once for the whole training."""
     chunks = [
         (make(photos.float() / 255, alphas.float(), count) * 255).round().byte()
         for photos, alphas in zip(real.split(_CHUNK), mask.split(_CHUNK), strict=True)
@@ -175,7 +175,7 @@ def _next(rows: Iterator[int], count: int) -> Tensor:
 
 
 def _shuffled(count: int) -> Iterator[int]:
-    """Rows in random order, all of them before one comes again."""
+    """Yield rows in random order, each once before any comes again."""
     while True:
         yield from torch.randperm(count).tolist()
 

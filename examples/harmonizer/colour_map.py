@@ -1,9 +1,9 @@
-"""A small harmonizer in PCT-Net's spirit: a colour map predicted from a thumbnail.
+"""A small harmonizer after PCT-Net: a colour map predicted from a thumbnail.
 
-PCT-Net (Guerreiro et al., 2023) predicts colour transforms instead of colours. It sees a thumbnail
-alone, and its transforms serve the picture at any size. Here one affine map serves a whole
-foreground, and the net is told what harmony is about, how the two regions are coloured, so that a
-few hundred photos and some seconds are enough to learn it.
+PCT-Net (Guerreiro et al., 2023) predicts colour transforms instead of colours. It sees only a
+thumbnail, and its transforms serve the picture at any size. Here one affine map serves the whole
+foreground, and the net is given the colour statistics of both regions, so that a few hundred photos
+and some seconds are enough to train it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _BINS = 8  # of the soft histograms, over [0, 1]
 
 
 class ColourMapHarmonizer(nn.Module):
-    """Predicts an affine colour map and recolours the foreground with it; copies the background.
+    """A net that predicts an affine colour map and recolours the foreground with it.
 
-    A new net leaves the composite as it is.
+    The background is copied, and a new net leaves the composite as it is.
 
     Args:
         width: channels of the convolutions.
-        hidden: units of the layers that decide on the map.
-        thumbnail: pixels a side of what the net sees.
+        hidden: units of the layers that predict the map.
+        thumbnail: pixels a side of the net's input.
     """
 
     def __init__(self, width: int = 32, hidden: int = 128, thumbnail: int = 32) -> None:
@@ -47,7 +47,7 @@ class ColourMapHarmonizer(nn.Module):
         nn.init.zeros_(self.map.bias)
 
     def forward(self, composite: Tensor, mask: Tensor, points: Tensor | None = None) -> Tensor:
-        """Harmonized images, or only their colours at some points, which is enough to train on.
+        """Return harmonized images, or only their colours at some points, enough for training.
 
         Args:
             composite: (B, 3, H, W) in [0, 1].
@@ -55,7 +55,7 @@ class ColourMapHarmonizer(nn.Module):
             points: (B, P), indices into the H * W pixels, all foreground.
 
         Returns:
-            (B, 3, H, W), or (B, 3, P) with ``points``. Not clamped, so that gradients live on.
+            (B, 3, H, W), or (B, 3, P) with ``points``; not clamped, as a clamp has no gradients.
         """
         colour_map = self.colour_map(composite, mask)
         if points is not None:
@@ -64,7 +64,7 @@ class ColourMapHarmonizer(nn.Module):
         return torch.lerp(composite, moved, mask)
 
     def colour_map(self, composite: Tensor, mask: Tensor) -> Tensor:
-        """Affine colour maps (B, 3, 4) of the foregrounds, as residuals to the identity."""
+        """Return affine colour maps (B, 3, 4) of the foregrounds, as residuals to the identity."""
         image, alpha = (self._shrink(picture) for picture in (composite, mask))
         features = self.trunk(torch.cat((image, alpha), 1) * 2 - 1)
         chroma = image - image.mean(1, keepdim=True)
@@ -84,14 +84,14 @@ class ColourMapHarmonizer(nn.Module):
 
 
 def regions(mask: Tensor) -> Tensor:
-    """Weights (B, H * W, 2) of the pixels that average over foreground and background."""
+    """Return weights (B, H * W, 2) of the pixels that average over foreground and background."""
     inside = mask.flatten(2).mT
     areas = torch.cat((inside, 1 - inside), 2)
     return areas / (areas.sum(1, keepdim=True) + 1e-3)
 
 
 def moments(values: Tensor, areas: Tensor) -> Tensor:
-    """Means and standard deviations (B, 4 * C) of (B, C, H, W) over two `regions`."""
+    """Return means and standard deviations (B, 4 * C) of (B, C, H, W) over two `regions`."""
     flat = values.flatten(2)
     mean = flat @ areas
     square = flat.square() @ areas
@@ -100,18 +100,18 @@ def moments(values: Tensor, areas: Tensor) -> Tensor:
 
 
 def histograms(image: Tensor, areas: Tensor) -> Tensor:
-    """Soft histograms (B, 2 * 3 * bins) of (B, 3, H, W) in [0, 1] over two `regions`."""
+    """Return soft histograms (B, 2 * 3 * bins) of (B, 3, H, W) in [0, 1] over two `regions`."""
     centres = torch.linspace(0, 1, _BINS, device=image.device).view(1, 1, -1, 1)
     near = (1 - (image.flatten(2).unsqueeze(2) - centres).abs() * (_BINS - 1)).clamp_min(0)
     return (near.flatten(1, 2) @ areas).flatten(1)
 
 
 def recolour(colour_map: Tensor, colours: Tensor) -> Tensor:
-    """Put colours (B, 3, P) through affine maps (B, 3, 4)."""
+    """Return colours (B, 3, P) after affine maps (B, 3, 4)."""
     return colours + torch.baddbmm(colour_map[:, :, 3:], colour_map[:, :, :3], colours)
 
 
 def gather(image: Tensor, points: Tensor) -> Tensor:
-    """The colours (B, C, P) of pixels (B, P)."""
+    """Return the colours (B, C, P) of pixels (B, P)."""
     index = points.unsqueeze(1).expand(-1, image.shape[1], -1)
     return image.flatten(2).gather(2, index)

@@ -1,4 +1,4 @@
-"""The training loop of the harmonizer: the same on a CPU, on a GPU and under Fabric on several."""
+"""The training loop of the harmonizer, on a CPU, on a GPU, or under Fabric on several GPUs."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def fit(
     learning_rate: float = 2e-3,
     fabric: Any = None,
 ) -> Iterator[float]:
-    """Train for some steps; yields the loss of each.
+    """Train for some steps and yield the loss of each.
 
-    Adam under one cycle of the learning rate. The loss is the squared error at random
-    foreground pixels, the foreground-normalised MSE of iSSAM (Sofiiuk et al., 2021) by sampling.
+    Adam with one cycle of the learning rate. The loss is the squared error at random foreground
+    pixels: a sample of the foreground-normalised MSE of iSSAM (Sofiiuk et al., 2021).
 
     Args:
-        net: `ColourMapHarmonizer` or another with its call.
+        net: `ColourMapHarmonizer`, or a net with the same call.
         batches: at least ``steps`` of them, on the net's device.
-        steps: how many.
+        steps: number of steps.
         learning_rate: at its peak.
         fabric: a launched ``lightning_fabric.Fabric``; None trains in this process alone.
     """
@@ -57,9 +57,9 @@ def fit(
 
 
 def foreground_points(mask: Tensor, count: int) -> Tensor:
-    """Random foreground pixels (B, P) of masks (B, 1, H, W), with replacement.
+    """Draw random foreground pixels (B, P) of masks (B, 1, H, W), with replacement.
 
-    Where a mask is empty they are drawn from the whole frame.
+    Those of an empty mask are of the whole frame.
     """
     inside = mask.flatten(1).clamp_min(1e-9).cumsum(1)
     drawn = torch.rand(len(mask), count, device=mask.device) * inside[:, -1:]

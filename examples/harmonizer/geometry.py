@@ -1,4 +1,4 @@
-"""Flips and crops of whole batches, the same for everything that belongs to a photo."""
+"""Flips and crops of whole batches, the same for all pictures of a sample."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_FEWEST = 0.005  # of a crop must be foreground, or the whole photo is taken
+_FEWEST = 0.005  # share of foreground; of a crop with less, the whole photo is taken
 
 
 def flip_and_crop(images: Tensor, size: int, smallest: float = 0.7) -> Tensor:
-    """Mirror half of the samples and cut a random window out of each, resized.
+    """Mirror half of the samples and return a random window of each, resized.
 
     Args:
-        images: (B, C, H, W), all pictures of a sample along the channels, its mask the last.
+        images: (B, C, H, W), the pictures of a sample along the channels, its mask last.
         size: pixels a side of the result.
         smallest: side of a window over that of the photo, drawn from [smallest, 1].
     """
@@ -30,7 +30,7 @@ def flip_and_crop(images: Tensor, size: int, smallest: float = 0.7) -> Tensor:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """The whole frames (B, C, size, size)."""
+    """Return the whole frames (B, C, size, size)."""
     if images.shape[2:] == (size, size):
         return images
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True)

@@ -2,9 +2,9 @@
 
     python examples/harmonizer/train.py --data DATASET [--test DATASET] [--out net.pt]
 
-A subset with composites trains on both its own and synthetic ones; photos with masks alone on
-synthetic ones. `--accelerator cuda --devices 2` trains under Lightning Fabric
-(``pip install 'harmaug[train]'``). Without ``--data`` it shows itself on the packaged photos.
+A subset with composites trains on them and on synthetic ones, photos with masks alone on synthetic
+ones. `--accelerator cuda --devices 2` trains under Lightning Fabric
+(``pip install 'harmaug[train]'``). Without ``--data`` it trains on the packaged photos.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from colour_map import ColourMapHarmonizer
@@ -26,23 +27,24 @@ from harmaug.data.demo import demo_photos
 from harmaug.data.folder import HarmonyFolder
 from harmaug.evaluation.metrics import fmse
 
-KEPT = 64  # pixels a side of what is held in memory
+KEPT = 64  # pixels a side of photos in memory
 FIELDS = harmaug.Fields(composite="composite", real="real", mask="mask", space="unit")
 
 Sample = dict[str, Tensor]
 
 
 def read(folder: Path, split: str | None) -> list[Sample]:
-    """The samples of a folder, small; where there is no composite, the photo stands in for it."""
+    """Return the samples of a folder, small; a missing composite is the photo itself."""
     samples = []
-    for item in HarmonyFolder(folder, split, size=KEPT):
+    items = HarmonyFolder(folder, split, size=KEPT)
+    for item in (items[row] for row in range(len(items))):
         composite = item.get("composite", item["real"])
         samples.append({"composite": composite, "real": item["real"], "mask": item["mask"]})
     return samples
 
 
 def read_demo() -> list[Sample]:
-    """The packaged photos; their "composites" are just darker."""
+    """Return the packaged photos; their composites are the photos with less light."""
     samples = []
     for _, photo, mask in demo_photos():
         stacked = torch.cat((photo.tensor(), mask.reshape(1, *mask.shape[-2:]))).unsqueeze(0)
@@ -53,11 +55,11 @@ def read_demo() -> list[Sample]:
 
 
 class Cropped:
-    """A loader's batches flipped and cropped, for they come before what looks at colours."""
+    """A loader with flips and crops, before the augmenter looks at colours."""
 
-    def __init__(self, loader: DataLoader, size: int) -> None:
+    def __init__(self, loader: DataLoader[Sample], size: int) -> None:
         self.loader, self.size = loader, size
-        self.dataset = loader.dataset  # by whose length p="auto" goes
+        self.dataset = loader.dataset  # p="auto" depends on its length
 
     def __iter__(self) -> Iterator[Sample]:
         for batch in self.loader:
@@ -67,7 +69,7 @@ class Cropped:
 
 
 def endless(loader: Iterable[Sample]) -> Iterator[Batch]:
-    """Epoch after epoch, as `fit` takes batches."""
+    """Yield batches for `fit`, epoch after epoch."""
     while True:
         for batch in loader:
             yield batch["composite"], batch["real"], batch["mask"]
@@ -75,7 +77,7 @@ def endless(loader: Iterable[Sample]) -> Iterator[Batch]:
 
 @torch.no_grad()
 def test(net: ColourMapHarmonizer, samples: list[Sample]) -> tuple[float, float]:
-    """Mean fMSE before and after harmonization."""
+    """Return the mean fMSE before and after harmonization."""
     device = next(net.parameters()).device
     columns = zip(*((s["composite"], s["real"], s["mask"]) for s in samples), strict=True)
     composite, real, mask = (torch.stack(column).to(device) for column in columns)
@@ -84,13 +86,13 @@ def test(net: ColourMapHarmonizer, samples: list[Sample]) -> tuple[float, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="a subset, or a folder of subsets")
-    parser.add_argument("--split", help="train on what this list of each subset names")
+    parser.add_argument("--split", help="train on this list of each subset")
     parser.add_argument("--test", type=Path, help="pairs to test on")
     parser.add_argument("--checkpoint", default="unified", help="default: unified")
-    parser.add_argument("-p", type=float, help="share of synthetic composites (default: by size)")
-    parser.add_argument("--steps", type=int, help="default: 600, and 30 on the packaged photos")
+    parser.add_argument("-p", type=float, help="share of synthetic composites (default: auto)")
+    parser.add_argument("--steps", type=int, help="default: 600; on the packaged photos 30")
     parser.add_argument("--batch", type=int, default=16, help="on each device (default: 16)")
     parser.add_argument("--accelerator", help="cpu, cuda, ...: train under Fabric")
     parser.add_argument("--devices", type=int, default=1, help="under Fabric (default: 1)")
@@ -109,19 +111,19 @@ def main() -> None:
     pairs = any(not s["composite"].equal(s["real"]) for s in samples)
     p = options.p if options.p is not None else "auto" if pairs else 1.0
 
-    loader = DataLoader(samples, options.batch, shuffle=True)  # type: ignore[arg-type]
-    augment = harmaug.SycoNetAugment.from_pretrained(options.checkpoint)
+    loader: Any = DataLoader(samples, options.batch, shuffle=True)  # type: ignore[arg-type]
+    aug = harmaug.SycoNetAugment.from_pretrained(options.checkpoint)
     if fabric is not None:
         loader = fabric.setup_dataloaders(loader)
-        augment.to(fabric.device)
-    augmented = harmaug.AugmentedLoader(Cropped(loader, net.thumbnail), augment, FIELDS, p=p)
+        aug.to(fabric.device)
+    augmented = harmaug.AugmentedLoader(Cropped(loader, net.thumbnail), aug, FIELDS, p=p)
 
     steps = options.steps or (30 if options.data is None else 600)
     for step, loss in enumerate(fit(net, endless(augmented), steps, fabric=fabric), 1):
         if step % max(steps // 10, 1) == 0 and (fabric is None or fabric.is_global_zero):
             print(f"step {step}: loss {loss:.4f}")
     before, after = test(net.eval(), samples if options.test is None else read(options.test, None))
-    where = "what was trained on" if options.test is None else str(options.test)
+    where = "the training photos" if options.test is None else str(options.test)
     print(f"fMSE {before:.0f} -> {after:.0f} on {where}")
     if options.out is not None and (fabric is None or fabric.is_global_zero):
         torch.save(net.state_dict(), options.out)

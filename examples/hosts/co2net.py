@@ -1,9 +1,9 @@
 """CO2Net and other video harmonization: one LUT for all frames of a sample.
 
 Where: below ``trainer = SimpleHTrainer(...)``, on ``trainer.train_data``. Its dataset loads the
-previous frames as composites and masks only. To make composites of them, the real frames are
-needed too: read them beside the others and return them as ``pre_target_images``. The space differs
-between the scripts, so it is declared here.
+previous frames as composites and masks. Their new composites are made of the real frames: read
+these too and return them as ``pre_target_images``. The scripts differ in their value space, so it
+is declared here.
 """
 
 from types import SimpleNamespace
@@ -16,14 +16,14 @@ import harmaug
 
 
 def add_harmaug(trainer: Any) -> None:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset("co2net", space="unit")
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, augment, fields, p=0.5)
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
 
 
 def co2net_batch() -> dict[str, Any]:
-    """A batch with 3 previous frames of each sample, here all the same."""
+    """Return a batch with 3 previous frames of each sample, here all alike."""
     images, target_images, masks = triple("unit")
     before = {"images": images, "target_images": target_images, "masks": masks}
     frames = {f"pre_{key}": torch.stack([value] * 3, 1) for key, value in before.items()}

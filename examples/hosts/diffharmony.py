@@ -1,9 +1,9 @@
 """DiffHarmony: nested batches, one dict for each resolution.
 
-Where: in the script under ``scripts/train``, below the line with ``accelerator.prepare(...)``:
-accelerate rebuilds loaders, so a wrapper put on before it would be lost. The mask must be the
-undilated one: leave ``--mask_dilate`` at 0 and dilate in the training step. The scripts that load
-one resolution take ``composite="comp", real="real", mask="mask", views=()``.
+Where: in the script under ``scripts/train``, below the line with ``accelerator.prepare(...)``,
+because accelerate rebuilds loaders and would lose an earlier wrapper. The mask must not be dilated:
+leave ``--mask_dilate`` at 0 and dilate in the training step. Scripts that load one resolution take
+``composite="comp", real="real", mask="mask", views=()``.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ import harmaug
 
 
 def add_harmaug(train_dataloader: Any, **changes: Any) -> Any:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset("diffharmony", **changes)
-    return harmaug.AugmentedLoader(train_dataloader, augment, fields, p=0.5)
+    return harmaug.AugmentedLoader(train_dataloader, aug, fields, p=0.5)
 
 
 def diffharmony_batch() -> dict[int, Any]:
-    """A batch of both resolutions; small here, whatever the keys say."""
+    """Return a batch of both resolutions; the pictures are smaller than the keys say."""
     batch = {}
     for key, size in ((256, 48), (512, 96)):
         comp, real, mask = triple("pm1", soft=False, size=size)

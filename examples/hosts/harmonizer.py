@@ -1,9 +1,9 @@
-"""Harmonizer: wrap the training loader; only the stream that has composites takes new ones.
+"""Harmonizer: wrap the training loader; only the stream with composites gets new ones.
 
 Where: in ``src/train/harmonizer/trainer.py``, at the start of ``HarmonizerTrainer._train``, on its
-``data_loader`` (make the augmenter once, in ``_build``). A batch joins two streams at fixed sizes.
-The first holds ``-image`` for a composite, because the trainer makes those itself from its
-filters; the preset tells it by that and leaves it alone.
+``data_loader`` (make the augmenter once, in ``_build``). A batch joins two streams of fixed sizes.
+The first holds ``-image`` in place of a composite, because the trainer makes its composites from
+its filters. The preset knows it by that and leaves it as it is.
 """
 
 from typing import Any
@@ -15,14 +15,14 @@ import harmaug
 
 
 def add_harmaug(data_loader: Any) -> Any:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset("harmonizer")
-    return harmaug.AugmentedLoader(data_loader, augment, fields, p=0.5)
+    return harmaug.AugmentedLoader(data_loader, aug, fields, p=0.5)
 
 
 def harmonizer_batch() -> tuple[Any, Any]:
-    """A batch of 2 samples of the first stream and 3 of the second."""
+    """Return a batch of 2 samples of the first stream and 3 of the second."""
     adjusted, image, mask = triple("unit")
     adjusted[:2] = -image[:2]
     return (adjusted, mask), (image,)

@@ -1,8 +1,8 @@
-"""Intrinsic Image Harmonization (IIH), HT, DHT+: wrap what ``create_dataset`` returned.
+"""Intrinsic Image Harmonization (IIH), HT, DHT+: wrap the loader of ``create_dataset``.
 
-Where: below ``dataset = create_dataset(cfg)`` in the training function. The check of
-``loader.sampler``'s type still passes, because the wrapper hands the sampler through. The models
-repeat positions by the configured batch size, so that ``mode="append"`` is refused.
+Where: below ``dataset = create_dataset(cfg)`` in the training function. The check of the type of
+``loader.sampler`` still passes, because the wrapper has the attributes of the loader. The models
+repeat positions by the configured batch size, so ``mode="append"`` is refused.
 """
 
 from typing import Any
@@ -15,14 +15,14 @@ import harmaug
 
 
 def add_harmaug(dataset: Any) -> Any:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset("iih")  # or "ht", "dht+"
-    return harmaug.AugmentedLoader(dataset, augment, fields, p=0.5)
+    return harmaug.AugmentedLoader(dataset, aug, fields, p=0.5)
 
 
 def samples() -> list[dict[str, Any]]:
-    """Samples as IIH's dataset yields them."""
+    """Return samples as IIH's dataset yields them."""
     return [
         {
             "inputs": torch.cat((comp, mask)),

@@ -1,8 +1,8 @@
 """iSSAM / iS2AM / iDIH, CDTNet, DCCF: wrap the trainer's training loader.
 
 Where: in the model's script (``models/fixed256/...py``), below ``trainer = SimpleHTrainer(...)``.
-The validation loader is left alone. iSSAM and DCCF normalise with ImageNet's mean and std, CDTNet
-does not: same keys, another preset. DCCF's full resolution takes the same LUT.
+The validation loader stays as it is. iSSAM and DCCF normalise with ImageNet's mean and std, CDTNet
+does not: same keys, another preset. DCCF's full-size images take the same LUT.
 """
 
 from types import SimpleNamespace
@@ -14,14 +14,14 @@ import harmaug
 
 
 def add_harmaug(trainer: Any, host: str = "issam") -> None:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset(host)  # "issam", "cdtnet" or "dccf"
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, augment, fields, p=0.5)
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
 
 
 def issam_batch() -> dict[str, Any]:
-    """A batch as iSSAM's loader yields it."""
+    """Return a batch as iSSAM's loader yields it."""
     images, target_images, masks = triple("imagenet")
     return {"images": images, "masks": masks, "target_images": target_images}
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from harmaug.inputs import Space
 
-sys.path.append(str(Path(__file__).parents[1]))  # where photos.py is
+sys.path.append(str(Path(__file__).parents[1]))  # the folder of photos.py
 from photos import small_photos
 
 
 def triple(space: str, *, soft: bool = True, size: int = 64) -> tuple[Tensor, Tensor, Tensor]:
-    """Composite, real and mask (B, C, size, size) in a host's value space."""
+    """Return composite, real and mask (B, C, size, size) in a host's value space."""
     real, mask = (torch.stack(part) for part in zip(*small_photos(size), strict=True))
     mask = mask if soft else (mask > 0.5).float()
     encode = Space.of(space).encode
@@ -25,5 +25,5 @@ def triple(space: str, *, soft: bool = True, size: int = 64) -> tuple[Tensor, Te
 
 
 def batches(batch: Callable[[], Any], count: int = 2) -> list[Any]:
-    """Stand-in for a host's training loader."""
+    """Return a stand-in for a host's training loader."""
     return [batch() for _ in range(count)]

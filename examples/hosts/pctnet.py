@@ -1,9 +1,9 @@
-"""PCT-Net and AICT: wrap the trainer's training loader; full resolution takes the same LUT.
+"""PCT-Net and AICT: wrap the trainer's training loader; full-size images take the same LUT.
 
 Where: in ``models/PCTNet_CNN.py`` or ``PCTNet_ViT.py``, below ``trainer = PCT_Trainer(...)``.
 The CNN's images are normalised with ImageNet's mean and std, the ViT's and AICT's are not. The
-full-resolution images are lists of tensors of different sizes. The contrastive loss takes the
-other images of a batch as negatives, so that ``mode="append"`` is refused.
+full-size images are lists of tensors of different sizes. The contrastive loss takes the other
+images of a batch as negatives, so ``mode="append"`` is refused.
 """
 
 from types import SimpleNamespace
@@ -15,14 +15,14 @@ import harmaug
 
 
 def add_harmaug(trainer: Any, host: str = "pctnet-cnn") -> None:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset(host)  # "pctnet-cnn", "pctnet-vit" or "aict"
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, augment, fields, p=0.5)
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
 
 
 def pctnet_batch() -> dict[str, Any]:
-    """A batch as PCT-Net's collate function makes it."""
+    """Return a batch as PCT-Net's collate function makes it."""
     images, targets, masks = triple("imagenet", size=64)
     large, large_targets, large_masks = triple("imagenet", size=160)
     crops = [160 - 8 * index for index in range(len(images))]

@@ -1,11 +1,11 @@
-"""DucoNet, S2CRNet, INR-Harmonization: these derive more from the composite of each sample.
+"""DucoNet, S2CRNet, INR-Harmonization: datasets that compute more from the composite of a sample.
 
-A batch would be too late, so the transform goes into the dataset, before anything is derived:
+So the transform goes into the dataset, before anything is computed from the composite:
 
 - DucoNet: in ``iharm/data/hdataset.py``, ``HDataset.get_sample`` returns ``self.augment({...})``;
-  the preset computes ``comp_img_lab`` anew. Only for the split "train".
+  the preset computes ``comp_img_lab`` again. Only for the split "train".
 - S2CRNet: in ``scripts/datasets/HCOCO.py``, ``__getitem__``, below the line that opens ``anno``.
-  Its ``cv2_img`` is read from the file a second time: make it from the new ``img`` instead.
+  Its ``cv2_img`` is read from the file again: make it from the new ``img`` instead.
 - INR: in ``datasets/build_dataset.py``, ``__getitem__``, below the line that divides the mask by
   255 and before the first crop. Only in the mode "Train".
 """
@@ -24,9 +24,9 @@ class S2CRNetLike:
 
     def __init__(self) -> None:
         self.triple = triple("unit")
-        augment = harmaug.SycoNetAugment.from_pretrained("unified")  # added, in __init__
+        aug = harmaug.SycoNetAugment.from_pretrained("unified")  # added, in __init__
         fields = harmaug.Fields.preset("s2crnet")  # or "duconet", "inr"
-        self.augment = harmaug.SampleTransform(augment, fields, p=0.5)
+        self.augment = harmaug.SampleTransform(aug, fields, p=0.5)
 
     def __getitem__(self, item: int) -> dict[str, Any]:
         pictures = [(part[item] * 255).byte().permute(1, 2, 0).numpy() for part in self.triple]

@@ -1,4 +1,4 @@
-"""DoveNet, RainNet, HDNet, BargainNet: wrap what ``create_dataset`` returned.
+"""DoveNet, RainNet, HDNet, BargainNet: wrap the dataset that ``create_dataset`` returns.
 
 Where: in ``train.py``, below ``dataset = create_dataset(opt)``. The training loop, ``set_input``
 and the losses stay as they are; ``len(dataset)`` still counts images. In DoveNet the first three
@@ -14,14 +14,14 @@ import harmaug
 
 
 def add_harmaug(dataset: Any, host: str = "dovenet") -> Any:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset(host)  # "dovenet", "rainnet", "hdnet" or "bargainnet"
-    return harmaug.AugmentedLoader(dataset, augment, fields, p=0.5)
+    return harmaug.AugmentedLoader(dataset, aug, fields, p=0.5)
 
 
 def dovenet_batch() -> dict[str, Any]:
-    """A batch as DoveNet's loader yields it."""
+    """Return a batch as DoveNet's loader yields it."""
     comp, real, mask = triple("pm1", soft=False)
     inputs = torch.cat((comp, mask), 1)
     return {"inputs": inputs, "comp": comp, "real": real, "img_path": ["c1_1_2.jpg"] * len(comp)}

@@ -14,20 +14,20 @@ import harmaug
 
 
 def add_harmaug(loader: Any, host: str) -> Any:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset(host)  # "pih" or "s2am"
-    return harmaug.AugmentedLoader(loader, augment, fields, p=0.5)
+    return harmaug.AugmentedLoader(loader, aug, fields, p=0.5)
 
 
 def pih_batch() -> tuple[Any, ...]:
-    """A batch as PIH's loader yields it."""
+    """Return a batch as PIH's loader yields it."""
     comp, real, mask = triple("unit")
     return comp, mask, real, ("c1_1_2.jpg",) * len(comp)
 
 
 def s2am_batch() -> tuple[Any, ...]:
-    """A batch as s2am's loader yields it."""
+    """Return a batch as s2am's loader yields it."""
     image, target, mask = triple("unit")
     return torch.cat((image, mask), 1), target, ("c1_1_2.jpg",) * len(image)
 

@@ -1,10 +1,11 @@
-"""Checkpoints for the arms: packaged ones, and generators learnt from a set's pairs alone."""
+"""Checkpoints of the arms: packaged ones, and nets trained on the pairs of a set alone."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,23 +19,30 @@ from harmaug.lut.fitting import fit_pair
 from harmaug.training.config import TrainConfig
 from harmaug.training.loop import train
 
-BASE = "unified"  # its LUTs are what "own" starts on, its weights what "own-finetuned" does
-_SETTINGS = {"size": 64, "round_pairs": 1024, "passes": 5, "batch": 32, "pixels": 64}
+BASE = "unified"  # "own" starts with its LUTs, "own-finetuned" with its weights
+# These are part of fingerprints: a change makes all results of the two arms anew.
+_SETTINGS: dict[str, Any] = {
+    "size": 64,
+    "round_pairs": 1024,
+    "passes": 5,
+    "batch": 32,
+    "pixels": 64,
+}
 _TRANSPLANTS = 4
-_RATES = {
-    # 160 steps a round: half a minute on one core, and a quarter.
+_RATES: dict[str, dict[str, Any]] = {
+    # 160 steps a round: half a minute on one core, and a quarter of a minute.
     "own": {"rounds": 8, "learning_rate": 1.5e-3, "basis_learning_rate": 1e-4},
     "own-finetuned": {"rounds": 4, "learning_rate": 5e-4, "basis_learning_rate": 2.5e-5},
 }
 
 
-def checkpoint_name(wanted: str | None, domain: str) -> str | None:
-    """Which checkpoint an arm means in a domain: a packaged name, or a key of `learn`."""
-    return domain if wanted == "domain" else wanted
-
-
 def fingerprint(name: str | None, pairs: Photos) -> str | None:
-    """What decides a checkpoint: the sha256 of a packaged one, or all that `learn` goes by."""
+    """Return digits of all that decides a checkpoint: its sha256, or settings and pairs.
+
+    Args:
+        name: a packaged name, "own" or "own-finetuned"; None for an arm without a checkpoint.
+        pairs: of the training set.
+    """
     if name is None:
         return None
     if name not in _RATES:
@@ -42,54 +50,42 @@ def fingerprint(name: str | None, pairs: Photos) -> str | None:
         if name not in packaged:
             raise ValueError(f"{name!r} is no packaged checkpoint: {', '.join(packaged)}.")
         return str(packaged[name]["sha256"])[:16]
-    about = [
-        name,
-        _SETTINGS,
-        _TRANSPLANTS,
-        _RATES[name],
-        fingerprint(BASE, pairs),
-        digest_photos(pairs),
-    ]
+    settings = [name, _SETTINGS, _TRANSPLANTS, _RATES[name]]
+    about = [*settings, fingerprint(BASE, pairs), pairs.digest()]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def find(name: str, pairs: Photos, store: Path) -> str:
-    """A packaged name as it is; a generator learnt from the pairs is trained if it is not there."""
+    """Return the name or path of a checkpoint; a net of the pairs is trained first if need be."""
     if name not in _RATES:
         return name
     folder = store / f"{name}-{fingerprint(name, pairs)}"
     if not (folder / "done").exists():
-        _learn(name, pairs, folder)
+        _train(name, pairs, folder)
         (folder / "done").touch()
     return str(folder / "run")
 
 
-def digest_photos(photos: Photos) -> str:
-    """Sixteen hexadecimal digits of the pictures."""
-    found = hashlib.sha256()
-    for values in (photos.real, photos.mask, photos.composite):
-        if values is not None:
-            found.update(values.numpy().tobytes())
-    return found.hexdigest()[:16]
-
-
-def _learn(name: str, pairs: Photos, folder: Path) -> None:
+def _train(name: str, pairs: Photos, folder: Path) -> None:
     _write(pairs, folder / "pairs")
-    start = {"init": BASE} if name == "own-finetuned" else {"basis": BASE}
+    finetuned = name == "own-finetuned"
     config = TrainConfig(
         data=(str(folder / "pairs"),),
+        init=BASE if finetuned else None,
+        basis=None if finetuned else BASE,
         validate_every=_RATES[name]["rounds"],
-        **start,
+        kl_weight=5e-4,
+        warmup=0.1,
         **_SETTINGS,
         **_RATES[name],
-    )  # type: ignore[arg-type]
+    )
     output = folder / "run"
     with torch.random.fork_rng(devices=[]):
         train(config, output, resume=(output / "state.safetensors").exists(), accelerator="cpu")
 
 
 def _write(pairs: Photos, folder: Path) -> None:
-    """The pairs as a folder in the iHarmony4 layout, as a user of ``harmaug train`` has them."""
+    """Write the pairs in the iHarmony4 layout, as users of ``harmaug train`` have theirs."""
     composites = _transplanted(pairs)
     for kind in ("real_images", "masks", "composite_images"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -102,9 +98,11 @@ def _write(pairs: Photos, folder: Path) -> None:
 
 
 def _transplanted(pairs: Photos) -> Tensor:
-    """Composites (N, 1 + k, 3, S, S) uint8: a photo's own, and k made as those of others were.
+    """Return composites (N, 1 + k, 3, S, S) uint8: a photo's own, and k with changes of others.
 
-    A generator that saw each photo under one change alone would take the photo for its cause.
+    A net that saw each photo under one change alone would learn that the photo causes it.
+    `recipes.Transplant` does the same for ``harmaug train``, but also amplifies the changes and
+    draws them with replacement; the results of this benchmark are without.
     """
     assert pairs.composite is not None
     basis = SycoNetAugment.from_pretrained(BASE).basis
