@@ -23,7 +23,7 @@ def _second_stream(batch: Any) -> Tensor:
 
 
 def _lab8(sample: Any) -> np.ndarray:
-    """The 8-bit Lab that DucoNet takes beside its composite, by the very call it makes."""
+    """Return the 8-bit Lab that DucoNet takes beside its composite, by the call that it makes."""
     cv2 = importlib.import_module("cv2")  # DucoNet itself needs it
     return np.asarray(cv2.cvtColor(sample["image"], cv2.COLOR_RGB2Lab))
 

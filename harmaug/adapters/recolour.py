@@ -64,7 +64,8 @@ def recolour(
     Args:
         composite: (B, 3, H, W), (B, F, 3, H, W) with F frames of each sample, a list of such
             tensors, or a list of B tensors (3, H, W) of any size.
-        real, mask: laid out as ``composite``, masks with 1 channel or without that axis.
+        real: laid out as ``composite``.
+        mask: laid out as ``composite``, with 1 channel or without that axis.
         changed: the samples that become synthetic; those in no draw get their real.
         draws: LUTs of these samples.
         space: value space of the photos.
