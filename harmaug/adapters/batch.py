@@ -96,6 +96,16 @@ class AugmentBatch:
             augment.to(device)
         return self
 
+    def fits(self, value: Any) -> bool:
+        """Return whether a value is a batch of these fields."""
+        if not isinstance(value, Mapping) and not is_sequence(value):
+            return False
+        try:
+            self._size(value)
+        except (KeyError, IndexError, TypeError, ValueError):
+            return False
+        return self.fields.layout.views[0].composite.holds(value)
+
     def __call__(self, batch: Any) -> Any:
         """Return the batch with synthetic composites, drawn as the constructor says."""
         return self.draw(batch, self.stream.generator())

@@ -114,6 +114,10 @@ PathLike = str | int | tuple[Any, ...] | Path
 def with_item(container: Any, key: Any, value: Any) -> Any:
     """Return a shallow copy of a container, of the same type, with one item set or added last."""
     if isinstance(container, Mapping):
+        if not isinstance(container, MutableMapping):
+            raise TypeError(
+                f"field {key!r} cannot be set in a {type(container).__name__}; give a dict."
+            )
         changed: Any = copy.copy(container)
         changed[key] = value
         return changed
