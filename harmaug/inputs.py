@@ -19,15 +19,8 @@ from torch import Tensor
 
 PHOTO_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8)
 _WIDE = (torch.uint16, torch.uint32, torch.uint64)  # torch cannot compare these
-_MASK_DTYPES = (
-    *PHOTO_DTYPES,
-    *_WIDE,
-    torch.bool,
-    torch.int8,
-    torch.int16,
-    torch.int32,
-    torch.int64,
-)
+_SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
+_MASK_DTYPES = (*PHOTO_DTYPES, *_WIDE, *_SIGNED, torch.bool)
 _OVERSHOOT = 0.02  # how far a resized photo or mask may leave [0, 1]; a wrong space is off by more
 _NARROW = 1e-3  # how exactly photos fill the range of another space before a warning says so
 _LABEL_SHARE = 0.01  # of a picture; a faint edge alone is never larger

@@ -142,7 +142,8 @@ class AugmentBatch:
     def _size(self, batch: Any) -> int:
         path = self.fields.layout.views[0].real
         real = path.get(batch)
-        if not isinstance(real, Tensor) or real.ndim != 4 or real.shape[1] != 3:
+        dense = isinstance(real, Tensor) and not real.is_nested
+        if not dense or real.ndim != 4 or real.shape[1] != 3:
             raise ValueError(
                 f"field {path} must be the real photos as a tensor (B, 3, H, W), "
                 f"got {describe(real)}."

@@ -173,7 +173,7 @@ def map_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
 def describe(value: Any) -> str:
     """Return keys, types and shapes of a batch in one line."""
     if isinstance(value, Tensor):
-        return f"{tuple(value.shape)}"
+        return "a nested tensor" if value.is_nested else f"{tuple(value.shape)}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key!r}: {describe(item)}" for key, item in value.items()) + "}"
     if is_sequence(value):

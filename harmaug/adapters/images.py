@@ -80,7 +80,7 @@ def image_like(image: Tensor, old: Any) -> Any:
     if isinstance(old, Image.Image):
         check_dtypes("uint8", image.dtype)
         return Image.fromarray(array)
-    check_dtypes(str(old.dtype), image.dtype)
+    check_dtypes(old.dtype.name, image.dtype)
     return array.astype(old.dtype, copy=False)
 
 
