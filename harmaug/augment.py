@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -358,6 +359,10 @@ class SycoNetAugment(nn.Module):
     def _draw(
         self, batch: int, n: int, candidates: int | None, generator: torch.Generator | None
     ) -> Tensor:
+        if not all(isinstance(count, (int, Integral)) for count in (n, candidates or n)):
+            raise TypeError(f"n and candidates must be whole numbers, got {n!r}, {candidates!r}.")
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator must be a torch.Generator, got {generator!r}.")
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}.")
         if candidates is not None and candidates < n:

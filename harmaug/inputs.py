@@ -18,6 +18,9 @@ import torch
 from torch import Tensor
 
 PHOTO_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8)
+_WIDE = (torch.uint16, torch.uint32, torch.uint64)  # torch cannot compare these
+_SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
+_MASK_DTYPES = (*PHOTO_DTYPES, *_WIDE, *_SIGNED, torch.bool)
 _OVERSHOOT = 0.02  # how far a resized photo or mask may leave [0, 1]; a wrong space is off by more
 _NARROW = 1e-3  # how exactly photos fill the range of another space before a warning says so
 _LABEL_SHARE = 0.01  # of a picture; a faint edge alone is never larger
@@ -189,7 +192,7 @@ def check_inputs(
     if not alpha.numel():
         return Inputs(photo, alpha.to(compute), space, (False,) * len(photo), real.ndim == 4)
     # One read of all figures, for each would wait for a GPU.
-    seen = alpha.detach().flatten(1)
+    seen = (alpha.long() if alpha.dtype in _WIDE else alpha.detach()).flatten(1)
     if alpha.dtype == torch.bool:
         least, most = None, seen.any(1)
     elif alpha.dtype == torch.uint8:
@@ -221,11 +224,10 @@ def as_photos(image: Tensor, name: str = "image") -> Tensor:
     """Return photos as (B, 3, H, W), of any values.
 
     Raises:
-        TypeError: no tensor, or neither floating point nor uint8.
+        TypeError: no dense tensor, or neither floating point nor uint8.
         ValueError: a shape other than (B, 3, H, W) or (3, H, W).
     """
-    if not isinstance(image, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(image).__name__}.")
+    _check_dense(image, name)
     if image.ndim not in (3, 4) or image.shape[-3] != 3:
         raise ValueError(f"{name} must be (B, 3, H, W) or (3, H, W), got {tuple(image.shape)}.")
     if image.dtype not in PHOTO_DTYPES:
@@ -237,21 +239,20 @@ def as_masks(mask: Tensor, image: Tensor, names: tuple[str, str] = ("image", "ma
     """Return masks as (B, 1, H, W) beside photos (B, 3, H, W), of any values.
 
     Raises:
-        TypeError: no tensor, or complex.
+        TypeError: no dense tensor, or of a dtype without a reading.
         ValueError: a shape that does not match, or another device.
     """
     batch, height, width = image.shape[0], *image.shape[2:]
     shapes = [(batch, 1, height, width), (batch, height, width)]
     if batch == 1:
         shapes += [(1, height, width), (height, width)]
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"{names[1]} must be a torch.Tensor, got {type(mask).__name__}.")
+    _check_dense(mask, names[1])
     if tuple(mask.shape) not in shapes:
         raise ValueError(
             f"{names[1]} must be {shapes[0]} or {shapes[1]} to match {names[0]}, "
             f"got {tuple(mask.shape)}."
         )
-    if mask.is_complex():
+    if mask.dtype not in _MASK_DTYPES:
         raise TypeError(f"{names[1]} must be bool, floating point or integers, got {mask.dtype}.")
     if mask.device != image.device:
         raise ValueError(
@@ -259,6 +260,14 @@ def as_masks(mask: Tensor, image: Tensor, names: tuple[str, str] = ("image", "ma
             "device."
         )
     return mask.reshape(batch, 1, height, width)
+
+
+def _check_dense(value: Tensor, name: str) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}.")
+    if value.layout != torch.strided or value.is_nested:
+        kind = "nested" if value.is_nested else str(value.layout)
+        raise TypeError(f"{name} must be a dense tensor, got a {kind} one.")
 
 
 def opacity(codes: Tensor, name: str = "mask") -> Tensor:
@@ -318,15 +327,16 @@ def _as_opacity(mask: Tensor, low: float, highest: Sequence[float], name: str) -
 
 
 def _check_faint(mask: Tensor, most: float, name: str) -> None:
-    """Raise where a mask in [0, 1] looks like labels that were divided by 255."""
+    """Raise where a mask in [0, 1] looks like labels that were divided by 255 or by more."""
     inside = mask[mask > 0]
     label = round(most * 255)
-    scaled = label >= 1 and abs(most * 255 - label) < 1e-2
+    scaled = label < 1 or abs(most * 255 - label) < 1e-2
     large = len(inside) > _LABEL_SHARE * mask.numel()
     if large and scaled and bool((inside == inside[0]).all()):
+        value = f"{label}/255" if label else f"{most:.3g}"
         raise ValueError(
-            f"{name} holds nothing but 0 and {label}/255: labels that were divided by 255, or a "
-            "foreground that nearly keeps its colours; for labels give mask > 0."
+            f"{name} holds nothing but 0 and {value}: labels that were divided by 255 or by more, "
+            "or a foreground that nearly keeps its colours; for labels give mask > 0."
         )
 
 

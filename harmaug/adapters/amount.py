@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 from torch.utils.data import get_worker_info
@@ -46,6 +47,8 @@ def check_probability(p: float | str) -> None:
     if isinstance(p, str):
         if p != AUTO:
             raise ValueError(f"p must be a number in [0, 1] or 'auto', got {p!r}.")
+    elif not isinstance(p, Real):
+        raise TypeError(f"p must be a number in [0, 1] or 'auto', got {p!r}.")
     elif not 0 <= p <= 1:
         raise ValueError(f"p must lie in [0, 1], got {p!r}.")
 

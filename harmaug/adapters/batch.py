@@ -96,6 +96,16 @@ class AugmentBatch:
             augment.to(device)
         return self
 
+    def fits(self, value: Any) -> bool:
+        """Return whether a value is a batch of these fields."""
+        if not isinstance(value, Mapping) and not is_sequence(value):
+            return False
+        try:
+            self._size(value)
+        except (KeyError, IndexError, TypeError, ValueError):
+            return False
+        return self.fields.layout.views[0].composite.holds(value)
+
     def __call__(self, batch: Any) -> Any:
         """Return the batch with synthetic composites, drawn as the constructor says."""
         return self.draw(batch, self.stream.generator())
@@ -132,7 +142,8 @@ class AugmentBatch:
     def _size(self, batch: Any) -> int:
         path = self.fields.layout.views[0].real
         real = path.get(batch)
-        if not isinstance(real, Tensor) or real.ndim != 4 or real.shape[1] != 3:
+        dense = isinstance(real, Tensor) and not real.is_nested
+        if not dense or real.ndim != 4 or real.shape[1] != 3:
             raise ValueError(
                 f"field {path} must be the real photos as a tensor (B, 3, H, W), "
                 f"got {describe(real)}."

@@ -114,6 +114,10 @@ PathLike = str | int | tuple[Any, ...] | Path
 def with_item(container: Any, key: Any, value: Any) -> Any:
     """Return a shallow copy of a container, of the same type, with one item set or added last."""
     if isinstance(container, Mapping):
+        if not isinstance(container, MutableMapping):
+            raise TypeError(
+                f"field {key!r} cannot be set in a {type(container).__name__}; give a dict."
+            )
         changed: Any = copy.copy(container)
         changed[key] = value
         return changed
@@ -169,7 +173,7 @@ def map_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
 def describe(value: Any) -> str:
     """Return keys, types and shapes of a batch in one line."""
     if isinstance(value, Tensor):
-        return f"{tuple(value.shape)}"
+        return "a nested tensor" if value.is_nested else f"{tuple(value.shape)}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key!r}: {describe(item)}" for key, item in value.items()) + "}"
     if is_sequence(value):

@@ -29,7 +29,7 @@ def image_tensor(image: Any, name: str) -> Tensor:
     if isinstance(image, np.ndarray):
         if image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"{name} must be an array (H, W, 3), got {image.shape}.")
-        return torch.from_numpy(_owned(image)).permute(2, 0, 1).unsqueeze(0)
+        return _shared(image, name).permute(2, 0, 1).unsqueeze(0)
     if not isinstance(image, Tensor):
         raise TypeError(
             f"{name} must be an array, a PIL image or a tensor, got {type(image).__name__}."
@@ -56,7 +56,7 @@ def mask_tensor(mask: Any, name: str) -> Tensor:
     if isinstance(mask, np.ndarray):
         if mask.ndim == 3 and mask.shape[2] == 1:
             mask = mask[..., 0]
-        mask = torch.from_numpy(_owned(mask))
+        mask = _shared(mask, name)
     if not isinstance(mask, Tensor):
         raise TypeError(
             f"{name} must be an array, a PIL image or a tensor, got {type(mask).__name__}."
@@ -80,12 +80,20 @@ def image_like(image: Tensor, old: Any) -> Any:
     if isinstance(old, Image.Image):
         check_dtypes("uint8", image.dtype)
         return Image.fromarray(array)
-    check_dtypes(str(old.dtype), image.dtype)
+    check_dtypes(old.dtype.name, image.dtype)
     return array.astype(old.dtype, copy=False)
 
 
-def _owned(array: np.ndarray) -> np.ndarray:
-    """Return the array, copied where torch cannot share it: negative strides, read-only memory."""
-    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
-        return array.copy()
-    return array
+def _shared(array: np.ndarray, name: str) -> Tensor:
+    """Return an array as a tensor, copied where torch cannot share its memory."""
+    native = array.dtype.newbyteorder("=")
+    strange = any(stride < 0 or stride % array.itemsize for stride in array.strides)
+    if strange or array.dtype != native or not array.flags.writeable:
+        array = array.astype(native)
+    try:
+        return torch.from_numpy(array)
+    except TypeError:
+        raise TypeError(
+            f"{name} is an array of {array.dtype}, expected uint8, bool, integers or floating "
+            "point of at most 64 bits."
+        ) from None

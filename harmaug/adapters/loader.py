@@ -14,13 +14,16 @@ from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 from harmaug.adapters.amount import AUTO, check_probability, probability
 from harmaug.adapters.batch import AugmentBatch
+from harmaug.adapters.containers import is_sequence
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.streams import fold, rank
 from harmaug.augment import SycoNetAugment
 
 _OWN = ("_loader", "_interleaved", "_batch", "_epoch")
 # Modules whose functions build a new loader of a loader's attributes, past any wrapper.
-_REBUILDERS = ("accelerate.data_loader",)
+_REBUILDERS = ("accelerate.data_loader", "ray.train.torch.train_loop_utils")
+# Attributes under which loaders, samplers and datasets hold further ones.
+_INNER = ("sampler", "batch_sampler", "samplers", "dataset", "datasets", "loader", "dataloader")
 
 
 class AugmentedLoader:
@@ -136,7 +139,7 @@ class AugmentedLoader:
         value = getattr(self._loader, name)
         if inspect.ismethod(value) and value.__self__ is self._loader:
             return self._wrapping(value)
-        return value
+        return self._around(value) if isinstance(value, DataLoader) else value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OWN:
@@ -145,7 +148,7 @@ class AugmentedLoader:
             setattr(self._loader, name, value)
 
     def _wrapping(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the loader's method, whose result is wrapped where it is a loader or batches."""
+        """Return the loader's method; a result that is a loader or a batch is augmented."""
 
         @functools.wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -155,36 +158,46 @@ class AugmentedLoader:
             if isinstance(result, Iterator):
                 return self._augmented(result, self._next_generator())
             if isinstance(result, (DataLoader, IterableDataset, type(self._loader))):
-                wrapped = copy.copy(self)
-                object.__setattr__(wrapped, "_loader", result)
-                return wrapped
-            return result
+                return self._around(result)
+            if is_sequence(result) and any(isinstance(item, DataLoader) for item in result):
+                raise RuntimeError(
+                    f"{method.__name__}() of the wrapped loader returns several loaders, which "
+                    "would be bare; call it on the bare loader and wrap the training one."
+                )
+            return self._batch(result) if self._batch.fits(result) else result
 
         return call
+
+    def _around(self, loader: Any) -> AugmentedLoader:
+        """Return another loader wrapped as this one is."""
+        wrapped = copy.copy(self)
+        wrapped._loader = loader
+        return wrapped
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._loader!r}, p={self._batch.p})"
 
 
 def _parts(loader: Any) -> Iterator[Any]:
-    """Yield the samplers of a loader, those inside them too, and its dataset; each once."""
-    found: list[Any] = []
+    """Yield the loaders, samplers and datasets inside a loader, at any depth; each once."""
+    found: dict[int, Any] = {}
     waiting = [loader]
     while waiting:
         outer = waiting.pop()
-        for name in ("sampler", "batch_sampler", "dataset"):
+        for name in _INNER:
             inner = getattr(outer, name, None)
-            if inner is not None and not any(inner is known for known in found):
-                found.append(inner)
-                waiting.append(inner)
-    yield from found
+            for part in inner if is_sequence(inner) else [inner]:
+                if part is not None and id(part) not in found:
+                    found[id(part)] = part
+                    waiting.append(part)
+    yield from found.values()
 
 
 def _refuse_rebuilding(module: str) -> None:
     if module in _REBUILDERS:
         raise RuntimeError(
             f"{module} would rebuild this loader without its augmentation; give it the bare "
-            "loader and wrap what it returns: "
+            "loader and wrap the result: "
             "AugmentedLoader(accelerator.skip_first_batches(loader, n), aug, fields)."
         )
 

@@ -149,12 +149,12 @@ def paint(
 
 
 def check_dtypes(composite: Any, real: Any) -> None:
-    """Raise unless both are 8 bits or both floating point."""
-    eight = [dtype in (torch.uint8, "uint8") for dtype in (composite, real)]
-    if eight[0] != eight[1]:
+    """Raise unless both are 8 bits or both floating point; dtypes of torch or names of them."""
+    eight = [str(dtype).endswith("uint8") for dtype in (composite, real)]
+    if eight[0] != eight[1] or not (eight[0] or "float" in str(composite)):
         raise TypeError(
-            f"composite is {composite} but real is {real}: one counts to 255, the other does not; "
-            "give both in one dtype."
+            f"composite is {composite} but real is {real}: one cannot hold the values of the "
+            "other; give both in one dtype."
         )
 
 
