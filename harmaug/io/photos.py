@@ -146,7 +146,7 @@ def mask_of(decoded: Decoded) -> Tensor:
     grey = pixels[..., 0]
     coloured = pixels.shape[2] >= 3 and _is_coloured(pixels[..., :3])
     if image.mode == "P":
-        palette = np.reshape(image.getpalette(), (-1, 3)).astype(np.uint8)
+        palette = np.array(image.getpalette() or [0] * 3, np.uint8).reshape(-1, 3)
         # A label map may happen to show nothing but grey entries of its palette.
         if coloured or (grey.max() < top and _is_coloured(palette)):
             labels = upright(np.asarray(image), orientation_of(image))

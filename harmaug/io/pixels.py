@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 ORIENTATION = 0x0112  # the EXIF tag
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 0x0102, 0x0106, 0x011C, 0x0153  # of TIFF
@@ -145,13 +145,13 @@ def _pillow_limit(max_megapixels: float | None) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes) -> ImageFile.ImageFile:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(io.BytesIO(data))
 
 
-def _decoded(path: Path, image: Image.Image, data: bytes, at_least: int | None) -> Decoded:
+def _decoded(path: Path, image: ImageFile.ImageFile, data: bytes, at_least: int | None) -> Decoded:
     size, kind = image.size, image.format
     if at_least is not None:
         image.draft(None, (at_least, at_least))
@@ -167,7 +167,7 @@ def _decoded(path: Path, image: Image.Image, data: bytes, at_least: int | None) 
     return Decoded(path, image, upright(pixels, orientation), chunks, full_size, plain)
 
 
-def _grey8(image: Image.Image, data: bytes) -> np.ndarray:
+def _grey8(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     """Decode a grey PNG file by kornia_rs, in a third of Pillow's time."""
     from kornia_rs import io as codec
 
@@ -176,7 +176,7 @@ def _grey8(image: Image.Image, data: bytes) -> np.ndarray:
     return np.asarray(image)[..., None]
 
 
-def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
+def _pixels(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     mode, kind = image.mode, image.format
     tags = getattr(image, "tag_v2", {})
     bits = data[24] if kind == "PNG" else tags.get(_BITS_PER_SAMPLE, (8,))[0]
@@ -203,13 +203,13 @@ def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     return np.asarray(image if mode == "RGB" else image.convert("RGB"))
 
 
-def _colour16(image: Image.Image, data: bytes) -> np.ndarray:
+def _colour16(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     """Decode twice: Pillow keeps the high bytes, or the low ones if told another byte order."""
     other = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
     low = _open(data)
     separate = getattr(image, "tag_v2", {}).get(_PLANES) == _SEPARATE
     for index, tile in enumerate(image.tile):
-        order, *rest = [tile.args] if isinstance(tile.args, str) else tile.args
+        order, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args or ()
         if separate or order[:-1] not in ("RGB;16", "RGBA;16", "RGBX;16"):
             raise _Refused(
                 f"is a 16-bit {image.format} of grey with alpha, of separate colour planes, or of "
