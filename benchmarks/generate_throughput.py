@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import measure
 import numpy as np
@@ -110,7 +110,7 @@ def codecs_alone(decode: Any, encode: Any, photo: bytes, composites: list[np.nda
         encode(composite)
 
 
-def against_codecs(root: Path, form: str, n: int, rounds: int) -> dict[str, Any]:
+def against_codecs(root: Path, form: Literal["jpg", "png"], n: int, rounds: int) -> dict[str, Any]:
     """Return processor seconds a photo of worker and codecs, and the ratio of their rates."""
     sources = find_sources(root).sources
     with worker(root, Settings(n=n, format=form)) as work:
@@ -169,7 +169,7 @@ def worker(root: Path, settings: Settings) -> Iterator[Worker]:
     shutil.rmtree(output)
 
 
-def breakdown(root: Path, form: str, n: int, rounds: int) -> dict[str, float]:
+def breakdown(root: Path, form: Literal["jpg", "png"], n: int, rounds: int) -> dict[str, float]:
     """Return processor milliseconds a photo of each part of the work."""
     spent: dict[str, float] = defaultdict(float)
 

@@ -16,7 +16,10 @@ from harmaug.lut import composite_lut, identity_lut
 from harmaug.nets.decision import Decision
 
 
-class ToyAugment(nn.Module):
+_Module: Any = nn.Module  # so that a toy passes for an augmenter in type checks
+
+
+class ToyAugment(_Module):
     """The contract of `SycoNetAugment` with a power and a gain per channel as the LUT.
 
     It keeps the sizes of the batches that its encoder saw in ``seen``.

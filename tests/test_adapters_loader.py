@@ -162,6 +162,7 @@ def test_named_tuples_and_nesting_are_kept() -> None:
     made = AugmentBatch(ToyAugment(), fields, 1.0)(batch)
     assert isinstance(made, list)
     assert isinstance(made[0], Pair)
+    assert isinstance(batch[0], Pair)
     assert made[0].target is batch[0].target
     assert torch.equal(made[0].inputs["image"][:, 3:], mask)
     assert not torch.equal(made[0].inputs["image"][:, :3], real * 0.5)

@@ -30,7 +30,7 @@ def using(name: str | None, threads: int = 1):
     """Serve by one kernel (None: by the best), with so many threads."""
     before, wanted = torch.get_num_threads(), native._wanted
     torch.set_num_threads(threads)
-    native._wanted = lambda: name
+    native._wanted = lambda: name  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -185,7 +185,7 @@ def _parts(loader: Any) -> Iterator[Any]:
     while waiting:
         outer = waiting.pop()
         for name in _INNER:
-            inner = getattr(outer, name, None)
+            inner: Any = getattr(outer, name, None)
             for part in inner if is_sequence(inner) else [inner]:
                 if part is not None and id(part) not in found:
                     found[id(part)] = part
