@@ -257,10 +257,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "set"
         write_photos(root, options.photos)
-        cases = [
-            against_codecs(root, form, n, options.rounds)
-            for form, n in (("jpg", 4), ("jpg", 10), ("png", 4))
-        ]
+        forms: list[tuple[Literal["jpg", "png"], int]] = [("jpg", 4), ("jpg", 10), ("png", 4)]
+        cases = [against_codecs(root, form, n, options.rounds) for form, n in forms]
         parts = {form: breakdown(root, form, 4, 2) for form in ("jpg", "png")}
         codecs = codec_times(root, 9)
     rows: list[tuple[object, ...]] = []
