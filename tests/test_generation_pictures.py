@@ -178,5 +178,7 @@ def test_a_damaged_mask_is_refused(tmp_path):
 def test_a_large_picture_is_refused_before_it_is_decoded(photo, tmp_path, opened):
     for name in ("a.jpg", "a.png"):
         data = saved(photo.convert("L" if opened is open_mask else "RGB"), tmp_path / name)
+        if name == "a.jpg":
+            data = data[: data.index(b"\xff\xda") + 20]  # to the start of its coded pixels
         with pytest.raises(ValueError, match=r"megapixels, over the limit of 0\.001"):
-            opened(str(tmp_path / name), data[:600] if name == "a.jpg" else data, 0.001)
+            opened(str(tmp_path / name), data, 0.001)

@@ -46,7 +46,13 @@ def register(commands: Commands) -> None:
     candidates = "sample M >= N composites a photo and keep the N hardest"
     add("--candidates", metavar="M", type=count, help=candidates)
     add("--format", choices=("jpg", "png"), default="jpg", help="of composites (default: jpg)")
-    add("--quality", type=count, default=95, help="of JPEG composites, 1 to 100 (default: 95)")
+    add(
+        "--quality",
+        metavar="Q",
+        type=count,
+        default=95,
+        help="of JPEG composites, 1 to 100 (default: 95)",
+    )
     limit = "skip photos of more megapixels than this (default: 100)"
     add("--size-limit", metavar="MP", type=number, default=100.0, help=limit)
     link = "hard-link files of ROOT where that is possible instead of copying them"

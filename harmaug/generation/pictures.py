@@ -6,7 +6,6 @@ composites are made of what was written. So a set is consistent in itself.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import warnings
 import zlib
@@ -17,8 +16,7 @@ from PIL import Image
 
 from harmaug.generation.jpeg import encode_jpeg
 from harmaug.generation.output import File
-from harmaug.io.photos import read_mask, read_photo
-from harmaug.io.pixels import ORIENTATION
+from harmaug.io import decode, mask_of, photo_of, to_8_bits
 
 _QUALITY = 95  # of photos that have to become JPEG files
 
@@ -39,39 +37,31 @@ class Picture(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def open_photo(
-    path: str, data: bytes, max_megapixels: float, kept: tuple[str, ...] = ("JPEG",)
-) -> Picture:
-    """Open a photo; what is not plain becomes a JPEG file.
+def open_photo(path: str, data: bytes, max_megapixels: float) -> Picture:
+    """Open a photo; what is no plain JPEG file becomes one.
 
     Args:
         path: of the file.
         data: its bytes.
         max_megapixels: refuse larger photos.
-        kept: formats whose plain files serve as they are.
 
     Raises:
         ValueError: the file is damaged, no image, or too large.
     """
-    header = _header(data, max_megapixels)
-    if header is not None and header.format in kept and header.mode in ("RGB", "L"):
-        with contextlib.suppress(Exception):  # `read_photo` says what is wrong
-            profile = header.info.get("icc_profile")
-            profile = profile if profile and profile[16:20] == b"RGB " else None
-            header.load()
-            image = header if header.mode == "RGB" else header.convert("RGB")
-            return Picture(image, File(data, path), profile)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        photo = read_photo(path, max_megapixels)
+        decoded = decode(path, max_megapixels, data)
+        photo = photo_of(decoded)
+    if decoded.plain and decoded.image.format == "JPEG":
+        image = decoded.image if decoded.image.mode == "RGB" else decoded.image.convert("RGB")
+        return Picture(image, File(data, path), photo.icc_profile)
     notes = [str(warning.message).rstrip(".") for warning in caught]
-    pixels = photo.pixels
-    if pixels.dtype == np.uint16:
+    if photo.pixels.dtype == np.uint16:
         notes.append(f"{path} has 16 bits a channel and is written with 8")
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if photo.alpha is not None:
         notes.append(f"{path} has transparency, which is left out")
-    file = encode_jpeg(Image.fromarray(pixels), _QUALITY, photo.icc_profile)
+    pixels = Image.fromarray(to_8_bits(photo.pixels))
+    file = encode_jpeg(pixels, _QUALITY, photo.icc_profile)
     image = Image.open(io.BytesIO(file))
     image.load()
     return Picture(image, File(file), photo.icc_profile, tuple(notes))
@@ -79,10 +69,12 @@ def open_photo(
 
 def open_mask(path: str, data: bytes, max_megapixels: float) -> Picture:
     """Open a mask as a grey PNG file of 8 bits; soft edges are kept. See `open_photo`."""
-    codes = _grey_codes(data, _header(data, max_megapixels))
-    if codes is None or codes.max() < 255:  # it may hold labels; `read_mask` decides
-        opacity = np.rint(read_mask(path, max_megapixels).numpy() * 255).astype(np.uint8)
-        if codes is None or not np.array_equal(codes, opacity):
+    decoded = decode(path, max_megapixels, data)
+    codes = decoded.pixels[..., 0]
+    plain = decoded.plain and decoded.image.format == "PNG"
+    if not plain or codes.max() < 255:  # lower codes may be labels
+        opacity = np.rint(mask_of(decoded).numpy() * 255).astype(np.uint8)
+        if not plain or not np.array_equal(codes, opacity):
             image = Image.fromarray(opacity)
             return Picture(image, File(encode_png(image)))
     return Picture(Image.fromarray(codes), File(data, path))
@@ -124,37 +116,3 @@ def encode_png(image: Image.Image, icc_profile: bytes | None = None) -> bytes:
     extra: dict[str, Any] = {"icc_profile": icc_profile or b""}
     image.save(file, "PNG", compress_level=1, compress_type=zlib.Z_RLE, **extra)
     return file.getvalue()
-
-
-def _header(data: bytes, max_megapixels: float) -> Image.Image | None:
-    """Return a picture that is not yet decoded; None where only the reader of `io` may read it.
-
-    That is where it is no image, too large, turned, transparent, or of 16 bits a channel.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            header = Image.open(io.BytesIO(data))
-        plain = header.width * header.height / 1e6 <= max_megapixels
-        if header.format == "PNG":  # whose getexif would decode the picture
-            plain &= data[24] == 8 and not header.has_transparency_data
-            plain &= b"eXIf" not in data and b"Raw profile type exif" not in data
-        else:
-            plain &= header.getexif().get(ORIENTATION, 1) == 1
-    except Exception:  # each format's reader has its own
-        return None
-    return header if plain else None
-
-
-def _grey_codes(data: bytes, header: Image.Image | None) -> np.ndarray | None:
-    """Return the codes (H, W) of a plain grey PNG, None of others; in a third of Pillow's time."""
-    from kornia_rs import io as codec
-
-    # The IHDR chunk says whether it is interlaced.
-    if header is None or header.format != "PNG" or header.mode != "L" or data[28] != 0:
-        return None
-    shape = header.height, header.width
-    try:
-        return codec.decode_image_png_u8(data, shape, "mono").reshape(shape)
-    except Exception:  # it has no class of its own
-        return None

@@ -23,7 +23,6 @@ from harmaug.generation.output import is_set
 Layout = Literal["iharmony4", "plain"]
 
 SYNTHETIC = "aug"  # begins the number of a synthetic composite; iHarmony4's are digits alone
-_SPLITS = ("test", "val", "train")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 
 
@@ -126,15 +125,14 @@ def _iharmony4(root: Path, split: str, originals: bool) -> Found:
     found = Found([], [])
     for folder in subset_folders(root):
         splits = listed_splits(folder)
-        lists = bool(splits) or any(path.suffix.lower() == ".txt" for path in folder.iterdir())
-        others = [name for name in _SPLITS if name in splits]
+        listed = bool(splits) or any(folder.glob("*.[tT][xX][tT]"))
         held: set[Path] = set()  # photos of other lists: test photos never get into training
-        for part in (*(name for name in others if name != split), split):
+        for part in (*(name for name in splits if name != split), split):
             carried = part != split
-            items, problems = _items(folder, part if lists else None, composites=False)
+            items, problems = _items(folder, part if listed else None, composites=False)
             own: dict[Path, list[str]] = defaultdict(list)
             if originals and (folder / "composite_images").is_dir():
-                pairs, absent = _items(folder, part if lists else None, composites=True)
+                pairs, absent = _items(folder, part if listed else None, composites=True)
                 problems = list(dict.fromkeys([*problems, *absent]))
                 for item in pairs:
                     own[item.mask].append(_below(root, item.composite or item.mask))
@@ -151,7 +149,7 @@ def _iharmony4(root: Path, split: str, originals: bool) -> Found:
             held.update(item.real for item in items)
             if originals or not carried:
                 found.problems.extend(problems)
-        if not lists:
+        if not listed:
             alone = set(_pictures(folder / "real_images")) - held
             found.problems.extend(_without_mask(folder.name, folder, alone))
     return found

@@ -85,7 +85,7 @@ class Worker:
         _check_size(source, source.mask, job.mask, job.photo)
         job.notes, job.originals = [*job.photo.notes], []
         for path, data in zip(paths, datas, strict=True):
-            original = open_photo(str(path), data, limit, ("JPEG", "PNG"))
+            original = open_photo(str(path), data, limit)
             _check_size(source, str(path), original, job.photo)
             job.notes += original.notes
             job.originals.append(original.file)
@@ -132,8 +132,7 @@ class Worker:
             f"{source.subset}/masks/{name}.png": job.mask.file,
         }
         for path, original in zip(source.originals, job.originals, strict=True):
-            suffix = "png" if original.data.startswith(b"\x89PNG") else "jpg"
-            job.files[f"{composites}/{original_name(source, path)}.{suffix}"] = original
+            job.files[f"{composites}/{original_name(source, path)}.jpg"] = original
         for k, data in enumerate(self._composites(job), start=1):
             file = f"{composites}/{name}_{SYNTHETIC}{k}.{self.settings.format}"
             job.files[file] = File(data)
