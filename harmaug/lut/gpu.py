@@ -1,4 +1,4 @@
-"""The LUT composite as Triton kernels, for CUDA tensors.
+"""LUT composite as Triton kernels, for CUDA tensors.
 
 Memory traffic sets the least time: a pixel of a float32 image moves 28 bytes through one LUT (12
 image, 4 mask, 12 result) and 12 more for each further LUT. The lookups must take no longer. Their

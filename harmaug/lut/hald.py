@@ -24,10 +24,7 @@ _LONGEST_WAY = 5.0
 
 
 def read_hald(path: _Path) -> Tensor:
-    """Read a 3D LUT from a HaldCLUT image, 8 or 16 bits a channel.
-
-    Args:
-        path: the image, in any format that `harmaug.io.photos.read_photo` reads.
+    """Read a 3D LUT from a HaldCLUT image, 8 or 16 bits a channel, in any format of photos.
 
     Returns:
         (3, D, D, D), float32 in [0, 1]: D = L² for an image of level L, which is L³ x L³.

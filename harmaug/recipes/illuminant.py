@@ -11,9 +11,6 @@ from harmaug.recipes.color import foreground_moments, map_illuminant
 from harmaug.recipes.paste import clipped_fraction, paste
 from harmaug.recipes.transforms import pick
 
-_DRAWS = 8  # a photo that none of them suits stays as it is
-_CLIPPED = 0.05  # of the foreground, at most
-
 
 @dataclass(frozen=True)
 class Illuminant:
@@ -35,11 +32,11 @@ class Illuminant:
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
         """Make composites (B, 3, H, W) of photos (B, 3, H, W) and masks (B, 1, H, W), in [0, 1]."""
         moved, settled = real, torch.zeros(len(real), dtype=torch.bool, device=real.device)
-        for _ in range(_DRAWS):
+        for _ in range(8):  # a photo that no draw suits stays as it is
             source = pick(self.to_standard, real, generator)
             target = pick(self.from_standard, real, generator)
             drawn = map_illuminant(map_illuminant(real, source).clamp(0, 1), target)
-            tame = clipped_fraction(drawn, real, mask) < _CLIPPED
+            tame = clipped_fraction(drawn, real, mask) < 0.05
             tame &= _tint(drawn.clamp(0, 1), real, mask) < self.tint
             moved = torch.where((tame & ~settled).view(-1, 1, 1, 1), drawn, moved)
             settled |= tame

@@ -19,7 +19,7 @@ _SOURCES = {"illuminant": "illuminant polynomials", "transplant": "true pairs to
 
 
 class Recipe(Protocol):
-    """A hand-made way to make composites; any callable with this signature is one."""
+    """Hand-made way to make composites; any callable with this signature is one."""
 
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
         """Make composites (B, 3, H, W) in [0, 1]; the background keeps its bits.

@@ -4,9 +4,8 @@ A collection is any mix of ``.cube`` files, Hald images (``.png``, ``.tif``) and
 The names of its arrays say what an archive holds:
 
 - ``luts`` (N, 3, D, D, D), uint8 or float in [0, 1], axes (n, channel, b, g, r): looks;
-- ``maps`` (M, 9, 3), float: white-balance polynomials (`color.map_white_balance`);
-- ``to_standard`` and ``from_standard``, (S, 3, 11) each, float: illuminants
-  (`color.map_illuminant`).
+- ``maps`` (N, 9, 3), float: white-balance polynomials (`color.map_white_balance`);
+- ``to_standard``, ``from_standard`` (N, 3, 11), float: illuminants (`color.map_illuminant`).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Transforms:
 
     Attributes:
         looks: (N, 3, D, D, D), LUTs.
-        white_balance: (M, 9, 3), polynomials.
+        white_balance: (N, 9, 3), polynomials.
         to_standard: (S, 3, 11), polynomials from each scene's light to a standard one.
         from_standard: (S, 3, 11), polynomials back.
     """
