@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from harmaug.lut import identity_lut
-from harmaug.training.config import TrainConfig
+from harmaug.training import TrainConfig
 
 
 def write_folder(root, photos=24, composites=0, size=32, seed=0):
@@ -43,8 +43,9 @@ def small(folder, basis, **changes):
     settings = {
         "data": (str(folder),),
         "basis": basis,
+        "recipes": {},
         "net": {"latent_dim": 4, "width": 32, "thumbnail": 32},
-        "size": 32,
+        "image_size": 32,
         "rounds": 4,
         "round_pairs": 64,
         "passes": 2,

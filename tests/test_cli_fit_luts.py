@@ -12,7 +12,7 @@ from harmaug.cli import main
 from harmaug.lut import identity_lut, write_cube
 from harmaug.training.basis import lut_rmse
 
-QUICK = ["--size", "5", "--steps", "150", "--renderings", "30", "-k", "4"]
+QUICK = ["--lut-size", "5", "--steps", "150", "--renderings", "30", "-k", "4"]
 
 
 @pytest.fixture
@@ -85,7 +85,8 @@ def test_photos_weigh_colours_and_the_record_names_no_place_of_this_machine(look
 def test_a_training_starts_from_the_basis(looks):
     from photo_folders import small
 
-    from harmaug.training.start import build_net, read_data
+    from harmaug.training.data import read_data
+    from harmaug.training.net import build_net
 
     assert fit(looks, *QUICK) == 0
     pairs = write_folder(looks.parent / "pairs", composites=1)
@@ -109,7 +110,7 @@ def test_an_existing_basis_is_kept_unless_forced(looks, capsys):
         (["-k", "500"], ["count must be between 2 and the 66 LUTs", "500"]),
         (["--stretch", "0"], ["stretch must be above 0"]),
         (["--photos", "no/such"], ["is not a folder"]),
-        (["--size", "2"], ["--size", "from 3 to 65"]),
+        (["--lut-size", "2"], ["--lut-size", "from 3 to 65"]),
         (["--holdout", "0.9"], ["--holdout", "from 0 to 0.5"]),
         (["-o", "basis.pt"], ["expected a .safetensors file"]),
     ],

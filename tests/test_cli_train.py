@@ -9,16 +9,16 @@ import pytest
 import torch
 from photo_folders import write_basis, write_folder
 
-import harmaug.training.loop
+import harmaug.training.trainer
 from harmaug import SycoNetAugment
 from harmaug.checkpoints import open_checkpoint
 from harmaug.cli import main
-from harmaug.training.config import TrainConfig
+from harmaug.training import TrainConfig, train
 
 pytest.importorskip("lightning_fabric")
 
-QUICK = ["--rounds", "1", "--round-pairs", "32", "--batch", "16", "--passes", "1", "--size", "32"]
-QUICK += ["--accelerator", "cpu"]
+QUICK = ["--rounds", "1", "--round-pairs", "32", "--batch", "16", "--passes", "1"]
+QUICK += ["--image-size", "32", "--accelerator", "cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_true_pairs_alone_need_no_recipe_and_a_finetune_is_gentle(trained, files
     assert main([*command, *QUICK]) == 0
     settings = config(output)
     assert settings.recipes == {}
-    assert settings.patience is not None
+    assert settings.patience > 0
     assert settings.kl_weight == 0.0007
     assert settings.learning_rate < TrainConfig(data=("x",)).learning_rate
     card = json.loads((output / "model.json").read_text())
@@ -122,13 +122,14 @@ def test_three_photos_are_too_few_and_nothing_is_written(files, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--init", "unified", "--net", "lite"], ["--init brings its own net"]),
+        (["--init", "unified", "--architecture", "lite"], ["init brings its own net", "leave out"]),
+        (["--init", "unified", "--latent-dim", "4"], ["init brings its own net", "leave out"]),
         (["--init", "unfied"], ["did you mean 'unified'"]),
         (["--recipes", "magic=1"], ["unknown recipe 'magic'"]),
         (["--recipes", "retouch"], ["NAME=SHARE"]),
         (["--recipes", "retouch=0"], ["NAME=SHARE"]),
         (["--round-pairs", "8"], ["at least a batch of 16, got 8"]),
-        (["--pair-share", "2"], ["pair_share must lie in [0, 1]"]),
+        (["--pair-share", "2"], ["pair_share must be a number from 0.0 to 1.0"]),
         (["--resume"], ["no training to resume"]),
         (["--devices", "none"], ["whole number"]),
         (["--seed", str(2**40)], ["seed must be"]),
@@ -157,14 +158,14 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(files, capsys, monke
     output = files / "interrupted"
     command = ["train", "--data", str(files / "pairs"), "-o", str(output), *QUICK, "--rounds", "3"]
     command += ["--basis", str(files / "basis.safetensors"), "--seed", "5"]
-    step = harmaug.training.loop._train_round
+    train_round = harmaug.training.trainer.Trainer.train_round
 
-    def interrupt(settings, number, *others):
-        if number == 3:
+    def interrupt(trainer):
+        if trainer.progress.round == 3:
             raise KeyboardInterrupt
-        return step(settings, number, *others)
+        return train_round(trainer)
 
-    monkeypatch.setattr(harmaug.training.loop, "_train_round", interrupt)
+    monkeypatch.setattr(harmaug.training.trainer.Trainer, "train_round", interrupt)
     assert main(command) == 130
     assert "the same command with --resume" in capsys.readouterr().err
     monkeypatch.undo()
@@ -185,9 +186,31 @@ def test_the_defaults_in_the_help_are_those_of_the_settings(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    defaults = TrainConfig(data=("x",))
-    options = "rounds round-pairs passes batch size learning-rate kl-weight seed pair-share"
-    for option in [*options.split(), "validate-every"]:
+    defaults = TrainConfig(data=("x",), recipes={}).complete()
+    options = "rounds round-pairs passes batch image-size learning-rate kl-weight seed pair-share"
+    for option in [*options.split(), "validate-every", "patience", "warmup", "jitter"]:
         found = re.search(rf"--{option} [A-Z]+ [^(]*\(default: ([\d.e-]+)", text)
         assert found, option
         assert float(found[1]) == getattr(defaults, option.replace("-", "_")), option
+
+
+def test_the_function_trains_as_the_command_does(trained, files, tmp_path):
+    config = TrainConfig(
+        data=files / "photos",
+        basis=files / "basis.safetensors",
+        net={"latent_dim": 4},
+        kl_weight=0.0007,
+        image_size=32,
+        rounds=1,
+        round_pairs=32,
+        batch=16,
+        passes=1,
+    )
+    train(config, str(tmp_path / "again"), accelerator="cpu", card={"note": "For tests."})
+    weights = (tmp_path / "again" / "model.safetensors").read_bytes()
+    assert weights == (trained / "model.safetensors").read_bytes()
+    cards = [
+        json.loads((folder / "model.json").read_text()) for folder in (tmp_path / "again", trained)
+    ]
+    for name in ("trained_on", "recipes", "figures", "note"):
+        assert cards[0][name] == cards[1][name]

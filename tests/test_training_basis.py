@@ -1,4 +1,4 @@
-"""Fitting a LUT basis."""
+"""Fitting a LUT basis, and the collection it is fitted to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
+from photo_folders import write_folder
+from PIL import Image
 
 from harmaug.lut import identity_lut, lut_roughness, resize_lut
+from harmaug.recipes import Transforms
 from harmaug.training.basis import (
+    collect,
+    colour_usage,
     farthest_points,
     fit_basis,
     lut_rmse,
@@ -49,8 +54,8 @@ def heldout(corners):
 
 
 @pytest.fixture(scope="module")
-def fitted(collection, heldout):
-    return fit_basis(collection, 6, heldout=heldout, steps=500, generator=generator())
+def fitted(collection):
+    return fit_basis(collection, 6, steps=500, generator=generator())
 
 
 # The error
@@ -121,28 +126,15 @@ def test_node_weights_sum_to_one_and_follow_usage():
 
 
 def test_a_basis_recovers_the_mixtures_it_can_hold(fitted, collection, heldout):
-    assert fitted.basis.shape == (6, 3, 7, 7, 7)
+    assert fitted.shape == (6, 3, 7, 7, 7)
+    train, aside = lut_rmse(fitted, collection), lut_rmse(fitted, heldout)
     untouched = lut_rmse(identity_lut(7).repeat(2, 1, 1, 1, 1), collection).median()
     assert untouched > 4
-    assert fitted.train_rmse.shape == (100,)
-    assert fitted.heldout_rmse.shape == (30,)
-    assert fitted.train_rmse.median() < 0.2
-    assert fitted.heldout_rmse.median() < 0.2
-    assert fitted.heldout_rmse.max() < untouched
-
-
-def test_the_errors_reported_are_those_of_the_basis(fitted, collection, heldout):
-    torch.testing.assert_close(fitted.train_rmse, lut_rmse(fitted.basis, collection))
-    torch.testing.assert_close(fitted.heldout_rmse, lut_rmse(fitted.basis, heldout))
-
-
-def test_heldout_luts_are_not_learnt_from(collection, fitted):
-    other = identity_lut(7) + bends(5, seed=9)
-    again = fit_basis(collection, 6, heldout=other, steps=500, generator=generator())
-    assert torch.equal(again.basis, fitted.basis)
-    assert again.heldout_rmse.median() > 4
-    alone = fit_basis(collection, 6, steps=2, generator=generator())
-    assert alone.heldout_rmse.shape == (0,)
+    assert train.shape == (100,)
+    assert aside.shape == (30,)
+    assert train.median() < 0.2
+    assert aside.median() < 0.2
+    assert aside.max() < untouched
 
 
 def test_the_generator_alone_decides(collection, fitted):
@@ -151,23 +143,21 @@ def test_the_generator_alone_decides(collection, fitted):
     assert torch.equal(torch.get_rng_state(), state), "the global stream is left alone"
     torch.rand(1)
     again = fit_basis(collection, 4, steps=20, generator=generator(1))
-    assert torch.equal(again.basis, first.basis)
+    assert torch.equal(again, first)
 
 
 def test_stretching_widens_the_hull(collection):
     spreads = []
     for stretch in (1.0, 1.5):
         fit = fit_basis(collection, 6, stretch=stretch, steps=200, generator=generator())
-        spreads.append((fit.basis - identity_lut(7)).square().mean())
+        spreads.append((fit - identity_lut(7)).square().mean())
     assert spreads[1] > 1.5 * spreads[0]
 
 
 def test_smoothness_makes_smooth_luts(collection):
     rough = collection + 0.1 * torch.randn(collection.shape, generator=generator(3))
     bumps = [
-        lut_roughness(
-            fit_basis(rough, 6, smoothness=s, steps=200, generator=generator()).basis
-        ).mean()
+        lut_roughness(fit_basis(rough, 6, smoothness=s, steps=200, generator=generator())).mean()
         for s in (0.0, 1e-2)
     ]
     assert bumps[1] < 0.5 * bumps[0]
@@ -179,7 +169,7 @@ def test_colours_that_photos_use_are_fitted_better(collection):
     dark[:3, :3, :3] = 1
     options = {"count": 4, "steps": 200, "smoothness": 0.0}
     errors = [
-        lut_rmse(fit_basis(rough, usage=u, generator=generator(), **options).basis, rough, dark)
+        lut_rmse(fit_basis(rough, usage=u, generator=generator(), **options), rough, dark)
         for u in (None, dark)
     ]
     assert errors[1].mean() < errors[0].mean()
@@ -197,8 +187,8 @@ def test_colours_that_photos_use_are_fitted_better(collection):
 )
 def test_small_and_repetitive_collections_are_fitted(luts, count):
     fit = fit_basis(luts, count, steps=50, generator=generator())
-    assert fit.basis.isfinite().all()
-    assert fit.train_rmse.max() < 25
+    assert fit.isfinite().all()
+    assert lut_rmse(fit, luts).max() < 25
 
 
 @pytest.mark.parametrize("count", [-1, 0, 1, 101])
@@ -212,11 +202,11 @@ def test_a_stretch_that_cannot_be_is_refused(collection):
         fit_basis(collection, 3, stretch=0)
 
 
-def test_inputs_are_not_written_to(collection, heldout):
+def test_inputs_are_not_written_to(collection):
     usage = torch.rand(7, 7, 7, generator=generator())
-    before = [tensor.clone() for tensor in (collection, heldout, usage)]
-    fit_basis(collection, 3, heldout=heldout, usage=usage, steps=5)
-    for tensor, copy in zip((collection, heldout, usage), before, strict=True):
+    before = [tensor.clone() for tensor in (collection, usage)]
+    fit_basis(collection, 3, usage=usage, steps=5)
+    for tensor, copy in zip((collection, usage), before, strict=True):
         assert torch.equal(tensor, copy)
 
 
@@ -232,3 +222,63 @@ def test_each_point_is_the_farthest_from_those_before_it():
         assert gaps[chosen[k]] == gaps.max()
     assert torch.equal(farthest_points(points, 8, generator()), chosen)
     assert sorted(farthest_points(points, 40).tolist()) == list(range(40))
+
+
+# The collection
+
+
+def polynomials(count):
+    """Lights that are gains: the linear terms of `map_illuminant`."""
+    maps = torch.zeros(count, 3, 11)
+    maps[:, range(3), range(3)] = torch.linspace(0.8, 1.2, count).unsqueeze(1)
+    return maps
+
+
+def test_every_kind_there_is_is_collected_and_a_tenth_held_out():
+    transforms = Transforms(
+        looks=torch.rand(40, 3, 5, 5, 5),
+        white_balance=torch.eye(9, 3).repeat(30, 1, 1),
+        to_standard=polynomials(20),
+        from_standard=polynomials(20),
+    )
+    learnt, heldout = (collect(part, 5, 25, generator()) for part in transforms.split(10))
+    assert {kind: len(luts) for kind, luts in learnt.items()} == {
+        "looks": 36,
+        "illuminant": 25,
+        "white balance": 25,
+        "tone": 25,
+    }
+    assert heldout["looks"].equal(transforms.looks[9::10])
+    assert heldout.keys() == learnt.keys()
+    for luts in (*learnt.values(), *heldout.values()):
+        assert luts.shape[1:] == (3, 5, 5, 5)
+        assert luts.isfinite().all()
+
+
+def test_looks_alone_can_be_collected_but_not_nothing():
+    looks = torch.rand(12, 3, 5, 5, 5)
+    found = collect(Transforms(looks=looks), 5, renderings=0)
+    assert found.keys() == {"looks"}
+    assert found["looks"].equal(looks)
+    with pytest.raises(ValueError, match="nothing to fit a basis to"):
+        collect(Transforms(), 5, renderings=0)
+
+
+def test_the_same_generator_gives_the_same_collection():
+    first, second = (collect(Transforms(), 5, 8, generator(4))["tone"] for _ in range(2))
+    assert first.equal(second)
+
+
+def test_usage_counts_colours_around_their_nodes(tmp_path):
+    root = write_folder(tmp_path / "set", photos=12)
+    for path in (root / "real_images").iterdir():
+        Image.fromarray(np.full((32, 32, 3), (255, 128, 0), np.uint8)).save(path)
+    usage = colour_usage([root], size=5)
+    assert usage.shape == (5, 5, 5)
+    assert usage.sum().item() == pytest.approx(1)
+    assert usage[0, 2, 4] > 0  # blue 0, green a half, red full
+    blue, green, red = usage.nonzero().unbind(1)
+    assert blue.max() <= 1
+    assert green.min() >= 1
+    assert green.max() <= 3
+    assert red.min() >= 3

@@ -9,7 +9,6 @@ from harmaug.lut import apply_lut, mix_luts
 from harmaug.nets import LiteSycoNet
 from harmaug.training.losses import (
     Reconstruction,
-    foreground_pixels,
     kl_divergence,
     reconstruction_loss,
 )
@@ -29,28 +28,6 @@ def test_divergence_is_that_of_torch_distributions(seed, batch, size):
 def test_reconstruction_loss_is_twenty_times_the_mean_absolute_error():
     rebuilt, wanted = torch.zeros(2, 3, 1, 5), torch.full((2, 3, 1, 5), 0.25)
     assert reconstruction_loss(rebuilt, wanted).item() == pytest.approx(5.0)
-
-
-def test_foreground_pixels_are_of_the_foreground_and_matched():
-    generator = torch.Generator().manual_seed(0)
-    real = torch.rand(4, 3, 9, 7, generator=generator)
-    mask = (torch.rand(4, 1, 9, 7, generator=generator) < 0.3).float()
-    mask[2] = 0
-    mask[2, :, 4, 4] = 0.5  # a single pixel, just inside
-    real = torch.where(mask >= 0.5, real, torch.nan)
-    before, after = foreground_pixels(real, mask, real + 1, 200, generator)
-    assert before.shape == after.shape == (4, 3, 1, 200)
-    torch.testing.assert_close(after, before + 1, rtol=0, atol=0)
-    assert before.isfinite().all()
-    assert before[2].flatten(1).unique(dim=1).shape[1] == 1
-    assert before[0].flatten(1).unique(dim=1).shape[1] == int((mask[0] >= 0.5).sum())
-
-
-def test_a_mask_without_foreground_is_an_error():
-    with pytest.raises(RuntimeError):
-        foreground_pixels(
-            torch.rand(1, 3, 4, 4), torch.zeros(1, 1, 4, 4), torch.rand(1, 3, 4, 4), 5, None
-        )
 
 
 def test_without_noise_a_step_rebuilds_what_the_mean_latent_draws():

@@ -1,19 +1,10 @@
-"""Pairs to train on: what is read, what is held out, what is drawn."""
+"""Training pairs: images in memory, and what is drawn from them."""
 
-import numpy as np
 import pytest
 import torch
-from photo_folders import write_folder
-from PIL import Image
 
 from harmaug.recipes import ColorTransfer, Filters
-from harmaug.training.pairs import Images, PairSource, merge, read_images
-
-
-def names_held_out(root, **options):
-    """The photos held out, told apart by their pixels."""
-    learnt, heldout = read_images([root], 16, progress=False, **options)
-    return {image.numpy().tobytes() for image in merge(list(heldout.values())).real}, learnt
+from harmaug.training.pairs import Images, PairSource, merge
 
 
 def generator(seed=0):
@@ -27,93 +18,7 @@ def images(count, composites=False, seed=0):
     return Images(real, mask, 255 - real if composites else None)
 
 
-def test_lists_say_what_is_held_out(tmp_path):
-    root = write_folder(tmp_path / "set", composites=1)
-    for split, rows in (("train", range(18)), ("val", range(18, 21)), ("test", range(21, 24))):
-        lines = "".join(f"p{k}_1_1.jpg\n" for k in rows)
-        (root / f"set_{split}.txt").write_text(lines)
-    learnt, heldout = read_images([root], 16, progress=False)
-    assert {name: len(part) for name, part in learnt.items()} == {"set": 18}
-    assert {name: len(part) for name, part in heldout.items()} == {"set": 6}
-
-
-def test_without_lists_a_tenth_is_held_out_by_photo_and_always_the_same(tmp_path):
-    root = write_folder(tmp_path / "set", photos=40, composites=3)
-    (root / "README.txt").write_text("no list")
-    aside, learnt = names_held_out(root)
-    assert len(aside) == 4
-    assert len(learnt["set"]) == 36 * 3
-    assert not aside & {image.numpy().tobytes() for image in learnt["set"].real}
-    assert names_held_out(root)[0] == aside
-
-
-def test_train_lists_alone_still_leave_something_to_measure_on(tmp_path):
-    root = write_folder(tmp_path / "set", composites=1)
-    (root / "set_train.txt").write_text("".join(f"p{k}_1_1.jpg\n" for k in range(20)))
-    learnt, heldout = read_images([root], 16, progress=False)
-    assert (len(learnt["set"]), len(heldout["set"])) == (18, 2)
-
-
-def test_train_lists_are_whole_where_another_folder_holds_something_out(tmp_path):
-    write_folder(tmp_path / "a", composites=1)
-    (tmp_path / "a" / "a_train.txt").write_text("".join(f"p{k}_1_1.jpg\n" for k in range(24)))
-    write_folder(tmp_path / "b")
-    learnt, heldout = read_images([tmp_path], 16, progress=False)
-    assert len(learnt["a"]) == 24
-    assert heldout.keys() == {"b"}
-
-
-def test_folders_of_one_name_are_joined(tmp_path):
-    for place in ("first", "second"):
-        write_folder(tmp_path / place / "set", seed=len(place))
-    learnt, _ = read_images([tmp_path / "first", tmp_path / "second"], 16, progress=False)
-    assert len(learnt["set"]) == 44
-
-
-def test_folders_of_one_name_but_two_kinds_are_refused(tmp_path):
-    write_folder(tmp_path / "first" / "set")
-    write_folder(tmp_path / "second" / "set", composites=1)
-    with pytest.raises(ValueError, match="only one of them has composites"):
-        read_images([tmp_path / "first", tmp_path / "second"], 16, progress=False)
-
-
-def test_too_few_photos_are_refused_however_many_composites(tmp_path):
-    root = write_folder(tmp_path / "set", photos=3, composites=20)
-    with pytest.raises(ValueError, match="2 photos to learn from are too few"):
-        read_images([root], 16, progress=False)
-
-
-def test_tiny_foregrounds_are_left_out(tmp_path):
-    root = write_folder(tmp_path / "set")
-    empty = Image.fromarray(np.zeros((32, 32), np.uint8))
-    for k in range(5):
-        empty.save(root / "masks" / f"p{k}_1.png")
-    learnt, heldout = read_images([root], 16, progress=False)
-    assert len(learnt["set"]) + len(heldout["set"]) == 19
-
-
-def test_masks_of_absent_photos_are_counted_named_and_skipped_only_if_asked(tmp_path):
-    root = write_folder(tmp_path / "set")
-    for k in (3, 4):
-        (root / "real_images" / f"p{k}.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"2 of 24 entries.*p3"):
-        read_images([root], 16, progress=False)
-    learnt, heldout = read_images([root], 16, skip_missing=True, progress=False)
-    assert len(learnt["set"]) + len(heldout["set"]) == 22
-
-
-def test_pixels_are_those_of_the_files(tmp_path):
-    root = write_folder(tmp_path / "set", photos=12, composites=1, size=16)
-    learnt, heldout = read_images([root], 16, progress=False)
-    files = {
-        np.asarray(Image.open(path)).transpose(2, 0, 1).tobytes()
-        for path in (root / "composite_images").iterdir()
-    }
-    both = merge([learnt["set"], heldout["set"]])
-    assert {image.numpy().tobytes() for image in both.composite} == files
-
-
-def test_a_draw_is_in_range_and_leaves_the_background(tmp_path):
+def test_a_draw_is_in_range_and_leaves_the_background():
     source = PairSource(images(9), None, ColorTransfer(), jitter=1.0)
     real, mask, composite = source.draw(33, generator())
     assert real.shape == composite.shape == (33, 3, 8, 8)

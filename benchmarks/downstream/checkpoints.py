@@ -16,8 +16,7 @@ from torch.nn import functional as F
 
 from harmaug import SycoNetAugment, composite_lut, list_checkpoints, mix_luts
 from harmaug.lut.fitting import fit_pair
-from harmaug.training.config import TrainConfig
-from harmaug.training.loop import train
+from harmaug.training import TrainConfig, train
 
 BASE = "unified"  # "own" starts with its LUTs, "own-finetuned" with its weights
 # These are part of fingerprints: a change makes all results of the two arms anew.
@@ -69,6 +68,7 @@ def find(name: str, pairs: Photos, store: Path) -> str:
 def _train(name: str, pairs: Photos, folder: Path) -> None:
     _write(pairs, folder / "pairs")
     finetuned = name == "own-finetuned"
+    settings = {("image_size" if key == "size" else key): _SETTINGS[key] for key in _SETTINGS}
     config = TrainConfig(
         data=(str(folder / "pairs"),),
         init=BASE if finetuned else None,
@@ -76,7 +76,8 @@ def _train(name: str, pairs: Photos, folder: Path) -> None:
         validate_every=_RATES[name]["rounds"],
         kl_weight=5e-4,
         warmup=0.1,
-        **_SETTINGS,
+        patience=0,
+        **settings,
         **_RATES[name],
     )
     output = folder / "run"

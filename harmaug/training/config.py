@@ -1,116 +1,187 @@
-"""Settings of a training, saved beside its weights."""
+"""Settings of a training, with all their defaults; saved beside its weights."""
+
+# ruff: noqa: RUF009 - what a default calls makes a field
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import math
+import os
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from harmaug.nets import ARCHITECTURES
+import torch
 
-_COUNTS = (
-    "size",
-    "rounds",
-    "round_pairs",
-    "passes",
-    "batch",
-    "pixels",
-    "heldout_pairs",
-    "validate_every",
-)
+from harmaug.checkpoints import find_checkpoint
+from harmaug.checkpoints.files import read_card
+from harmaug.data.folder import subset_folders
+from harmaug.recipes import read_transforms
+
+Architecture = Literal["lite", "syconet"]
 Precision = Literal["32-true", "bf16-mixed"]
-_SEEDS = 1 << 32  # each is the start of many streams of random numbers
+Purpose = Literal["start", "calibration", "figures", "pairs", "steps", "heldout", "prior"]
+
+_KL_WEIGHT = 5e-4
+_BASIS_RATE = 0.05  # of the learning rate, where only that is given
+# Datasets differ most in how their composites were made, so the default mixes several ways.
+_RECIPES = {"color-transfer": 0.3, "retouch": 0.45, "filters": 0.15}
+_ILLUMINANT = {"illuminant": 0.1}
+_GENERATORS = 1 << 20  # of one training; those of the next seed follow
+# The first generators of a training; round r adds 2 r to those of its pairs and steps.
+_NUMBERS: dict[Purpose, int] = {"start": 0, "calibration": 0, "figures": 1, "pairs": 0, "steps": 1}
+_NUMBERS |= {"heldout": 1 << 19, "prior": (1 << 19) + 1}
+
+
+def _field(
+    text: str, default: Any = None, finetune: Any = None, *, span: tuple[float, float] | None
+) -> Any:
+    """Return a field with its help text, its default, that of a finetune, and a number's limits."""
+    if finetune is not None:
+        text += f" (default: {default:g}; finetune {finetune:g})"
+    elif span is not None and default is not None:
+        text += f" (default: {default:g})"
+    defaults = (default, default if finetune is None else finetune)
+    metadata = {"help": text, "defaults": defaults, "span": span}
+    return dataclasses.field(default=default if finetune is None else None, metadata=metadata)
+
+
+_setting = functools.partial(_field, span=None)
+_whole = functools.partial(_field, span=(0, (1 << 32) - 1))
+_count = functools.partial(_field, span=(1, (1 << 32) - 1))
+_share = functools.partial(_field, span=(0.0, 1.0))
+_rate = functools.partial(_field, span=(0.0, math.inf))
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides a training's result.
+    """All settings that decide the result of a training.
 
-    A round makes ``round_pairs`` pairs, looks at them once, and trains on them for ``passes``
-    passes in batches; state, log and figures are written after rounds.
-
-    Attributes:
-        data: folders in the iHarmony4 layout, with or without composites.
-        transforms: collections of looks, white balance and illuminants for the recipes.
-        recipes: how often each recipe makes a composite (names of `recipes.build_recipe`).
-        pair_share: share of true pairs where recipes make composites too.
-        jitter: chance that a photo is itself retouched before a recipe takes it.
-        init: checkpoint to start from (packaged name, file or folder), or None.
-        basis: what a new net's LUTs start from: a file of ``harmaug fit-luts`` or a checkpoint;
-            None takes those of ``unified``.
-        architecture: "lite" or "syconet".
-        net: keyword arguments of the architecture, but for the sizes of the basis.
-        precision: "32-true", or "bf16-mixed" for the nets to compute in 16 bits on a GPU.
-        size: pixels a side that photos are resized to.
-        rounds: how many.
-        round_pairs: pairs made a round.
-        passes: passes over the pairs of a round.
-        batch: pairs a step, over all devices.
-        pixels: foreground pixels a pair the loss is taken on.
-        learning_rate: of Adam at its peak, with a cosine down to 0.
-        basis_learning_rate: of the LUT basis.
-        kl_weight: lambda, weight of the divergence summed over latent dimensions.
-        warmup: share of the training over which lambda and the learning rate rise.
-        heldout_pairs: pairs of each recipe that figures are taken on.
-        validate_every: rounds between figures.
-        patience: stop after so many figures without a better score (`health.measure`);
-            None never stops.
-        seed: of everything drawn.
-        skip_missing: go on without samples whose files are absent.
+    A round makes ``round_pairs`` pairs, computes their features once, and trains on them for
+    ``passes`` passes in batches. State, log and figures are written after rounds. A finetune is a
+    training with ``init``; it starts near its goal, so it is shorter and gentler, and stops when it
+    no longer improves.
     """
 
-    data: tuple[str, ...]
-    transforms: tuple[str, ...] = ()
-    recipes: dict[str, float] = dataclasses.field(default_factory=dict)
-    pair_share: float = 0.1
-    jitter: float = 0.5
-    init: str | None = None
-    basis: str | None = None
-    architecture: str = "lite"
-    net: dict[str, Any] = dataclasses.field(default_factory=dict)
-    precision: Precision = "32-true"
-    size: int = 96
-    rounds: int = 80
-    round_pairs: int = 2048
-    passes: int = 20
-    batch: int = 64
-    pixels: int = 256
-    learning_rate: float = 1.5e-3
-    basis_learning_rate: float = 1e-4
-    kl_weight: float = 5e-4
-    warmup: float = 0.1
-    heldout_pairs: int = 128
-    validate_every: int = 5
-    patience: int | None = None
-    seed: int = 0
-    skip_missing: bool = False
+    data: tuple[str, ...] = _setting(
+        "subset folders in the iHarmony4 layout, or folders of them; held out are the photos of "
+        "their lists <set>_val.txt and <set>_test.txt, or else a tenth",
+        (),
+    )
+    transforms: tuple[str, ...] = _setting(
+        "looks, white balance and illuminants for the recipes: .cube files, Hald images, .npz "
+        "archives, or folders of them",
+        (),
+    )
+    recipes: dict[str, float] = _setting(
+        "share of the composites that each recipe makes: color-transfer, retouch, filters, "
+        "illuminant, or transplant, which makes the changes of the true pairs on other photos "
+        "(default: none if all folders have composites, else the first three, and illuminant if "
+        "the transforms hold illuminants)"
+    )
+    pair_share: float = _share("share of true pairs where recipes make composites too", 0.1)
+    jitter: float = _share("chance that a photo is retouched before a recipe takes it", 0.5)
+    init: str | None = _setting("checkpoint to finetune: its name, file or folder")
+    basis: str | None = _setting(
+        "LUTs that a new net starts from: a file of harmaug fit-luts, or a checkpoint (default: "
+        "unified)"
+    )
+    architecture: Architecture | None = _setting("of a new net: lite or syconet (default: lite)")
+    net: dict[str, Any] = _setting("keyword arguments of the architecture, but for its basis")
+    precision: Precision = _setting("bf16-mixed computes in 16 bits, for syconet", "32-true")
+    image_size: int = _count("pixels a side of the photos (default: 96; syconet 256)")
+    rounds: int = _count("number of rounds", 80, 24)
+    round_pairs: int = _count("pairs made in a round", 2048)
+    passes: int = _count("passes over the pairs of a round", 20)
+    batch: int = _count("pairs in a step, over all devices", 64)
+    pixels: int = _count("foreground pixels of a pair that the loss is computed on", 256)
+    learning_rate: float = _rate("of Adam at its peak, then a cosine to 0", 1.5e-3, 5e-4)
+    basis_learning_rate: float = _rate(
+        f"of the LUT basis; {_BASIS_RATE} of the learning rate if that is given", 1e-4, 2.5e-5
+    )
+    kl_weight: float = _rate(
+        "lambda, weight of the divergence from the prior, summed over latent dimensions "
+        f"(default: {_KL_WEIGHT:g}; finetune: as in the training of the checkpoint)"
+    )
+    warmup: float = _share("share of the training with rising rate and lambda", 0.1, 0.02)
+    heldout_pairs: int = _count("pairs of each recipe that figures are measured on", 128)
+    validate_every: int = _count("rounds between figures", 5, 2)
+    patience: int = _whole(
+        "stop after so many figures without better reconstruction and coverage of held-out pairs "
+        "and keep the best net; 0 never stops and keeps the last net",
+        0,
+        4,
+    )
+    seed: int = _whole("of all random numbers, below 2^32", 0)
+    skip_missing: bool = _setting("leave out samples whose files are absent", False)
 
     def __post_init__(self) -> None:
+        finetune = self.init is not None
+        fields = dataclasses.fields(self)
+        values = {field.name: field.metadata["defaults"][finetune] for field in fields}
+        values["image_size"] = 256 if self.architecture == "syconet" else 96
+        if self.learning_rate is not None:
+            values["basis_learning_rate"] = _BASIS_RATE * self.learning_rate
+        values |= {name: value for name, value in vars(self).items() if value is not None}
+        for name in ("data", "transforms"):
+            one = isinstance(values[name], (str, os.PathLike))
+            values[name] = tuple(map(os.fspath, [values[name]] if one else values[name]))
+        for name in ("init", "basis"):
+            values[name] = values[name] and os.fspath(values[name])
+        values["net"] = dict(values["net"] or {})
+        values["recipes"] = values["recipes"] and dict(values["recipes"])
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
         if not self.data:
             raise ValueError("data must name at least one folder, got none.")
-        if self.architecture not in ARCHITECTURES:
-            known = ", ".join(ARCHITECTURES)
-            raise ValueError(f"architecture must be one of {known}, got {self.architecture!r}.")
-        if self.precision not in get_args(Precision):
-            known = ", ".join(get_args(Precision))
-            raise ValueError(f"precision must be one of {known}, got {self.precision!r}.")
-        for name in _COUNTS:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name, known in (("architecture", Architecture), ("precision", Precision)):
+            value, names = getattr(self, name), get_args(known)
+            if value not in names and (name, value) != ("architecture", None):
+                raise ValueError(f"{name} must be one of {', '.join(names)}, got {value!r}.")
+        for field in dataclasses.fields(self):
+            value, span = getattr(self, field.name), field.metadata["span"]
+            if span is None or value is None:
+                continue
+            whole = isinstance(span[0], int)
+            if not span[0] <= value <= span[1] or (whole and not isinstance(value, int)):
+                kind = f"a {'whole ' * whole}number from {span[0]} to {span[1]}"
+                raise ValueError(f"{field.name} must be {kind}, got {value!r}.")
         if self.round_pairs < self.batch:
             raise ValueError(
                 f"round_pairs must be at least a batch of {self.batch}, got {self.round_pairs}."
             )
-        for name in ("pair_share", "jitter", "warmup"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}.")
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"patience must be at least 1, or None, got {self.patience}.")
-        if not 0 <= self.seed < _SEEDS:
-            raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, got {self.seed}.")
-        if self.init is not None and (self.basis is not None or self.net):
-            raise ValueError("init brings its own net and basis; leave out net and basis.")
+        for name, share in (self.recipes or {}).items():
+            if not 0 < share < math.inf:
+                raise ValueError(f"the share of recipe {name!r} must be above 0, got {share}.")
+        if self.init is not None and (self.basis is not None or self.net or self.architecture):
+            raise ValueError(
+                "init brings its own net and basis; leave out architecture, net and basis."
+            )
+
+    def complete(self) -> TrainConfig:
+        """Return the settings with the defaults that depend on files: recipes and kl_weight."""
+        recipes, kl_weight = self.recipes, self.kl_weight
+        if kl_weight is None:
+            card = {} if self.init is None else read_card(find_checkpoint(self.init))
+            before = (card.get("training") or {}).get("config", {})
+            kl_weight = before.get("kl_weight", _KL_WEIGHT)
+        if recipes is None:
+            folders = [folder for root in self.data for folder in subset_folders(Path(root))]
+            recipes = {}
+            if not all((folder / "composite_images").is_dir() for folder in folders):
+                recipes |= _RECIPES
+                if self.transforms and read_transforms(self.transforms).to_standard is not None:
+                    recipes |= _ILLUMINANT
+        return dataclasses.replace(self, recipes=recipes, kl_weight=kl_weight)
+
+    def generator(self, purpose: Purpose, number: int = 0) -> torch.Generator:
+        """Return the seeded generator for one purpose; ``number``: the round of pairs and steps."""
+        first = self.seed * _GENERATORS + _NUMBERS[purpose]
+        return torch.Generator().manual_seed(first + 2 * number)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -119,10 +190,16 @@ class TrainConfig:
     @classmethod
     def load(cls, path: Path) -> TrainConfig:
         """Read what `save` wrote."""
-        values = json.loads(path.read_text())
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := values.keys() - known:
-            raise ValueError(f"{path} has unknown settings: {', '.join(sorted(unknown))}.")
-        for name in ("data", "transforms"):
-            values[name] = tuple(values[name])
-        return cls(**values)
+        try:
+            values = json.loads(path.read_text())
+            if unknown := values.keys() - {field.name for field in dataclasses.fields(cls)}:
+                raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}.")
+            return cls(**values)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no settings of a training: {error}") from None
+
+
+TrainConfig.__doc__ = f"{TrainConfig.__doc__}\n    Attributes:\n" + "".join(
+    f"        {field.name}: {field.metadata['help']}.\n"
+    for field in dataclasses.fields(TrainConfig)
+)

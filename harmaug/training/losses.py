@@ -1,4 +1,4 @@
-"""The loss of SycoNet's reconstruction branch: a conditional VAE's."""
+"""Loss of SycoNet's reconstruction branch, a conditional VAE."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ _RECONSTRUCTION_WEIGHT = 20.0  # of the mean absolute error, values in [0, 1]
 
 
 class Reconstruction(nn.Module):
-    """Both branches in one forward pass, as a training step (and DistributedDataParallel) wants it.
-
-    Args:
-        net: the generator that is trained.
-    """
+    """Both branches of a net in one forward pass, as DistributedDataParallel needs them."""
 
     def __init__(self, net: LutNet) -> None:
         super().__init__()
@@ -34,12 +30,12 @@ class Reconstruction(nn.Module):
             noise: (B, Z), standard normal.
 
         Returns:
-            rebuilt colours (B, 3, 1, P), mean and log-variance of the codes (B, Z).
+            Rebuilt colours (B, 3, 1, P), mean and log-variance of the codes (B, Z).
         """
         mean, log_variance = (x.float() for x in self.net.posterior(condition, change))
         code = mean + noise * (log_variance / 2).exp()
         weights = self.net.decode(condition, code.unsqueeze(1)).squeeze(1)
-        # Where the nets compute in 16 bits, LUTs may not: 8 bits of mantissa are no colour.
+        # Where the nets compute in 16 bits, LUTs do not: a mantissa of 8 bits is too coarse.
         with torch.autocast(colours.device.type, enabled=False):
             rebuilt = apply_lut(colours, mix_luts(weights.float(), self.net.basis))
         return rebuilt, mean, log_variance
@@ -51,28 +47,5 @@ def reconstruction_loss(rebuilt: Tensor, wanted: Tensor) -> Tensor:
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Divergence (Z,) of N(mean, variance) from N(0, I) in nats per dimension, batch mean.
-
-    Args:
-        mean: (B, Z).
-        log_variance: (B, Z).
-    """
+    """Divergence (Z,) of N(mean, variance), (B, Z) each, from N(0, I) in nats, batch mean."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(0)
-
-
-def foreground_pixels(
-    real: Tensor, mask: Tensor, composite: Tensor, count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """``count`` random foreground pixels of each pair: (B, 3, 1, count) of photo and composite.
-
-    Args:
-        real: (B, 3, H, W).
-        mask: (B, 1, H, W); pixels at 0.5 and above count, each row must have some.
-        composite: (B, 3, H, W).
-        count: pixels drawn, with replacement.
-        generator: draws them.
-    """
-    inside = (mask.flatten(1) >= 0.5).to(real)
-    index = torch.multinomial(inside, count, replacement=True, generator=generator)
-    index = index.unsqueeze(1).expand(-1, 3, -1)
-    return tuple(image.flatten(2).gather(2, index).unsqueeze(2) for image in (real, composite))  # type: ignore[return-value]

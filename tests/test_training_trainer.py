@@ -16,12 +16,13 @@ import safetensors.torch
 import torch
 from photo_folders import small, write_basis, write_folder
 
-import harmaug.training.loop
+import harmaug.training.trainer
 from harmaug.checkpoints import open_checkpoint
 from harmaug.evaluation.augmenter import draw_errors, strength_ratio
 from harmaug.evaluation.metrics import fmse
-from harmaug.training.loop import train
-from harmaug.training.pairs import read_images
+from harmaug.training import train
+from harmaug.training.data import read_subsets
+from harmaug.training.heldout import Figures
 
 pytest.importorskip("lightning_fabric")
 
@@ -71,11 +72,10 @@ def script(tmp_path, config, output, options):
     path = tmp_path / "program.py"
     path.write_text(
         "from pathlib import Path\n"
-        "from harmaug.training.config import TrainConfig\n"
-        "from harmaug.training.loop import train\n"
+        "from harmaug.training import TrainConfig, train\n"
         'if __name__ == "__main__":\n'
         f"    config = TrainConfig.load(Path({str(tmp_path / 'given.json')!r}))\n"
-        f"    train(config, Path({str(output)!r}), accelerator='cpu', {options})\n"
+        f"    train(config, {str(output)!r}, accelerator='cpu', {options})\n"
     )
     return [sys.executable, str(path)], os.environ | {"OMP_NUM_THREADS": "1"}
 
@@ -99,7 +99,7 @@ def test_the_loss_falls_and_draws_are_as_strong_as_composites(files, tmp_path):
     kinds = rounds[-1]["kinds"]["pairs"]
     assert kinds["reconstruction"] < 0.3 * kinds["composite"]
 
-    learnt, _ = read_images(config.data, config.size)
+    learnt, _ = read_subsets(config.data, config.image_size)
     pairs = learnt["pairs"].pairs(torch.arange(len(learnt["pairs"])))
     real, mask, composite = pairs
     draws = draw_errors(net, real, mask, composite, 16, torch.Generator().manual_seed(0))[1]
@@ -247,9 +247,9 @@ def test_patience_stops_and_keeps_the_best(files, tmp_path, monkeypatch):
     scores = iter([3.0, 2.0, 2.5, 2.2, 1.0])
 
     def measure(net, heldout, generator):
-        return {"score": next(scores), "active": 0, "kinds": {}}
+        return Figures(next(scores), 0, {})
 
-    monkeypatch.setattr(harmaug.training.loop, "measure", measure)
+    monkeypatch.setattr(harmaug.training.trainer, "measure", measure)
     config = small(root / "pairs", basis, rounds=9, validate_every=1, patience=2)
     train(config, tmp_path / "out", accelerator="cpu")
     assert [line["round"] for line in log(tmp_path / "out")] == [1, 2, 3, 4]

@@ -1,13 +1,14 @@
-"""Held-out figures and the prior's calibration."""
+"""Held-out pairs and the figures on them."""
 
 import math
 
 import pytest
 import torch
+from PIL import Image
 
 from harmaug.nets import LiteSycoNet
 from harmaug.recipes import Filters
-from harmaug.training.health import HeldOut, Seen, calibrate, measure
+from harmaug.training.heldout import make_heldout, measure, write_sample_sheet
 from harmaug.training.pairs import Images, Pairs
 
 
@@ -30,54 +31,44 @@ def net():
     return net
 
 
-def test_calibrated_latents_have_the_moments_of_the_codes(net):
-    condition, change = torch.randn(2000, 73), torch.randn(2000, net.change_mean.numel())
-    calibrate(net, Seen(condition, change), Seen(condition[:200], change[:200]), generator())
-    assert not net.training
-    with torch.no_grad():
-        mean, log_variance = net.posterior(condition, change)
-        codes = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator())
-        latents = net.prior.inverse(codes, net.describe(condition))
-    torch.testing.assert_close(latents.mean(0), torch.zeros(3), rtol=0, atol=0.1)
-    torch.testing.assert_close(latents.mT.cov(), torch.eye(3), rtol=0, atol=0.15)
-
-
 def test_held_out_pairs_are_made_by_every_recipe_and_read_from_every_subset():
     recipes = {"filters": Filters(), "mild": Filters(0.1)}
     subsets = {"webcam": images(30, composites=True), "filters": images(4, composites=True)}
-    kinds = HeldOut.make(images(5), recipes, subsets, 10, generator()).kinds
+    kinds = make_heldout(images(5), recipes, subsets, 10, generator())
     sizes = {name: len(pairs.real) for name, pairs in kinds.items()}
     assert sizes == {"filters": 10, "mild": 10, "webcam": 10, "filters pairs": 4}
-    again = HeldOut.make(images(5), recipes, subsets, 10, generator()).kinds
+    again = make_heldout(images(5), recipes, subsets, 10, generator())
     assert all(a.equal(b) for n in kinds for a, b in zip(kinds[n], again[n], strict=True))
 
 
 def test_figures_by_kind_and_their_score(net):
-    kinds = HeldOut.make(
+    kinds = make_heldout(
         images(6), {"filters": Filters()}, {"dark": images(70, composites=True)}, 70, generator()
     )
     figures = measure(net.eval(), kinds, generator(1))
-    assert figures["kinds"].keys() == {"filters", "dark"}
-    dark = figures["kinds"]["dark"]
-    assert dark["pairs"] == 70
-    real, mask, composite = kinds.kinds["dark"]
+    assert figures.kinds.keys() == {"filters", "dark"}
+    dark = figures.kinds["dark"]
+    assert dark.pairs == 70
+    real, mask, composite = kinds["dark"]
     squared = ((real - composite) * 255).square() * mask
     untouched = squared.sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)))
-    assert dark["composite"] == pytest.approx(untouched.median().item(), rel=1e-4)
-    assert dark["coverage"] >= 0
-    kinds_found = figures["kinds"].values()
-    logs = [math.log(kind[name]) for kind in kinds_found for name in ("reconstruction", "coverage")]
-    assert figures["score"] == pytest.approx(sum(logs) / 4)
+    assert dark.composite == pytest.approx(untouched.median().item(), rel=1e-4)
+    assert dark.coverage >= 0
+    kinds_found = figures.kinds.values()
+    logs = [
+        math.log(error) for kind in kinds_found for error in (kind.reconstruction, kind.coverage)
+    ]
+    assert figures.score == pytest.approx(sum(logs) / 4)
     assert measure(net, kinds, generator(1)) == figures
 
 
 def test_composites_that_are_their_photos_leave_no_strength_to_compare(net):
     real = torch.rand(3, 3, 8, 8)
     pairs = Pairs(real, torch.ones(3, 1, 8, 8), real)
-    figures = measure(net.eval(), HeldOut({"same": pairs}), generator())
-    assert figures["kinds"]["same"]["composite"] == 0
-    assert figures["kinds"]["same"]["strength"] is None
-    assert math.isfinite(figures["score"])
+    figures = measure(net.eval(), {"same": pairs}, generator())
+    assert figures.kinds["same"].composite == 0
+    assert figures.kinds["same"].strength is None
+    assert math.isfinite(figures.score)
 
 
 def test_latent_dimensions_that_no_code_uses_are_not_active(net):
@@ -86,5 +77,26 @@ def test_latent_dimensions_that_no_code_uses_are_not_active(net):
         last.weight[1].zero_()
         last.weight[0].mul_(1e4)
         last.weight[2].mul_(1e4)
-    pairs = HeldOut.make(images(40), {"filters": Filters()}, {}, 40, generator())
-    assert measure(net.eval(), pairs, generator())["active"] == 2
+    pairs = make_heldout(images(40), {"filters": Filters()}, {}, 40, generator())
+    assert measure(net.eval(), pairs, generator()).active == 2
+
+
+def test_a_single_pair_is_measured_without_a_warning(net, recwarn):
+    pairs = {"one": images(1, composites=True).pairs(torch.arange(1))}
+    figures = measure(net.eval(), pairs, generator())
+    assert figures.kinds["one"].pairs == 1
+    assert figures.active == 0
+    assert not recwarn.list
+
+
+def test_a_sheet_shows_a_pair_of_each_kind_and_is_always_the_same(net, tmp_path):
+    heldout = make_heldout(
+        images(6), {"filters": Filters()}, {"dark": images(7, composites=True)}, 5, generator()
+    )
+    for name in ("first", "second"):
+        write_sample_sheet(net.eval(), heldout, tmp_path / "samples" / f"{name}.png")
+        torch.rand(3)
+    first, second = sorted((tmp_path / "samples").iterdir())
+    assert first.read_bytes() == second.read_bytes()
+    with Image.open(first) as sheet:
+        assert sheet.width > 9 * 8  # photo, composite, rebuilt, six draws

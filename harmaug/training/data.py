@@ -1,0 +1,166 @@
+"""Data of a training: folders read into memory, what is held out, and what recipes need."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
+from harmaug.recipes import Transforms, Transplant, build_recipe, read_transforms
+from harmaug.training.config import TrainConfig
+from harmaug.training.heldout import make_heldout
+from harmaug.training.net import read_basis
+from harmaug.training.pairs import Images, Pairs, PairSource, merge
+
+_SMALLEST_FOREGROUND = 0.005  # of the frame; less holds too few colours to learn from
+_FEWEST_PHOTOS = 10
+_HELDOUT_SHARE = 0.1  # where no list says what is held out
+_FITTED_AT_ONCE = 64  # pairs, to bound memory
+
+_Part = tuple[HarmonyFolder, list[int], list[int]]  # rows to learn from, rows held out
+
+
+def read_data(
+    config: TrainConfig, progress: bool = True
+) -> tuple[PairSource, dict[str, Pairs], dict[str, int]]:
+    """Return what to learn from, held-out pairs by kind, and the number of samples by subset.
+
+    The settings are complete. ``progress`` shows bars on a terminal.
+    """
+    learnt, aside = read_subsets(
+        config.data, config.image_size, skip_missing=config.skip_missing, progress=progress
+    )
+    transforms, transforms_aside = Transforms(), Transforms()
+    if config.transforms:
+        transforms, transforms_aside = read_transforms(config.transforms).split()
+    pairs, photos = _merged(learnt, True), _merged(learnt, False)
+    pairs_aside, photos_aside = _merged(aside, True), _merged(aside, False)
+    transplant = transplant_aside = None
+    if "transplant" in config.recipes and pairs is not None:
+        basis = read_basis(config)
+        transplant = transplant_aside = _fit_transplant(basis, pairs, progress)
+        photos = _with_photos_of(pairs, photos)
+        if pairs_aside is not None:  # else photos held out take changes that are learnt from
+            transplant_aside = _fit_transplant(basis, pairs_aside, progress)
+            photos_aside = _with_photos_of(pairs_aside, photos_aside)
+    if config.recipes and photos is None:
+        raise ValueError(
+            "recipes make composites of photos without, and every subset of "
+            f"{', '.join(config.data)} has its own; leave the recipes out, or name transplant."
+        )
+    recipe = build_recipe(config.recipes, transforms, transplant) if config.recipes else None
+    source = PairSource(photos, pairs, recipe, config.pair_share, config.jitter)
+    kinds = {
+        name: build_recipe({name: 1.0}, transforms_aside, transplant_aside)
+        for name in config.recipes
+    }
+    true = {name: images for name, images in aside.items() if images.composite is not None}
+    generator = config.generator("heldout")
+    heldout = make_heldout(photos_aside, kinds, true, config.heldout_pairs, generator)
+    if not heldout:
+        raise ValueError(
+            f"nothing of {', '.join(config.data)} is held out to measure on; add photos, or "
+            "name some in a list file <set>_val.txt."
+        )
+    return source, heldout, {name: len(images) for name, images in learnt.items()}
+
+
+def read_subsets(
+    roots: Sequence[str | Path], size: int, *, skip_missing: bool = False, progress: bool = True
+) -> tuple[dict[str, Images], dict[str, Images]]:
+    """Read folders in the iHarmony4 layout into memory, resized to ``size`` x ``size``.
+
+    Where a subset has list files, its ``train`` list is learnt from and its ``val`` and ``test``
+    lists are held out. Of a subset without lists, and where no list holds anything out, a tenth of
+    the photos is held out with all their composites. They are chosen by their names, so they are
+    always the same.
+
+    Returns:
+        Images by the name of their subset: to learn from, and held out.
+    """
+    folders = [folder for root in roots for folder in subset_folders(Path(root))]
+    parts = [part for folder in folders for part in _parts(folder, size, skip_missing)]
+    if not any(heldout for _, _, heldout in parts):
+        parts = [_split_by_name(folder) for folder, _, _ in parts]
+    photos = {folder.items[row].real for folder, rows, _ in parts for row in rows}
+    if len(photos) < _FEWEST_PHOTOS:
+        raise ValueError(
+            f"{', '.join(map(str, roots))}: {len(photos)} photos to learn from are too few, "
+            f"expected at least {_FEWEST_PHOTOS} besides those held out."
+        )
+    learnt = _read([(folder, rows) for folder, rows, _ in parts], progress)
+    return learnt, _read([(folder, rows) for folder, _, rows in parts], progress)
+
+
+def _parts(folder: Path, size: int, skip_missing: bool) -> Iterator[_Part]:
+    """Yield a subset, or each list of it."""
+    splits = listed_splits(folder)
+    for split in splits:
+        listed = HarmonyFolder(folder, split, size=size, skip_missing=skip_missing)
+        rows = list(range(len(listed)))
+        yield (listed, rows, []) if split == "train" else (listed, [], rows)
+    if not splits:
+        yield _split_by_name(HarmonyFolder(folder, size=size, skip_missing=skip_missing))
+
+
+def _split_by_name(folder: HarmonyFolder) -> _Part:
+    names = sorted({item.real.name for item in folder.items}, key=lambda n: zlib.crc32(n.encode()))
+    aside = set(names[: max(round(len(names) * _HELDOUT_SHARE), 1)])
+    rows: tuple[list[int], list[int]] = [], []
+    for row, item in enumerate(folder.items):
+        rows[item.real.name in aside].append(row)
+    return (folder, *rows)
+
+
+def _read(parts: list[tuple[HarmonyFolder, list[int]]], progress: bool) -> dict[str, Images]:
+    """Return the rows of each subset whose foreground is large enough."""
+    found: dict[str, list[Images]] = {}
+    for folder, rows in parts:
+        columns: dict[str, list[Tensor]] = {"real": [], "mask": [], "composite": []}
+        show = None if progress and rows else True
+        for row in tqdm(rows, desc=f"read {folder.root.name}", disable=show):
+            item = folder[row]
+            mask = item["mask"] >= 0.5
+            if mask.float().mean() >= _SMALLEST_FOREGROUND:
+                columns["mask"].append(mask)
+                for key in ("real", "composite"):
+                    if key in item:
+                        columns[key].append((item[key] * 255).round().to(torch.uint8))
+        if columns["mask"]:
+            made = torch.stack(columns["composite"]) if columns["composite"] else None
+            images = Images(torch.stack(columns["real"]), torch.stack(columns["mask"]), made)
+            found.setdefault(folder.root.name, []).append(images)
+    for name, same in found.items():
+        if len({images.composite is None for images in same}) > 1:
+            raise ValueError(
+                f"two subset folders are named {name} and only one of them has composites; "
+                "rename one."
+            )
+    return {name: merge(images) for name, images in found.items()}
+
+
+def _merged(subsets: Mapping[str, Images], composites: bool) -> Images | None:
+    """Return all subsets with composites, or all without, as one."""
+    parts = [part for part in subsets.values() if (part.composite is not None) == composites]
+    return merge(parts) if parts else None
+
+
+def _with_photos_of(pairs: Images, photos: Images | None) -> Images:
+    own = Images(pairs.real, pairs.mask, None)
+    return own if photos is None else merge([photos, own])
+
+
+@torch.no_grad()
+def _fit_transplant(basis: Tensor, pairs: Images, progress: bool) -> Transplant:
+    chunks = torch.arange(len(pairs)).split(_FITTED_AT_ONCE)
+    bar = tqdm(chunks, desc="fit transplants", disable=None if progress else True)
+    parts = [Transplant.fit(basis, *pairs.pairs(rows)) for rows in bar]
+    weights, gains = (
+        torch.cat([getattr(part, name) for part in parts]) for name in ("weights", "gains")
+    )
+    return Transplant(weights, gains, basis)
