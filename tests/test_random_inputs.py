@@ -62,18 +62,20 @@ def counts() -> Iterator[None]:
 
 def try_out(group: str, call: Callable[[], Any], check: Callable[[Any], Any]) -> None:
     """Check the result of a call, or that it is refused by one sentence; count the outcome."""
-    kind = "right"
+    refusal: Exception | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = call()
     except BUILT_IN as error:
-        assert type(error) in BUILT_IN, f"{type(error).__name__}: {error}"
-        assert str(error).strip(), type(error)
-        assert "\n" not in str(error).strip(), str(error)
-        kind = type(error).__name__
-    else:
+        refusal = error
+    if refusal is None:
         check(result)
+    else:
+        assert type(refusal) in BUILT_IN, f"{type(refusal).__name__}: {refusal}"
+        assert str(refusal).strip(), type(refusal)
+        assert "\n" not in str(refusal).strip(), str(refusal)
+    kind = "right" if refusal is None else type(refusal).__name__
     OUTCOMES.setdefault(group, Counter())[kind] += 1
 
 
