@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections import OrderedDict, UserDict, defaultdict, namedtuple
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -525,3 +526,247 @@ def test_device_moves_the_whole_batch_first() -> None:
     made = AugmentBatch(ToyAugment(), FIELDS, 1.0, device="cpu")(batch)
     assert all(value.device.type == "cpu" for value in made.values())
     assert made is not batch
+
+
+# Loaders of other libraries: no augmentation is lost in silence.
+
+
+class LikeFastai(DataLoader):
+    """A loader whose methods return itself, other loaders, an iterator or a batch."""
+
+    def to(self, device: str) -> LikeFastai:
+        return self
+
+    def new(self, batch_size: int) -> LikeFastai:
+        return LikeFastai(self.dataset, batch_size)
+
+    def plain(self) -> DataLoader:
+        return DataLoader(self.dataset, 4)
+
+    def stream(self) -> Any:
+        return iter(self)
+
+    def one_batch(self) -> Any:
+        return next(iter(self))
+
+    def halves(self) -> Any:
+        return DataLoader(self.dataset, 4), DataLoader(self.dataset, 4)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"step": 3}
+
+
+def _fastai(**options: Any) -> AugmentedLoader:
+    return AugmentedLoader(LikeFastai(Photos(8), 2), ToyAugment(), FIELDS, p=1.0, **options)
+
+
+def test_a_method_that_returns_the_loader_returns_the_wrapper() -> None:
+    wrapped = _fastai()
+    assert wrapped.to("cpu") is wrapped
+
+
+@pytest.mark.parametrize("make", [lambda w: w.new(4), lambda w: w.plain()])
+def test_a_method_that_returns_a_new_loader_returns_it_wrapped(make: Any) -> None:
+    wrapped = _fastai()
+    made = make(wrapped)
+    assert isinstance(made, AugmentedLoader)
+    assert len(made) == 2
+    assert _all_differ(_images(made))
+    assert len(wrapped) == 4, "the wrapper itself is as it was"
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_method_that_returns_batches_returns_them_augmented(seed: int | None) -> None:
+    wrapped = _fastai(seed=seed)
+    batches = [*wrapped.stream(), wrapped.one_batch(), wrapped.one_batch()]
+    assert _all_differ(torch.cat([batch["images"] for batch in batches]))
+    assert wrapped.state_dict() == {"step": 3}
+
+
+def test_a_method_that_returns_several_loaders_is_refused() -> None:
+    with pytest.raises(RuntimeError, match=r"halves\(\) .* returns several loaders, .* the train"):
+        _fastai().halves()
+
+
+def test_a_loader_inside_the_loader_is_wrapped_too() -> None:
+    outer = LikeDoveNet()
+    outer.dataloader = DataLoader(outer.dataset, 2)  # type: ignore[attr-defined]
+    made = AugmentedLoader(outer, ToyAugment(), FIELDS, p=1.0).dataloader
+    assert isinstance(made, AugmentedLoader)
+    assert _all_differ(_images(made))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda loader: loader.shuffle(4),
+        lambda loader: loader.with_epoch(3).repeat(2),
+        lambda loader: loader.unbatched().shuffle(4).batched(2),
+    ],
+)
+def test_the_fluid_interface_of_webdataset_stays_augmented(call: Any) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    loader = webdataset.WebLoader(Photos(8), batch_size=2)
+    made = call(AugmentedLoader(loader, ToyAugment(), FIELDS, p=1.0))
+    assert isinstance(made, AugmentedLoader)
+    assert all(_all_differ(batch["images"]) for batch in made)
+
+
+def test_a_stateful_loader_resumes_and_stays_augmented() -> None:
+    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
+
+    def wrap() -> AugmentedLoader:
+        return AugmentedLoader(stateful(Photos(8), 2), ToyAugment(), FIELDS, p=1.0, seed=1)
+
+    first, second = wrap(), wrap()
+    next(iter(first))
+    second.load_state_dict(first.state_dict())
+    rest = list(second)
+    assert [batch["index"].tolist() for batch in rest] == [[2, 3], [4, 5], [6, 7]]
+    assert _all_differ(torch.cat([batch["images"] for batch in rest]))
+
+
+@pytest.mark.parametrize("name", ["skip_first_batches", "prepare_data_loader"])
+def test_accelerate_does_not_rebuild_it_without_augmentation(name: str) -> None:
+    data_loader = pytest.importorskip("accelerate.data_loader")
+    wrapped = AugmentedLoader(_loader(), ToyAugment(), FIELDS)
+    arguments = (wrapped, 2) if name == "skip_first_batches" else (wrapped,)
+    with pytest.raises(RuntimeError, match="would rebuild this loader without its augmentation"):
+        getattr(data_loader, name)(*arguments)
+    rest = data_loader.skip_first_batches(_loader(), 2)
+    assert len(_images(AugmentedLoader(rest, ToyAugment(), FIELDS, p=1.0)).unique(dim=0)) == 4
+
+
+def test_others_may_read_collate_fn() -> None:
+    loader = _loader()
+    assert AugmentedLoader(loader, ToyAugment(), FIELDS).collate_fn is loader.collate_fn
+
+
+def test_an_attribute_set_on_the_wrapper_reaches_the_loader() -> None:
+    loader = LikeFastai(Photos(8), 2)
+    wrapped = AugmentedLoader(loader, ToyAugment(), FIELDS)
+    wrapped.mixup_enabled = False
+    wrapped.timeout = 5
+    assert loader.mixup_enabled is False  # type: ignore[attr-defined]
+    assert loader.timeout == 5
+    with pytest.raises(ValueError, match="batch_size attribute should not be set"):
+        wrapped.batch_size = 4
+    assert copy.deepcopy(wrapped).mixup_enabled is False
+
+
+def test_a_stream_without_length_is_true() -> None:
+    class Stream:
+        def __iter__(self) -> Any:
+            return iter([])
+
+    assert AugmentedLoader(Stream(), ToyAugment(), FIELDS)
+    assert AugmentedLoader((batch for batch in []), ToyAugment(), FIELDS)
+    assert not AugmentedLoader([], ToyAugment(), FIELDS)
+
+
+class Told:
+    """A sampler or dataset that is told the epoch."""
+
+    def __init__(self, **inside: Any) -> None:
+        self.__dict__.update(inside)
+        self.epoch = -1
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Any:
+        return iter(range(8))
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> Any:
+        return index
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda told: DataLoader(Photos(8), 2, sampler=told),
+        lambda told: DataLoader(Photos(8), batch_sampler=BatchSampler(told, 2, False)),
+        lambda told: DataLoader(Photos(8), 2, sampler=Told(sampler=told)),
+        lambda told: DataLoader(Photos(8), batch_sampler=Told(batch_sampler=Told(sampler=told))),
+        lambda told: DataLoader(Photos(8), 2, sampler=Told(samplers=[Told(), told])),
+        lambda told: DataLoader(torch.utils.data.Subset(told, [0, 1]), 2),
+        lambda told: DataLoader(torch.utils.data.ConcatDataset([Photos(8), told]), 2),
+        lambda told: [DataLoader(told, 2)],
+    ],
+)
+def test_set_epoch_reaches_samplers_and_datasets_wherever_they_are(build: Any) -> None:
+    told = Told()
+    loader = build(told)
+    if isinstance(loader, list):
+        loader, outer = LikeDoveNet(), loader
+        loader.dataloader = outer[0]
+    AugmentedLoader(loader, ToyAugment(), FIELDS).set_epoch(4)
+    assert told.epoch == 4
+
+
+def test_a_wrapper_around_a_wrapper_is_told_the_epoch() -> None:
+    inner = AugmentedLoader(Distributed(Photos(8), 2), ToyAugment(), FIELDS, seed=1)
+    AugmentedLoader(inner, ToyAugment(), FIELDS).set_epoch(5)
+    assert inner._epoch == 5
+    assert inner.epoch == 5
+
+
+def test_photos_and_masks_without_composites_get_a_third_item() -> None:
+    real, mask = photo(2, 6, 6), disc(2, 6, 6)
+    fields = Fields(composite=2, real=0, mask=1, space="unit")
+    for batch in ((real, mask), [real, mask]):
+        made = AugmentBatch(ToyAugment(), fields, 1.0)(batch)
+        assert type(made) is type(batch)
+        assert made[0] is real
+        assert made[1] is mask
+        assert made[2].shape == real.shape
+        with pytest.raises(IndexError, match=r"no field \[2\]"):
+            AugmentBatch(ToyAugment(), fields, 0.5)(batch)
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_an_empty_batch_is_returned(mode: str) -> None:
+    batch = {"images": photo(2, 6, 6)[:0], "target_images": photo(2, 6, 6)[:0]}
+    batch["masks"] = disc(2, 6, 6)[:0]
+    assert AugmentBatch(ToyAugment(), FIELDS, 1.0, mode=mode)(batch) is batch
+
+
+def test_a_slice_of_channels_that_come_last_is_refused() -> None:
+    real, mask = photo(2, 8, 6), disc(2, 8, 6)
+    inputs = torch.cat((real, mask), 1).permute(0, 2, 3, 1)
+    fields = Fields(composite="inputs[:3]", real="real", mask="inputs[3:]", space="unit")
+    with pytest.raises(ValueError, match=r"channels last; permute it first"):
+        AugmentBatch(ToyAugment(), fields, 1.0)({"inputs": inputs, "real": real})
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.bool, torch.complex64])
+def test_a_composite_that_cannot_hold_its_real_is_refused(dtype: torch.dtype) -> None:
+    batch = _broken(images=photo(2, 6, 6).to(dtype))
+    with pytest.raises(
+        TypeError, match=r"'images'.*composite is torch\..* but real is torch.float"
+    ):
+        AugmentBatch(ToyAugment(), FIELDS, 1.0)(batch)
+
+
+def test_a_nested_or_sparse_tensor_is_refused() -> None:
+    nested = torch.nested.nested_tensor([photo(6, 6), photo(6, 6)])
+    with pytest.raises(ValueError, match=r"tensor \(B, 3, H, W\), got a nested tensor"):
+        AugmentBatch(ToyAugment(), FIELDS, 1.0)(_broken(target_images=nested))
+    with pytest.raises(
+        TypeError, match=r"'masks'\] must be a dense tensor, got a torch.sparse_coo"
+    ):
+        AugmentBatch(ToyAugment(), FIELDS, 1.0)(_broken(masks=disc(2, 6, 6).to_sparse()))
+
+
+def test_a_mapping_that_cannot_change_is_refused() -> None:
+    with pytest.raises(TypeError, match="'images' cannot be set in a mappingproxy; give a dict"):
+        AugmentBatch(ToyAugment(), FIELDS, 1.0)(MappingProxyType(_broken()))
+
+
+@pytest.mark.parametrize("p", [None, torch.tensor(0.5), [0.5]])
+def test_p_of_another_type_is_explained(p: Any) -> None:
+    with pytest.raises(TypeError, match=r"p must be a number in \[0, 1\] or 'auto'"):
+        AugmentBatch(ToyAugment(), FIELDS, p)

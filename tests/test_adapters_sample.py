@@ -254,3 +254,51 @@ def test_faint_edges_of_an_8_bit_mask_are_no_labels() -> None:
 def test_fields_are_given_in_one_way(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(TypeError, match=match):
         SampleTransform(ToyAugment(), **arguments)
+
+
+def test_photos_and_masks_without_composites_get_a_third_item() -> None:
+    real, mask = photo(6, 6), disc(6, 6)
+    transform = SampleTransform(ToyAugment(), composite=2, real=0, mask=1)
+    for sample in ((real, mask), [real, mask]):
+        changed = transform(sample)
+        assert type(changed) is type(sample)
+        assert changed[0] is real
+        assert changed[1] is mask
+        assert changed[2].shape == real.shape
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8"])
+def test_arrays_of_another_byte_order_are_read_alike(dtype: str) -> None:
+    sample = _sample("float array")
+    expected = SampleTransform(ToyAugment(), **NAMES, seed=1)(sample)["image"]
+    swapped = {key: sample[key].astype(dtype) for key in NAMES.values()}
+    made = SampleTransform(ToyAugment(), **NAMES, seed=1)(swapped)["image"]
+    assert made.dtype == np.dtype(dtype)
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+
+
+def test_arrays_inside_records_are_read_alike() -> None:
+    sample = _sample("array")
+    records = np.zeros((12, 10), [("label", "u1"), ("mask", "f4")])
+    records["mask"] = sample["object_mask"]
+    expected = SampleTransform(ToyAugment(), **NAMES, seed=1)(sample)
+    made = SampleTransform(ToyAugment(), **NAMES, seed=1)(
+        {**sample, "object_mask": records["mask"]}
+    )
+    assert np.array_equal(made["image"], expected["image"])
+
+
+@pytest.mark.parametrize("dtype", [object, str, np.longdouble])
+def test_arrays_that_torch_cannot_hold_are_explained(dtype: Any) -> None:
+    sample = {**_sample("array"), "object_mask": _mask().astype(dtype)}
+    with pytest.raises(TypeError, match=r"mask \['object_mask'\] is an array of"):
+        SampleTransform(ToyAugment(), **NAMES)(sample)
+
+
+def test_composites_of_another_size_or_kind_of_number_are_refused_as_in_batches() -> None:
+    transform, sample = SampleTransform(ToyAugment(), **NAMES), _sample("float tensor")
+    with pytest.raises(ValueError, match=r"\['image'\].*must be \(1, 3, 12, 10\) as its real"):
+        transform({**sample, "image": photo(12, 9)})
+    for dtype in (torch.int32, torch.bool, torch.uint8):
+        with pytest.raises(TypeError, match=r"\['image'\].*composite is torch\..*but real is"):
+            transform({**sample, "image": photo(12, 10).to(dtype)})

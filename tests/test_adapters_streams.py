@@ -60,3 +60,19 @@ def test_the_environment_outranks_what_was_told(monkeypatch: pytest.MonkeyPatch)
     pickled = pickle.dumps(WorkerStream(1))
     monkeypatch.setenv("RANK", "2")
     assert torch.equal(_draw(pickle.loads(pickled).generator()), _draw(WorkerStream(1).generator()))
+
+
+@pytest.mark.parametrize("text", ["", "-1", " "])
+def test_an_unset_rank_is_the_first_or_the_one_told(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("RANK", text)
+    assert rank() == 0
+    assert rank(2) == 2
+
+
+@pytest.mark.parametrize("text", ["one", "1.5", "-2", "0x1"])
+def test_a_rank_that_is_no_number_is_explained(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("RANK", text)
+    with pytest.raises(ValueError, match=f"RANK must be a whole number, got '{text}'"):
+        rank()

@@ -836,6 +836,10 @@ BAD = [
     (wrong(n=-2), ValueError, "n must be at least 1, got -2"),
     (wrong(n=4, candidates=3), ValueError, "candidates must be at least n = 4, got 3"),
     (wrong(candidates=0), ValueError, "candidates must be at least n = 1, got 0"),
+    (wrong(n=2.0), TypeError, "n and candidates must be whole numbers, got 2.0"),
+    (wrong(n="2"), TypeError, "must be whole numbers, got '2'"),
+    (wrong(candidates=2.5), TypeError, "must be whole numbers, got 1, 2.5"),
+    (wrong(generator=3), TypeError, "generator must be a torch.Generator, got 3"),
     (wrong(latent=latents(2, 2), candidates=4), ValueError, "latent or candidates, not both"),
     (wrong(latent=latents(3, 2)), ValueError, "B = 2, n = 2 and Z = 4, got (3, 2, 4)"),
     (wrong(latent=latents(2, 2)[..., :3]), ValueError, "Z = 4, got (2, 2, 3)"),
@@ -876,6 +880,20 @@ BAD = [
     (wrong(mask=MASK * NAN), ValueError, "mask holds NaN"),
     (wrong(mask=MASK.numpy()), TypeError, "mask must be a torch.Tensor, got ndarray"),
     (wrong(real=REAL.to("meta"), mask=MASK.to("meta")), ValueError, "move one of them"),
+    (
+        wrong(real=REAL.to_sparse()),
+        TypeError,
+        "real must be a dense tensor, got a torch.sparse_coo",
+    ),
+    (
+        wrong(mask=MASK.to_sparse()),
+        TypeError,
+        "mask must be a dense tensor, got a torch.sparse_coo",
+    ),
+    (wrong(mask=torch.nested.nested_tensor(list(MASK))), TypeError, "got a nested one"),
+    (wrong(mask=MASK.to(torch.float8_e4m3fn)), TypeError, "got torch.float8_e4m3fn"),
+    (wrong(mask=(MASK * 9).to(torch.uint16)), ValueError, "torch.uint16 with values from 0 to 9"),
+    (wrong(mask=(MASK > 0) / 65535), ValueError, "divided by 255 or by more"),
     (wrong(mask=MASK.to("meta")), ValueError, "mask is on meta but real is on cpu"),
 ]
 
@@ -943,3 +961,18 @@ def test_composites_that_cannot_be_encoded_are_refused(composite, error, message
 def test_forward_refuses_several_latents_a_photo():
     with pytest.raises(ValueError, match="forward makes one composite a photo but latent has 3"):
         build("lite")(REAL, MASK, latent=latents())
+
+
+def test_a_host_that_holds_it_can_be_scripted(aug):
+    class Host(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 1)
+            self.augment = aug
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.conv(image)
+
+    host = Host()
+    image = torch.rand(1, 3, 4, 4)
+    assert torch.equal(torch.jit.script(host)(image), host(image))

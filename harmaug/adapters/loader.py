@@ -164,7 +164,9 @@ class AugmentedLoader:
                     f"{method.__name__}() of the wrapped loader returns several loaders, which "
                     "would be bare; call it on the bare loader and wrap the training one."
                 )
-            return self._batch(result) if self._batch.fits(result) else result
+            if self._batch.fits(result):
+                return self._batch.draw(result, self._next_generator())
+            return result
 
         return call
 
