@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmaug.cli.arguments import Commands, add_command, check_absent, count, number, seed
-from harmaug.cli.table import print_table
+from harmaug.io.tables import text_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -161,7 +161,7 @@ def _print_figures(figures: list[dict[str, Any]], k: int) -> None:
         return
     print("median RMSE of what was set aside, of 255 levels")
     header = ["colours", "kind", "number", "identity", f"PCA of rank {k - 1}", "this basis"]
-    print_table([header, *([str(value) for value in row.values()] for row in figures)])
+    print(text_table([header, *([str(value) for value in row.values()] for row in figures)]))
 
 
 def _safetensors(text: str) -> Path:

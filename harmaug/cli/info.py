@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 from harmaug.cli.arguments import Commands, add_command
-from harmaug.cli.table import print_table
+from harmaug.io.tables import text_table
 
 
 def register(commands: Commands) -> None:
@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
     print(f"harmaug {version()}, Python {platform.python_version()}")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads, {cuda}")
     print("\nLUT kernels")
-    print_table([[device, kernel] for device, kernel in backends().items()])
+    print(text_table([[device, kernel] for device, kernel in backends().items()]))
     print("\ncheckpoints")
     table = [["name", "net", "size", "latent", "LUTs", "licence", "trained on"]]
     for name, listed in list_checkpoints().items():
@@ -52,4 +52,4 @@ def _run(options: argparse.Namespace) -> None:
                 ", ".join(listed["trained_on"] or ["unstated"]),
             ]
         )
-    print_table(table)
+    print(text_table(table))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from harmaug.evaluation.augmenter import draw_errors, reconstruction_error, strength_ratio
+from harmaug.evaluation.draws import coverage, draw_errors, reconstruction_error, strength
 from harmaug.evaluation.metrics import fmse
 from harmaug.nets import Codes, LutNet
 from harmaug.recipes.handmade import Recipe
@@ -105,15 +105,15 @@ def measure(net: LutNet, heldout: HeldOut, generator: torch.Generator) -> dict[s
             means.append(net.posterior(net.condition(*chunk[:2]), net.change(*chunk))[0])
         untouched = fmse(composite, real, mask)
         to_composite, to_photo = draw_errors(net, real, mask, composite, _DRAWS, generator)
-        strength = strength_ratio(to_photo, untouched)
+        ratio = strength(to_photo, untouched).item()
         kinds[name] = {
             "pairs": len(untouched),
             "composite": untouched.median().item(),
             "reconstruction": reconstruction_error(net, real, mask, composite, refine=False)
             .median()
             .item(),
-            "coverage": to_composite.min(1).values.median().item(),
-            "strength": strength if math.isfinite(strength) else None,
+            "coverage": coverage(to_composite).item(),
+            "strength": ratio if math.isfinite(ratio) else None,
         }
     judged = [kind[name] for kind in kinds.values() for name in ("reconstruction", "coverage")]
     logs = [math.log(max(error, 1e-3)) for error in judged]
