@@ -27,16 +27,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug import SycoNetAugment, composite_lut, mix_luts
+from harmaug import SycoNetAugment, mix_luts
 from harmaug.data.folder import HarmonyFolder, HarmonyItem
 from harmaug.evaluation.bootstrap import SceneBootstrap, weighted_median
+from harmaug.evaluation.metrics import foreground_error
 from harmaug.evaluation.pairs import Pair, pair_generator, read_pair, scene_of
 from harmaug.evaluation.samplers import (
     CheckpointSampler,
     Draws,
     FilterSampler,
     Sampler,
-    foreground_error,
     match_filters,
 )
 from harmaug.lut.fitting import fit_pair
@@ -68,16 +68,13 @@ def groups(data: Path) -> Iterator[tuple[str, list[HarmonyItem], list[Pair]]]:
 
 
 @dataclass(frozen=True)
-class Changes:
-    """Draws from LUTs (L, 3, D, D, D), each at most once, so at most L of them."""
+class Changes(Sampler):
+    """Draws from LUTs (L, 3, D, D, D), each at most once, so at most L."""
 
-    luts: Tensor
+    known: Tensor
 
-    def __call__(
-        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
-    ) -> Iterator[Draws]:
-        chosen = self.luts[torch.randperm(len(self.luts), generator=generator)[:n]]
-        yield Draws(composite_lut(view.real, view.mask, chosen.unsqueeze(0))[0], None)
+    def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
+        return self.known[torch.randperm(len(self.known), generator=generator)[:n]]
 
 
 def compare(
@@ -140,7 +137,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     samplers: dict[str, Sampler] = {
-        Path(name).name: CheckpointSampler(SycoNetAugment.from_pretrained(name).net)
+        Path(name).name: CheckpointSampler(SycoNetAugment.from_pretrained(name))
         for name in ("unified", "daylight", *options.also)
     }
     samplers[FILTERS] = FilterSampler(0.6)

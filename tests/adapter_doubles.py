@@ -15,7 +15,6 @@ from harmaug.inputs import Inputs, Space
 from harmaug.lut import composite_lut, identity_lut
 from harmaug.nets.decision import Decision
 
-
 _Module: Any = nn.Module  # so that a toy passes for an augmenter in type checks
 
 

@@ -15,7 +15,7 @@ def generator(seed=0):
 
 
 def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5):
-    """A random net over a basis of gains and tints."""
+    """A random net over a basis of gains and tints, which refines latents in few steps."""
     torch.manual_seed(seed)
     net = LiteSycoNet(latent_dim, basis_size, lut_size, width=16, thumbnail=16)
     gain = torch.linspace(0.5, 1.6, basis_size).view(-1, 1, 1, 1, 1)
@@ -23,6 +23,7 @@ def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5):
     with torch.no_grad():
         net.basis.copy_(identity_lut(lut_size) * gain * tint)
         net.decoder[-1].weight.mul_(8)
+    net.refinement_steps = 20
     return net.eval().requires_grad_(False)
 
 

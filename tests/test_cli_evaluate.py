@@ -13,6 +13,12 @@ from harmaug.augment import SycoNetAugment
 from harmaug.cli import main
 from harmaug.evaluation.harmonizer import METRICS
 from harmaug.lut import identity_lut, write_cube
+from harmaug.nets import LiteSycoNet
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(LiteSycoNet, "refinement_steps", 5)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def augmenter(place, checkpoints):
         return main(
             [
                 *("evaluate", "augmenter", "--checkpoint", str(checkpoints / checkpoint)),
-                *("--data", str(place / data), "--size", "32", "--draws", draws),
+                *("--data", str(place / data), "--image-size", "32", "--draws", draws),
                 *("-o", str(place / "out"), *options),
             ]
         )
@@ -195,7 +201,7 @@ class TestAugmenter:
 class TestHarmonizer:
     @pytest.mark.parametrize("size", ["16", "native", "256"])
     def test_writes_scores_images_and_a_report(self, harmonizer, place, capsys, size):
-        assert harmonizer("--size", size) == 0
+        assert harmonizer("--image-size", size) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == ["images", *METRICS, "worse"]
         assert lines[1].split()[:4] == ["all", "12", "prediction", "0.00"]
@@ -211,32 +217,39 @@ class TestHarmonizer:
         (place / "predictions" / "one" / "p0_1_1.png").unlink()
         words = ("1 of 12 composites have no prediction", "one/p0_1_1.png", "--skip-missing")
         refused(place, capsys, harmonizer(), *words)
-        assert harmonizer("--skip-missing", "--size", "16") == 0
+        assert harmonizer("--skip-missing", "--image-size", "16") == 0
         assert "Left out 1 composites without a prediction." in capsys.readouterr().out
 
     def test_predictions_of_another_size_are_refused(self, harmonizer, place, capsys):
         path = place / "predictions" / "two" / "p1_1_2.png"
         Image.open(path).resize((48, 48)).save(path)
-        refused(place, capsys, harmonizer("--size", "native"), "48x48", "32x32", "--size 256")
-        refused(place, capsys, harmonizer("--size", "16"), "48x48", "or 16x16")
-        assert harmonizer("--size", "48") == 0
+        refused(
+            place,
+            capsys,
+            harmonizer("--image-size", "native"),
+            "48x48",
+            "32x32",
+            "--image-size 256",
+        )
+        refused(place, capsys, harmonizer("--image-size", "16"), "48x48", "or 16x16")
+        assert harmonizer("--image-size", "48") == 0
 
     def test_a_damaged_prediction_is_refused(self, harmonizer, place, capsys):
         (place / "predictions" / "two" / "p1_1_2.png").write_bytes(b"no picture")
-        refused(place, capsys, harmonizer("--size", "16"), "p1_1_2.png")
+        refused(place, capsys, harmonizer("--image-size", "16"), "p1_1_2.png")
 
     def test_without_torchmetrics_it_says_what_to_install(
         self, harmonizer, place, capsys, monkeypatch
     ):
         monkeypatch.setitem(sys.modules, "torchmetrics.functional.image", None)
-        refused(place, capsys, harmonizer("--size", "16"), "harmaug[eval]")
+        refused(place, capsys, harmonizer("--image-size", "16"), "harmaug[eval]")
 
     @pytest.mark.parametrize(
         ("options", "words"),
         [
             (("--predictions", "nowhere"), ("nowhere is not a folder of predictions",)),
             (("--data", "nowhere"), ("nowhere is not a folder",)),
-            (("--size", "4"), ("at least 11x11",)),
+            (("--image-size", "4"), ("at least 11x11",)),
         ],
     )
     def test_wrong_settings_are_refused(self, harmonizer, place, capsys, options, words):
@@ -244,5 +257,5 @@ class TestHarmonizer:
 
     def test_no_other_size_than_pixels_or_native_is_taken(self, harmonizer, capsys):
         with pytest.raises(SystemExit):
-            harmonizer("--size", "large")
+            harmonizer("--image-size", "large")
         assert "expected a whole number" in capsys.readouterr().err

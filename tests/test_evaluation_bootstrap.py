@@ -1,12 +1,29 @@
+import math
+
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harmaug.evaluation.bootstrap import SceneBootstrap, weighted_mean, weighted_median
+from harmaug.evaluation.bootstrap import (
+    Estimate,
+    SceneBootstrap,
+    frechet_distance,
+    moments,
+    number,
+    weighted_mean,
+    weighted_median,
+)
 
+NAN = math.nan
 sizes = st.integers(1, 12)
+
+
+def covariance(random, size=3):
+    root = random.normal(size=(size, size))
+    return root @ root.T
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,3 +116,72 @@ def test_the_seed_decides():
     draws = [SceneBootstrap(scenes, seed=seed).weights for seed in (0, 0, 1)]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
+
+
+def test_means_medians_and_ratios_are_those_of_numpy():
+    random = np.random.default_rng(4)
+    values, others = random.exponential(size=(2, 9, 3))
+    boot = SceneBootstrap(range(9))
+    assert boot.mean(values).value == pytest.approx(values.mean())
+    assert boot.median(values).value == pytest.approx(np.median(values))
+    ratio = np.median(values) / np.median(others)
+    assert boot.ratio(values, others).value == pytest.approx(ratio)
+    for found in (boot.mean(values), boot.median(values), boot.ratio(values, others)):
+        assert found.low < found.value < found.high
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6))
+def test_frechet_distance_agrees_with_scipy(seed):
+    random = np.random.default_rng(seed)
+    first, second = (covariance(random) for _ in range(2))
+    mean, other = random.normal(size=(2, 3))
+    root = scipy.linalg.sqrtm(first @ second).real
+    expected = ((mean - other) ** 2).sum() + np.trace(first + second - 2 * root)
+    found = frechet_distance(mean[None], first[None], other[None], second[None])
+    assert found[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
+
+
+def test_frechet_distance_of_equals_is_0_and_of_moved_ones_the_move():
+    random = np.random.default_rng(1)
+    mean, spread = random.normal(size=(1, 3)), covariance(random)[None]
+    assert frechet_distance(mean, spread, mean, spread)[0] == pytest.approx(0, abs=1e-5)
+    moved = mean + np.array([[3.0, 0.0, 4.0]])
+    assert frechet_distance(mean, spread, moved, spread)[0] == pytest.approx(5)
+    flat = np.zeros((1, 3, 3))  # a single point has no spread
+    assert frechet_distance(mean, flat, moved, flat)[0] == pytest.approx(5)
+    unknown = np.full((1, 3, 3), np.nan)
+    assert np.isnan(frechet_distance(mean, unknown, mean, spread)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 8), st.integers(1, 4))
+def test_moments_are_those_of_repeated_samples(seed, count, draws):
+    random = np.random.default_rng(seed)
+    shifts = random.normal(size=(count, draws, 3)) + 1000
+    weights = random.integers(0, 3, (4, count)).astype(float)
+    weights[:, 0] += 1
+    means, covariances = moments(shifts, weights)
+    for row, mean, spread in zip(weights, means, covariances, strict=True):
+        repeated = np.repeat(shifts, row.astype(int), 0).reshape(-1, 3)
+        np.testing.assert_allclose(mean, repeated.mean(0))
+        np.testing.assert_allclose(spread, np.cov(repeated.T, bias=True), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234.5, "1234"),
+        (123.45, "123"),
+        (12.345, "12.3"),
+        (0.01234, "0.012"),
+        (0.0, "0.00"),
+        (9.999, "10.00"),
+        (NAN, "-"),
+        (math.inf, "inf"),
+        (Estimate(1.0, 0.5, 2.0), "1.00 [0.500, 2.00]"),
+        (Estimate(1.0, NAN, NAN), "1.00"),
+    ],
+)
+def test_figures_have_three_digits_and_their_interval(value, text):
+    assert number(value) == text

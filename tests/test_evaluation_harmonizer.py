@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 
 import numpy as np
@@ -8,17 +9,17 @@ from photo_folders import write_folder
 from PIL import Image
 
 from harmaug.data.folder import HarmonyFolder
-from harmaug.evaluation.files import write_json
 from harmaug.evaluation.harmonizer import (
     METRICS,
-    Scores,
+    HarmonizerEvaluation,
+    ImageScores,
+    find_predictions,
     read_images,
     score,
-    score_rows,
     summarize_scores,
 )
 from harmaug.evaluation.harmonizer_report import harmonizer_report, score_table
-from harmaug.evaluation.predictions import find_predictions
+from harmaug.io.tables import write_json
 
 
 @pytest.fixture
@@ -99,31 +100,33 @@ class TestFinding:
 class TestScoring:
     def test_photos_as_predictions_are_perfect(self, items, tmp_path):
         scores = score(find_predictions(predict(items, tmp_path / "out"), items), 32)
-        assert (scores.prediction["MSE"] == 0).all()
-        assert np.isposinf(scores.prediction["PSNR"]).all()
-        np.testing.assert_allclose(scores.prediction["fSSIM"], 1)
-        assert (scores.composite["MSE"] > 0).all()
+        for each in scores:
+            assert each.prediction["MSE"] == 0
+            assert each.prediction["PSNR"] == math.inf
+            assert each.prediction["fSSIM"] == pytest.approx(1)
+            assert each.composite["MSE"] > 0
         assert summarize_scores(scores)["all"]["worse"].value == 0
 
     def test_composites_as_predictions_are_the_untouched_row(self, items, tmp_path):
         root = predict(items, tmp_path / "out", source="composite")
         scores = score(find_predictions(root, items), 32)
-        for metric in METRICS:
-            np.testing.assert_array_equal(scores.prediction[metric], scores.composite[metric])
+        for each in scores:
+            assert list(each.prediction) == list(METRICS)
+            assert each.prediction == each.composite
 
     def test_metrics_are_those_of_numpy_at_native_size(self, items, tmp_path):
         root = predict(items, tmp_path / "out", source="composite")
         scores = score(find_predictions(root, items), None)
-        for row, item in enumerate(items):
+        for found, item in zip(scores, items, strict=True):
             real, composite = (
                 np.asarray(Image.open(p), float) for p in (item.real, item.composite)
             )
             mask = np.asarray(Image.open(item.mask), float) / 255
             square = (real - composite) ** 2
-            assert scores.prediction["MSE"][row] == pytest.approx(square.mean(), rel=1e-5)
+            assert found.prediction["MSE"] == pytest.approx(square.mean(), rel=1e-5)
             foreground = (square * mask[..., None]).sum() / 3 / mask.sum()
-            assert scores.prediction["fMSE"][row] == pytest.approx(foreground, rel=1e-5)
-            assert scores.ratio[row] == pytest.approx(mask.mean())
+            assert found.prediction["fMSE"] == pytest.approx(foreground, rel=1e-5)
+            assert found.ratio == pytest.approx(mask.mean())
 
     def test_pictures_are_resized_as_the_field_does(self, items, tmp_path):
         item = items[0]
@@ -139,7 +142,7 @@ class TestScoring:
         Image.open(item.real).resize((20, 20), Image.Resampling.BILINEAR).save(path)
         images = read_images(item, path, 20)
         assert torch.equal(images.prediction, images.real)
-        with pytest.raises(ValueError, match=r"20x20 pixels, expected 32x32 as its photo; --size"):
+        with pytest.raises(ValueError, match=r"20x20 .* 32x32 as its photo; --image-size"):
             read_images(item, path, None)
         with pytest.raises(ValueError, match=r"20x20 pixels, expected 32x32 .*, or 24x24"):
             read_images(item, path, 24)
@@ -161,11 +164,17 @@ class TestScoring:
 
 
 class TestSummary:
-    def scores(self, items, ratio):
-        ratio = np.array(ratio)
-        values = {metric: np.arange(1.0, len(ratio) + 1) for metric in METRICS}
-        untouched = {metric: np.full(len(ratio), 2.5) for metric in METRICS}
-        return Scores(items[: len(ratio)], [], ratio, values, untouched)
+    def scores(self, items, ratios):
+        return [
+            ImageScores(
+                item,
+                item.real,
+                ratio,
+                dict.fromkeys(METRICS, row + 1.0),
+                dict.fromkeys(METRICS, 2.5),
+            )
+            for row, (item, ratio) in enumerate(zip(items, ratios, strict=False))
+        ]
 
     def test_images_fall_into_the_bins_of_the_field(self, items):
         figures = summarize_scores(self.scores(items, [0.0, 0.049, 0.05, 0.149, 0.15, 1.0]))
@@ -187,9 +196,9 @@ class TestSummary:
 
     def test_empty_masks_are_left_out_of_foreground_metrics_alone(self, items):
         scores = self.scores(items, [0.0, 0.2, 0.2])
-        scores.prediction["fMSE"][0] = np.nan
+        scores[0].prediction["fMSE"] = math.nan
         figures = summarize_scores(scores)[
-            "all" if len({i.subset for i in scores.items}) > 1 else "one"
+            "all" if len({each.item.subset for each in scores}) > 1 else "one"
         ]
         assert figures["prediction"]["fMSE"].value == 2.5
         assert figures["prediction"]["MSE"].value == 2
@@ -201,7 +210,7 @@ class TestSummary:
         write_json(tmp_path / "f.json", figures)
         read = json.loads((tmp_path / "f.json").read_text())
         assert read["all"]["prediction"]["PSNR"]["value"] is None
-        rows = score_rows(scores)
+        rows = [each.row() for each in scores]
         assert len(rows) == 6
         assert rows[0]["composite MSE"] > rows[0]["MSE"] == 0
 
@@ -212,7 +221,7 @@ class TestSummary:
         settings = {"predictions": "<out>", "data": "d", "split": None, "size": 32, "missing": 2}
         figures = summarize_scores(scores)
         assert figures["all"]["worse"].value == pytest.approx(1 / 6)
-        html = harmonizer_report(scores, figures, settings)
+        html = harmonizer_report(scores, HarmonizerEvaluation(settings, figures))
         worst, _, worse = html.partition("Made worse")
         first = worst.index(f"one/{items[3].name}")
         assert all(first < worst.index(f"/{item.name}<") for item in items if item is not items[3])

@@ -74,7 +74,7 @@ def test_metrics_agree_with_scikit_image():
     prediction, real, _ = images()
     mse = metrics.mse(tensor(prediction), tensor(real))
     psnr = metrics.psnr(tensor(prediction), tensor(real))
-    local = metrics._ssim_map(tensor(prediction), tensor(real))
+    local = metrics._ssim_map(tensor(prediction).float(), tensor(real).float())
     for b in range(2):
         pair = real[b], prediction[b]
         assert mse[b].item() == pytest.approx(skimage_metrics.mean_squared_error(*pair))
@@ -110,6 +110,31 @@ def test_bytes_and_unit_floats_give_one_result():
     for pair in ((prediction / 255, real / 255), (prediction, real.double() / 255)):
         for name, values in metrics.all_metrics(*pair, mask).items():
             torch.testing.assert_close(values, expected[name], msg=name)
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_masks_of_any_dtype_are_read_as_at_the_door(scale):
+    prediction, real, mask = images()
+    prediction, real, mask = tensor(prediction), tensor(real), torch.from_numpy(mask) > 0.5
+    codes = mask.to(torch.uint8) * scale
+    for other in (mask.float(), codes, codes[:, None]):
+        for name, values in metrics.all_metrics(prediction, real, other).items():
+            assert torch.equal(values, metrics.all_metrics(prediction, real, mask)[name]), name
+        assert torch.equal(
+            metrics.foreground_ratio(other if other.ndim == 4 else other[:, None]),
+            metrics.foreground_ratio(mask[:, None]),
+        )
+
+
+def test_the_unchecked_error_is_fmse():
+    prediction, real, mask = images(batch=3)
+    prediction, real, mask = tensor(prediction) / 255, tensor(real) / 255, torch.from_numpy(mask)
+    mask = mask.unsqueeze(1)
+    assert torch.equal(
+        metrics.foreground_error(prediction, real, mask), metrics.fmse(prediction, real, mask)
+    )
+    whole = metrics.fmse(prediction, real[:1].expand(3, -1, -1, -1), mask[:1].expand(3, -1, -1, -1))
+    assert torch.equal(metrics.foreground_error(prediction, real[:1], mask[:1]), whole)
 
 
 def test_an_image_alone_is_a_batch_of_one():
@@ -167,8 +192,16 @@ def test_wrong_inputs_are_refused_with_what_was_got():
         metrics.mse(photo * 2 - 1, photo)
     with pytest.raises(ValueError, match="mask must be"):
         metrics.fmse(photo, photo, mask[..., :8])
-    with pytest.raises(TypeError, match="mask must be bool or floating point"):
-        metrics.fmse(photo, photo, mask.to(torch.uint8))
+    with pytest.raises(TypeError, match="mask must be bool, floating point or integers"):
+        metrics.fmse(photo, photo, mask.to(torch.complex64))
+    with pytest.raises(ValueError, match="expected labels 0 and 1"):
+        metrics.fmse(photo, photo, 15 * mask.long())
+    with pytest.raises(ValueError, match=r"mask spans \[-1, 1\], expected \[0, 1\]"):
+        metrics.fmse(photo, photo, 2 * mask.tril() - 1)
+    with pytest.raises(ValueError, match="prediction is on meta but real is on cpu"):
+        metrics.mse(photo.to("meta"), photo)
+    with pytest.raises(ValueError, match=r"real must be uint8 or lie in \[0, 1\] without NaN"):
+        metrics.psnr(photo, photo * torch.nan)
     with pytest.raises(ValueError, match="at least 11x11 pixels, got 10x16"):
         metrics.ssim(photo[:, :, :10], photo[:, :, :10])
 

@@ -1,6 +1,5 @@
 import base64
 import io
-import json
 import math
 import xml.etree.ElementTree as ElementTree
 
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harmaug.evaluation import report
-from harmaug.evaluation.bootstrap import Estimate
-from harmaug.evaluation.chart import Cloud, Line, _ticks, cloud_chart, line_chart
-from harmaug.evaluation.files import number, text_table, write_csv, write_json
+from harmaug.evaluation.report import Cloud, _ticks, band_chart, cloud_chart
 
 NAN = math.nan
 
@@ -29,18 +26,23 @@ def svg(chart):
 
 
 class TestCharts:
-    def test_a_line_rises_with_its_values(self):
-        chart = svg(line_chart([1, 2, 4], [Line("draws", [1.0, 2.0, 3.0])], "m", "mismatch"))
+    def test_a_line_rises_with_its_values_within_its_band(self):
+        bands = [[0.5, 1.0, 1.5], [1.0, 2.0, 2.5], [2.0, 3.0, 4.0]]
+        chart = svg(band_chart([1, 2, 4], bands, "draws", "m", "mismatch"))
         points = chart["polyline"][0].get("points").split()
         x, y = np.array([point.split(",") for point in points], dtype=float).T
         assert (np.diff(x) > 0).all()
         assert (np.diff(y) < 0).all()  # downwards is larger
+        border = [p.split(",") for p in chart["polygon"][0].get("points").split()]
+        borders = np.array(border, dtype=float)[:, 1]
+        assert (borders[:3] > y).all()
+        assert (borders[:2:-1] < y).all()
         labels = [text.text for text in chart["text"]]
         assert {"1", "2", "4", "m", "mismatch"} <= set(labels)
 
-    def test_bands_and_unknown_values_are_drawn_as_far_as_known(self):
-        line = Line("a < b", [1.0, NAN, 3.0], [0.5, NAN, 2.0], [2.0, NAN, 4.0])
-        chart = line_chart([0, 1, 2], [line], "x & y", "z")
+    def test_unknown_values_are_left_out(self):
+        bands = [[0.5, 1.0, 2.0], [NAN, NAN, NAN], [2.0, 3.0, 4.0]]
+        chart = band_chart([0, 1, 2], bands, "a < b", "x & y", "z")
         found = svg(chart)
         assert len(found["polyline"][0].get("points").split()) == 2
         assert "nan" not in chart
@@ -48,7 +50,8 @@ class TestCharts:
 
     @pytest.mark.parametrize("values", [[0.0], [0.0, 0.0], [NAN], [1e-9, 1e9]])
     def test_odd_values_still_make_a_chart(self, values):
-        assert "nan" not in line_chart(list(range(len(values))), [Line("a", values)], "x", "y")
+        bands = [[value] * 3 for value in values]
+        assert "nan" not in band_chart(list(range(len(values))), bands, "a", "x", "y")
 
     def test_an_ellipse_holds_two_deviations(self):
         cloud = Cloud("a", np.zeros(2), np.diag([100.0, 25.0]), np.array([[20.0, 0.0]]))
@@ -75,7 +78,7 @@ class TestReport:
     def test_text_is_escaped(self):
         rows = [["<head>", "a"], ["<b>", "x & y"]]
         page = report.document(
-            "<title>", [report.heading("<h>"), report.paragraph("&"), report.table(rows)]
+            "<title>", [report.section("<h>", "&"), report.paragraph("&"), report.table(rows)]
         )
         for raw in ("<head>,", "<b>", "<h>", "x & y", "<h1><title>"):
             assert raw not in page
@@ -100,47 +103,3 @@ class TestReport:
         expected = image.float().mean().item() * scale
         assert np.asarray(picture).mean() == pytest.approx(expected, abs=2)
         assert uri in report.gallery("a row", [("caption", image)])
-
-
-class TestFiles:
-    def test_json_holds_estimates_and_no_nan(self, tmp_path):
-        value = {"a": Estimate(1.0, NAN, 2.0), "b": [math.inf, (1, "x")], "c": None}
-        write_json(tmp_path / "f.json", value)
-        read = json.loads((tmp_path / "f.json").read_text())
-        assert read == {
-            "a": {"value": 1.0, "low": None, "high": 2.0},
-            "b": [None, [1, "x"]],
-            "c": None,
-        }
-
-    def test_csv_holds_a_line_for_each_row(self, tmp_path):
-        write_csv(tmp_path / "f.csv", [{"name": "a,b", "v": 1 / 3}, {"name": "c", "v": NAN}])
-        lines = (tmp_path / "f.csv").read_text().splitlines()
-        assert lines == ["name,v", '"a,b",0.333333', "c,nan"]
-
-    def test_a_file_that_fails_is_not_there(self, tmp_path):
-        with pytest.raises(TypeError):
-            write_json(tmp_path / "f.json", {"a": object()})
-        assert list(tmp_path.iterdir()) == []
-
-    def test_columns_are_aligned(self):
-        table = text_table([["", "long head"], ["name", "1"], ["x", ""]], indent="")
-        assert table.split("\n") == ["      long head", "name          1", "x"]
-
-    @pytest.mark.parametrize(
-        ("value", "text"),
-        [
-            (1234.5, "1234"),
-            (123.45, "123"),
-            (12.345, "12.3"),
-            (0.01234, "0.012"),
-            (0.0, "0.00"),
-            (9.999, "10.00"),
-            (NAN, "-"),
-            (math.inf, "inf"),
-            (Estimate(1.0, 0.5, 2.0), "1.00 [0.500, 2.00]"),
-            (Estimate(1.0, NAN, NAN), "1.00"),
-        ],
-    )
-    def test_figures_have_three_digits_and_their_interval(self, value, text):
-        assert number(value) == text

@@ -3,24 +3,26 @@ import torch
 from evaluation_doubles import generator, random_pair, small_net
 from photo_folders import write_folder
 
+from harmaug.augment import SycoNetAugment
 from harmaug.data.folder import HarmonyFolder
-from harmaug.evaluation.baselines import build_samplers, describe_samplers
-from harmaug.evaluation.metrics import fmse
+from harmaug.evaluation.metrics import fmse, foreground_error
 from harmaug.evaluation.samplers import (
     BasisMixtures,
     CheckpointSampler,
     FilterSampler,
     RandomLooks,
-    foreground_error,
+    build_samplers,
+    describe_samplers,
     match_filters,
 )
-from harmaug.lut import composite_lut, identity_lut, lut_roughness, mix_luts
+from harmaug.lut import composite_lut, identity_lut, lut_roughness
 from harmaug.nets.latents import draw_latents
 
 NET = small_net()
+AUG = SycoNetAugment(NET)
 LOOKS = torch.stack([identity_lut(5) ** power for power in (0.5, 0.8, 1.3, 2.0)])
 SAMPLERS = {
-    "checkpoint": CheckpointSampler(NET),
+    "checkpoint": CheckpointSampler(AUG),
     "filters": FilterSampler(0.8),
     "mixtures": BasisMixtures(NET.basis),
     "looks": RandomLooks(LOOKS),
@@ -68,7 +70,7 @@ def test_a_checkpoint_draws_what_its_net_decodes():
     pair = random_pair()
     drawn, rough = draw(SAMPLERS["checkpoint"], pair, pair)
     latent = draw_latents(1, 10, NET.latent_dim, generator())
-    luts = mix_luts(NET.mixing_weights(NET.condition(pair.real, pair.mask), latent), NET.basis)
+    luts = NET.luts(NET.condition(pair.real, pair.mask), latent)
     torch.testing.assert_close(drawn, composite_lut(pair.real, pair.mask, luts)[0])
     torch.testing.assert_close(rough, lut_roughness(luts[0]))
 
@@ -114,7 +116,9 @@ def test_every_subset_has_the_same_samplers_and_its_own_filters(tmp_path):
     write_folder(tmp_path / "one", photos=3, composites=1)
     write_folder(tmp_path / "two", photos=3, composites=1, seed=1)
     folder = HarmonyFolder(tmp_path, size=32)
-    samplers = build_samplers({"a": NET, "b": NET}, folder, baselines=True, looks=LOOKS)
+    samplers = build_samplers(
+        {"a": SycoNetAugment(NET), "b": SycoNetAugment(NET)}, folder, baselines=True, looks=LOOKS
+    )
     names = ["a", "b", "filters", "filters x 0.6", "filters, matched", "basis mixtures"]
     assert [list(chosen) for chosen in samplers.values()] == [[*names, "random looks"]] * 2
     strengths = [chosen["filters, matched"].strength for chosen in samplers.values()]
@@ -122,4 +126,4 @@ def test_every_subset_has_the_same_samplers_and_its_own_filters(tmp_path):
     described = describe_samplers(samplers)
     assert described["filters"] == "hand-made random filters, published ranges x 1"
     assert "(one); " in described["filters, matched"]
-    assert list(build_samplers({"a": NET}, folder)["one"]) == ["a"]
+    assert list(build_samplers({"a": AUG}, folder)["one"]) == ["a"]

@@ -18,7 +18,7 @@ from photo_folders import small, write_basis, write_folder
 
 import harmaug.training.trainer
 from harmaug.checkpoints import open_checkpoint
-from harmaug.evaluation.augmenter import draw_errors, strength_ratio
+from harmaug.evaluation.draws import draw_errors, strength
 from harmaug.evaluation.metrics import fmse
 from harmaug.training import train
 from harmaug.training.data import read_subsets
@@ -103,7 +103,7 @@ def test_the_loss_falls_and_draws_are_as_strong_as_composites(files, tmp_path):
     pairs = learnt["pairs"].pairs(torch.arange(len(learnt["pairs"])))
     real, mask, composite = pairs
     draws = draw_errors(net, real, mask, composite, 16, torch.Generator().manual_seed(0))[1]
-    assert 0.75 < strength_ratio(draws, fmse(composite, real, mask)) < 1.33
+    assert 0.75 < strength(draws, fmse(composite, real, mask)).item() < 1.33
 
 
 def test_a_training_leaves_what_it_promises(unbroken):

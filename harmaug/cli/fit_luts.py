@@ -18,7 +18,7 @@ from harmaug.cli.arguments import (
     whole,
     whole_number,
 )
-from harmaug.cli.table import print_table
+from harmaug.io.tables import text_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace) -> None:
         print("median RMSE of held-out LUTs, in levels of 255")
         header = ["colours", "kind", "number", "identity", f"PCA of rank {options.k - 1}"]
         rows = [[str(value) for value in row.values()] for row in figures]
-        print_table([[*header, "this basis"], *rows])
+        print(text_table([[*header, "this basis"], *rows]))
     print(f"Wrote {options.k} LUTs of {options.lut_size}^3 to {options.output}, figures to {card}.")
 
 

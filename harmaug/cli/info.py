@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 from harmaug.cli.arguments import Commands, add_command
-from harmaug.cli.table import print_table
+from harmaug.io.tables import text_table
 
 
 def register(commands: Commands) -> None:
@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> None:
     print(f"harmaug {version()}, Python {platform.python_version()}")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads, {cuda}")
     print("\nLUT kernels")
-    print_table([["device", "kernel"], *map(list, backends().items())])
+    print(text_table([["device", "kernel"], *map(list, backends().items())]))
     print("\ncheckpoints")
     table = [["name", "net", "size", "latent", "LUTs", "licence", "trained on"]]
     for name, listed in list_checkpoints().items():
@@ -51,4 +51,4 @@ def _run(options: argparse.Namespace) -> None:
         data = ", ".join(listed["trained_on"] or ["unstated"])
         latent, net = str(config["latent_dim"]), listed["architecture"]
         table.append([name, net, size, latent, luts, licence, data])
-    print_table(table)
+    print(text_table(table))

@@ -1,214 +1,249 @@
-"""The report on an augmenter: tables, colour shifts, settings, pairs and latent traversals."""
+"""The figures of an augmenter for readers: tables, and a report with charts, pairs and latents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from harmaug.data.folder import HarmonyFolder
+from harmaug.augment import SycoNetAugment
 from harmaug.evaluation import report
-from harmaug.evaluation.augmenter_tables import TERMS, draw_rows, headline, reconstruction_rows
-from harmaug.evaluation.chart import Cloud, Line, cloud_chart, line_chart
-from harmaug.evaluation.files import number
-from harmaug.evaluation.measure import Measured, best_mixture, reconstruct
-from harmaug.evaluation.pairs import Pair, pair_generator, read_pair
-from harmaug.evaluation.samplers import CheckpointSampler, foreground_error
-from harmaug.evaluation.summary import OVERALL, active_dimensions
-from harmaug.lut import composite_lut, mix_luts
-from harmaug.nets import LutNet
+from harmaug.evaluation.bootstrap import number
+from harmaug.evaluation.draws import reconstruct
+from harmaug.evaluation.figures import (
+    OVERALL,
+    AugmenterEvaluation,
+    Response,
+    Shift,
+    SubsetFigures,
+    active_dimensions,
+)
+from harmaug.evaluation.measure import Measured, best_mixture
+from harmaug.evaluation.metrics import foreground_error
+from harmaug.evaluation.pairs import Scenes, pair_generator, scene_of
+from harmaug.evaluation.samplers import CheckpointSampler
+from harmaug.lut.ops import lut_composite
 
-_SHOWN = 3  # pairs of a kind
-_DRAWS_SHOWN = 3
-_TRAVERSED = (-2.0, -1.0, 0.0, 1.0, 2.0)
-_POINTS = 300  # of true composites, in a chart
-_CANDIDATES = 12  # photos that the one for traversals is chosen from
-
-
-def augmenter_report(
-    net: LutNet,
-    folder: HarmonyFolder,
-    measured: Measured,
-    figures: dict[str, dict[str, Any]],
-    settings: dict[str, Any],
-    described: Mapping[str, str],
-    responses: dict[str, Any],
-) -> str:
-    """The HTML of the report.
-
-    Args:
-        net: the checkpoint.
-        folder: the pairs measured on.
-        measured: of `measure`.
-        figures: of `summarize`.
-        settings: ``checkpoint``, ``data``, ``draws``, ``seed``, ``scenes``, ``size``.
-        described: sampler -> what it is.
-        responses: of `responses`.
-    """
-    first = next(iter(figures.values()))
-    parts = [
-        report.paragraph(
-            f"{first['pairs']} pairs of {settings['data']} at {settings['size']}x"
-            f"{settings['size']}, {settings['draws']} draws a pair, seed {settings['seed']}; a "
-            f"scene is {_SCENES[settings['scenes']]}."
-        ),
-        report.definitions(list(described.items())),
-    ]
-    for subset, found in figures.items():
-        name = "all subsets" if subset == OVERALL else subset
-        parts += [
-            report.heading(name),
-            report.paragraph(headline(name, found) + "."),
-            report.table(draw_rows(found, settings["draws"])),
-            report.table(reconstruction_rows(found)),
-        ]
-    parts += [
-        report.heading("Colour shift of the foreground"),
-        report.paragraph(
-            "Mean Lab colour of the foreground after minus before; points are true composites, "
-            "ellipses two standard deviations."
-        ),
-        _shift_charts(measured),
-        report.heading("What strength and candidates do"),
-        report.paragraph(
-            "Mismatch is the Lab distance between the mean colours of foreground and background; "
-            f"its median is {number(responses['photo_mismatch'])} in the photos themselves and "
-            f"{number(responses['composite_mismatch'])} in the true composites. Bands are "
-            "quartiles over photos and draws."
-        ),
-        _response_charts(responses, "strength"),
-        _response_charts(responses, "candidates"),
-        report.heading("Pairs"),
-        *_pair_galleries(net, folder, measured, settings),
-        report.heading("Latent traversals"),
-        *_traversals(net, folder, measured),
-        report.heading("What the figures mean"),
-        report.definitions(TERMS),
-    ]
-    return report.document(f"Augmenter: {settings['checkpoint']}", parts)
-
-
+TERMS = (
+    ("fMSE", "mean squared error over the foreground, values 0..255; median over pairs"),
+    ("PSNR", "peak signal-to-noise ratio over the frame, in dB; median over pairs"),
+    ("best of n", "coverage: fMSE of the draw nearest to the true composite; median over pairs"),
+    ("checkpoint / this", "ratio of two coverages; below 1 the evaluated checkpoint is nearer"),
+    ("strength", "fMSE of draws to photos over that of true composites; 1 is as strong as these"),
+    ("Frechet", "distance in Lab of two normal distributions: shifts of draws, and true shifts"),
+    ("shift", "change of the mean Lab colour of the foreground"),
+    ("spread", "standard deviations of the shift in L*, a* and b*"),
+    ("clipped", "share of the foreground with a channel newly at 0 or 255; mean"),
+    ("roughness", "mean squared second difference of the drawn LUTs; 0 for an affine colour map"),
+    ("limit", "best mixture of the basis, fitted to each pair; with this basis no net is nearer"),
+    ("active", "latent dimensions that pairs differ in: variance of posterior means above 0.01"),
+    ("KL", "divergence of the posteriors from N(0, I), which training weighs; mean over pairs"),
+    ("[low, high]", "95 % of 1000 bootstrap draws of whole scenes; one below 1 is beyond doubt"),
+    ("few scenes", "the interval of the Frechet distance leans upwards"),
+)
 _SCENES = {
     "photo": "all composites of one photo",
     "prefix": "all photos with one name before the first dash",
 }
+_SHOWN = 3  # pairs of a kind, and draws of a pair
+_TRAVERSED = (-2.0, -1.0, 0.0, 1.0, 2.0)
+_POINTS = 300  # of true composites, in a chart
+_CANDIDATES = 12  # photos, one of which the traversals show
+
+
+def headline(subset: str, figures: SubsetFigures) -> str:
+    """Return one line on a subset."""
+    pairs, scenes = figures["pairs"], figures["scenes"]
+    return (
+        f"{subset}: {pairs} pair{'s' * (pairs != 1)} of {scenes} scene{'s' * (scenes != 1)}, "
+        f"true composites of fMSE {number(figures['composites']['fMSE'])}"
+    )
+
+
+def draw_rows(figures: SubsetFigures, draws: int) -> list[list[str]]:
+    """Return a row for each sampler on a subset, and one for the true composites."""
+    head = ["draws", f"best of {draws}", "checkpoint / this", "strength", "Frechet"]
+    rows = [[*head, "spread L* a* b*", "clipped", "roughness"]]
+    for position, (name, found) in enumerate(figures["draws"].items()):
+        ratio, rough = found["checkpoint_coverage_over_this"], found["roughness"]
+        cells = [name, number(found["coverage"]), number(ratio) if position else ""]
+        cells += [number(found["strength"]), number(found["frechet"]), _spread(found["shift"])]
+        cells += [_percent(found["clipped"].value), "-" if rough is None else number(rough.value)]
+        rows.append(cells)
+    truth = figures["composites"]
+    shown = [_spread(truth["shift"]), _percent(truth["clipped"].value)]
+    return [*rows, ["true composites", "", "", "1", "0", *shown, ""]]
+
+
+def reconstruction_rows(figures: SubsetFigures) -> list[list[str]]:
+    """Return the reconstruction and the latent space of a checkpoint on a subset."""
+    found, latent = figures["reconstruction"], figures["latent"]
+    active = "-" if latent["active"] is None else f"{latent['active']} of {latent['dimensions']}"
+    return [
+        ["reconstruction", "fMSE", "PSNR"],
+        ["mean latent", number(found["fMSE"]), number(found["PSNR"])],
+        ["limit of the basis", number(found["limit_fMSE"]), number(found["limit_PSNR"])],
+        ["ratio", number(found["over_limit"]), ""],
+        ["latent dimensions active", active, ""],
+        ["KL in nats", number(latent["KL"]), ""],
+    ]
+
+
+def pair_rows(measured: Measured, scenes: Scenes) -> list[dict[str, Any]]:
+    """Return a row of figures for each pair, for a CSV file."""
+    rows = []
+    for row, item in enumerate(measured.items):
+        figures: dict[str, Any] = {
+            "subset": item.subset,
+            "name": item.name,
+            "scene": scene_of(item, scenes)[1],
+            "composite fMSE": measured.truth.to_photo[row, 0].item(),
+            "reconstruction fMSE": measured.rebuilt.fmse[row].item(),
+            "limit fMSE": measured.rebuilt.limit_fmse[row].item(),
+        }
+        for name, drawn in measured.drawn.items():
+            figures[f"nearest draw fMSE, {name}"] = drawn.to_composite[row].min().item()
+            figures[f"median draw to photo fMSE, {name}"] = np.median(drawn.to_photo[row]).item()
+        rows.append(figures)
+    return rows
+
+
+def augmenter_report(
+    aug: SycoNetAugment, measured: Measured, evaluation: AugmenterEvaluation
+) -> str:
+    """Return the HTML of the report."""
+    settings, responses = evaluation.settings, evaluation.responses
+    size, draws, seed = settings["size"], settings["draws"], settings["seed"]
+    parts = [
+        report.paragraph(
+            f"{len(measured.rows)} pairs of {settings['data']} at {size}x{size}, {draws} draws a "
+            f"pair, seed {seed}; a scene is {_SCENES[settings['scenes']]}."
+        ),
+        report.definitions(evaluation.samplers.items()),
+    ]
+    for subset, found in evaluation.figures.items():
+        name = "all subsets" if subset == OVERALL else subset
+        parts.append(report.section(name, headline(name, found) + "."))
+        parts += map(report.table, (draw_rows(found, draws), reconstruction_rows(found)))
+    return report.document(
+        f"Augmenter: {settings['checkpoint']}",
+        [
+            *parts,
+            report.section(
+                "Colour shift of the foreground",
+                "Mean Lab colour of the foreground, after minus before. Points are true "
+                "composites; ellipses are two standard deviations.",
+            ),
+            _shift_charts(measured),
+            report.section(
+                "Responses to strength and candidates",
+                "Mismatch is the Lab distance between the mean colours of foreground and "
+                f"background. Its median is {number(responses['photo_mismatch'])} in the photos "
+                f"and {number(responses['composite_mismatch'])} in the true composites. Bands are "
+                "quartiles over photos and draws.",
+            ),
+            _response_charts("strength", responses["strength"]),
+            _response_charts("candidates", responses["candidates"]),
+            report.section("Pairs"),
+            *_pair_galleries(aug, measured, draws, seed),
+            *_traversals(aug, measured),
+            report.section("Terms"),
+            report.definitions(TERMS),
+        ],
+    )
+
+
+def _spread(shift: Shift) -> str:
+    if shift["covariance"] is None:
+        return "-"
+    deviations = np.sqrt(np.maximum(np.diag(shift["covariance"]), 0))
+    return " / ".join(f"{deviation:.1f}" for deviation in deviations)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _shift_charts(measured: Measured) -> str:
     step = max(len(measured.items) // _POINTS, 1)
-    true = measured.truth.shift
     charts = []
-    for axes, labels in (((1, 2), ("a*", "b*")), ((2, 0), ("b*", "L*"))):
-        clouds = [Cloud("true composites", *_plane(true, axes), true[::step, 0][:, axes])]
-        for name, drawn in measured.drawn.items():
-            clouds.append(Cloud(name, *_plane(drawn.shift, axes), np.empty((0, 2))))
-        charts.append(cloud_chart(clouds, *(f"shift of {label}" for label in labels)))
+    for axes, labels in (([1, 2], ("a*", "b*")), ([2, 0], ("b*", "L*"))):
+        clouds = []
+        for name, drawn in {"true composites": measured.truth, **measured.drawn}.items():
+            points = drawn.shift.reshape(-1, 3)[:, axes]
+            shown = points[::step] if drawn is measured.truth else points[:0]
+            clouds.append(report.Cloud(name, points.mean(0), np.cov(points.T, bias=True), shown))
+        charts.append(report.cloud_chart(clouds, *(f"shift of {label}" for label in labels)))
     return report.charts(charts)
 
 
-def _plane(shifts: np.ndarray, axes: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    points = shifts.reshape(-1, 3)[:, axes]
-    return points.mean(0), np.cov(points.T, bias=True)
-
-
-def _response_charts(responses: dict[str, Any], setting: str) -> str:
-    found = responses[setting]
-    charts = []
-    for figure, label in (("mismatch", "mismatch, Lab"), ("fMSE", "fMSE to the photo")):
-        low, middle, high = zip(*found[figure], strict=True)
-        line = Line("draws, median", middle, low, high)
-        charts.append(line_chart(found["settings"], [line], setting, label))
-    return report.charts(charts)
+def _response_charts(setting: str, found: Response) -> str:
+    bands = {"mismatch, Lab": found["mismatch"], "fMSE to the photo": found["fMSE"]}
+    places, legend = found["settings"], "draws, median"
+    return report.charts(
+        [report.band_chart(places, band, legend, setting, label) for label, band in bands.items()]
+    )
 
 
 def _pair_galleries(
-    net: LutNet, folder: HarmonyFolder, measured: Measured, settings: dict[str, Any]
-) -> list[str]:
-    nearest = next(iter(measured.drawn.values())).to_composite.min(1)
-    order = np.argsort(nearest, kind="stable")
+    aug: SycoNetAugment, measured: Measured, draws: int, seed: int
+) -> Iterator[str]:
+    """Return the best, typical and worst covered pairs, each kind of different photos."""
+    items, nearest = measured.items, next(iter(measured.drawn.values())).to_composite.min(1)
+    best = np.argsort(nearest, kind="stable")
     typical = np.argsort(np.abs(nearest - np.median(nearest)), kind="stable")
-    galleries = []
-    for how, rows in (("best", order), ("typically", typical), ("worst", order[::-1])):
-        galleries.append(report.paragraph(f"Covered {how}:"))
-        galleries += [
-            _pair_gallery(net, folder, measured, row, settings) for row in _few(rows, measured)
-        ]
-    return galleries
-
-
-def _few(rows: Iterable[int], measured: Measured) -> list[int]:
-    """The first rows of different photos."""
-    photos: dict[object, int] = {}
-    for row in rows:
-        photos.setdefault(measured.items[row].real, int(row))
-        if len(photos) == _SHOWN:
-            break
-    return list(photos.values())
+    for how, order in (("best", best), ("typically", typical), ("worst", best[::-1])):
+        yield report.paragraph(f"Covered {how}:")
+        photos: dict[Path, int] = {}
+        for index in order:
+            photos.setdefault(items[index].real, index)
+        for index in list(photos.values())[:_SHOWN]:
+            yield _pair_gallery(aug, measured, index, draws, seed)
 
 
 @torch.no_grad()
 def _pair_gallery(
-    net: LutNet, folder: HarmonyFolder, measured: Measured, row: int, settings: dict[str, Any]
+    aug: SycoNetAugment, measured: Measured, index: int, draws: int, seed: int
 ) -> str:
-    item = measured.items[row]
-    pair = read_pair(folder, folder.items.index(item))
-    sampler, generator = CheckpointSampler(net), pair_generator(item, settings["seed"])
-    chunks = sampler(pair, pair, settings["draws"], generator)
+    item, pair = measured.items[index], measured.pair(index)
+    chunks = CheckpointSampler(aug)(pair, pair, draws, pair_generator(item, seed))
     drawn = torch.cat([chunk.composites for chunk in chunks])
-    errors = foreground_error(drawn, pair.composite, pair.mask)
-    best = int(errors.argmin())
-    pictures = [
-        ("photo", pair.real[0]),
-        ("mask", pair.mask[0]),
-        (
-            f"true composite, fMSE to the photo {_error(pair, pair.composite, pair.real)}",
-            pair.composite[0],
-        ),
-    ]
+    best = int(foreground_error(drawn, pair.composite, pair.mask).argmin())
+    change = foreground_error(pair.composite, pair.real, pair.mask).item()
+    pictures = [("photo", pair.real[0]), ("mask", pair.mask[0])]
+    pictures.append((f"true composite, fMSE to the photo {number(change)}", pair.composite[0]))
     for caption, image in (
-        ("limit of the basis", best_mixture(net, pair)),
-        ("reconstruction", reconstruct(net, pair)),
+        ("limit of the basis", best_mixture(aug.net, pair)),
+        ("reconstruction", reconstruct(aug.net, *pair)),
         ("nearest draw", drawn[best : best + 1]),
+        *((f"draw {k + 1}", drawn[k : k + 1]) for k in range(min(_SHOWN, len(drawn)))),
     ):
-        pictures.append((f"{caption}, {_error(pair, image, pair.composite)}", image[0]))
-    for index in range(min(_DRAWS_SHOWN, len(drawn))):
-        pictures.append((f"draw {index + 1}, {number(errors[index].item())}", drawn[index]))
+        error = foreground_error(image, pair.composite, pair.mask).item()
+        pictures.append((f"{caption}, {number(error)}", image[0]))
     return report.gallery(f"{item.subset}/{item.name}", pictures)
 
 
-def _error(pair: Pair, image: torch.Tensor, wanted: torch.Tensor) -> str:
-    return number(foreground_error(image, wanted, pair.mask).item())
-
-
 @torch.no_grad()
-def _traversals(net: LutNet, folder: HarmonyFolder, measured: Measured) -> list[str]:
-    """Each active latent dimension from -2 to 2, on one photo."""
-    code = measured.rebuilt.code
+def _traversals(aug: SycoNetAugment, measured: Measured) -> Iterator[str]:
+    """Return each active latent dimension from -2 to 2, on the photo of the clearest foreground."""
+    code, net = measured.rebuilt.code, aug.net
     active = np.flatnonzero(active_dimensions(code)) if len(code) > 1 else range(code.shape[1])
-    few = measured.items[:: max(len(measured.items) // _CANDIDATES, 1)]
-    pairs = [read_pair(folder, folder.items.index(item)) for item in few]
-    item, pair = max(zip(few, pairs, strict=True), key=lambda each: _visibility(each[1]))
-    parts = [
-        report.paragraph(
-            f"One latent dimension at a time from -2 to 2, the others at 0, on {item.real.name}; "
-            f"the {len(active)} active dimensions of {code.shape[1]}."
-        )
-    ]
-    condition = net.condition(pair.real, pair.mask)
+    few = range(0, len(code), max(len(code) // _CANDIDATES, 1))
+    # A foreground of a third of the frame shows most.
+    chosen = min(few, key=lambda k: abs(measured.pair(k).mask.mean().item() - 1 / 3))
+    yield report.section(
+        "Latent traversals",
+        "One latent dimension at a time from -2 to 2, the others at 0, on "
+        f"{measured.items[chosen].real.name}; the {len(active)} active dimensions of "
+        f"{code.shape[1]}.",
+    )
+    real, mask, _ = measured.pair(chosen)
     for dimension in active:
         latent = torch.zeros(1, len(_TRAVERSED), net.latent_dim)
         latent[0, :, dimension] = torch.tensor(_TRAVERSED)
-        luts = mix_luts(net.mixing_weights(condition, latent), net.basis)
-        composites = composite_lut(pair.real, pair.mask, luts)[0]
-        pictures = [
-            (f"{value:+g}", image) for value, image in zip(_TRAVERSED, composites, strict=True)
-        ]
-        parts.append(report.gallery(f"dimension {dimension}", pictures))
-    return parts
-
-
-def _visibility(pair: Pair) -> float:
-    """Most for a foreground of a third of the frame."""
-    return -abs(pair.mask.mean().item() - 1 / 3)
+        composites = lut_composite(real, mask, net.luts(net.condition(real, mask), latent))[0]
+        captions = (f"{value:+g}" for value in _TRAVERSED)
+        yield report.gallery(f"dimension {dimension}", zip(captions, composites, strict=True))

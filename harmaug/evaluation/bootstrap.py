@@ -1,12 +1,13 @@
-"""Percentile bootstrap over scenes (Efron, 1979).
+"""Statistics of samples under weights, and their percentile bootstrap over scenes (Efron, 1979).
 
-Several composites of one photo, and photos of one static camera, are no independent samples, so
-whole scenes are drawn with replacement. A draw is nothing but weights of the samples: a statistic
-here takes weights (R, N) and returns (R,), for all R draws at once.
+Several composites of one photo, and photos of one static camera, are not independent, so whole
+scenes are drawn with replacement. A draw is a row of weights of the samples: a statistic takes
+weights (R, N) and returns (R,), for all R draws at once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
@@ -24,13 +25,13 @@ class Estimate(NamedTuple):
 
 
 class SceneBootstrap:
-    """Weights of N samples under whole scenes drawn with replacement, the same for every statistic.
+    """Weights of N samples under whole scenes drawn with replacement.
 
-    Sharing the draws makes ratios of two statistics paired.
+    Every statistic sees the same draws, so the ratio of two statistics is paired.
 
     Args:
         scenes: the scene of each sample.
-        resamples: draws.
+        resamples: number of draws.
         seed: of the draws.
     """
 
@@ -43,21 +44,43 @@ class SceneBootstrap:
         self.weights = draws[:, [rows[scene] for scene in scenes]].astype(np.float64)
 
     def __call__(self, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
-        """The statistic of the samples as they are, and its interval; needs two scenes for that."""
+        """Return a statistic of all samples and its interval, which needs two scenes or more."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = statistic(np.ones((1, self.weights.shape[1])))[0]
-            if self.scenes < 2:
-                return Estimate(float(value), np.nan, np.nan)
-            drawn = statistic(self.weights)
+            value = float(statistic(np.ones((1, self.weights.shape[1])))[0])
+            drawn = statistic(self.weights) if self.scenes > 1 else np.empty(0)
         drawn = drawn[~np.isnan(drawn)]
         if not len(drawn):
-            return Estimate(float(value), np.nan, np.nan)
+            return Estimate(value, np.nan, np.nan)
         low, high = np.percentile(drawn, (2.5, 97.5), method="nearest")  # takes infinities too
-        return Estimate(float(value), float(low), float(high))
+        return Estimate(value, float(low), float(high))
+
+    def mean(self, values: np.ndarray) -> Estimate:
+        """Return the mean of values (N,) or (N, n)."""
+        return self(lambda weights: weighted_mean(values, weights))
+
+    def median(self, values: np.ndarray) -> Estimate:
+        """Return the median of values (N,) or (N, n)."""
+        return self(lambda weights: weighted_median(values, weights))
+
+    def ratio(self, values: np.ndarray, others: np.ndarray) -> Estimate:
+        """Return the ratio of two medians, of values (N,) or (N, n) each."""
+        return self(lambda w: weighted_median(values, w) / weighted_median(others, w))
+
+
+def number(value: float | Estimate) -> str:
+    """Return a figure with three significant digits, and its interval where it has one."""
+    if isinstance(value, Estimate):
+        if math.isnan(value.low):
+            return number(value.value)
+        return f"{number(value.value)} [{number(value.low)}, {number(value.high)}]"
+    if not math.isfinite(value):
+        return "inf" if value == math.inf else "-"
+    decimals = max(2 - math.floor(math.log10(abs(value) or 1)), 0)
+    return f"{value:.{min(decimals, 3)}f}"
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Means (R,) of values (N,) or (N, n) under weights (R, N); NaN values are left out."""
+    """Return means (R,) of values (N,) or (N, n) under weights (R, N), without NaN values."""
     values = values.reshape(len(values), -1)
     known = ~np.isnan(values)
     total = weights @ np.where(np.isfinite(values), values, 0).sum(1)
@@ -66,7 +89,7 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Medians (R,) of values (N,) or (N, n) under weights (R, N); NaN values are left out."""
+    """Return medians (R,) of values (N,) or (N, n) under weights (R, N), without NaN values."""
     many = values.reshape(len(values), -1)
     source = np.repeat(np.arange(len(many)), many.shape[1])
     flat = many.ravel()
@@ -83,3 +106,36 @@ def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
         middle = (ordered[lower] + ordered[np.minimum(upper, len(order) - 1)]) / 2
         found.append(np.where(half[:, 0] > 0, middle, np.nan))
     return np.concatenate(found)
+
+
+def moments(points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean (R, C) and covariance (R, C, C) of points (N, n, C) under weights (R, N)."""
+    total = weights.sum(1, keepdims=True)
+    centre = points.mean((0, 1))  # taken off first: second moments cancel badly
+    moved = points - centre
+    mean = weights @ moved.mean(1) / total
+    square = np.einsum("nic,nid->ncd", moved, moved) / points.shape[1]
+    second = np.einsum("rn,ncd->rcd", weights, square) / total[..., None]
+    return mean + centre, second - mean[:, :, None] * mean[:, None, :]
+
+
+def frechet_distance(
+    mean: np.ndarray, covariance: np.ndarray, other_mean: np.ndarray, other_covariance: np.ndarray
+) -> np.ndarray:
+    """Return Frechet distances (R,) between normal distributions (Dowson and Landau, 1982).
+
+    Means are (R, C), in the unit of the distance, and covariances (R, C, C).
+    """
+    root = _symmetric_root(covariance)
+    cross = _symmetric_root(root @ other_covariance @ root)
+    spread = np.trace(covariance + other_covariance - 2 * cross, axis1=1, axis2=2)
+    square = ((mean - other_mean) ** 2).sum(1) + spread
+    return np.sqrt(np.maximum(square, 0))
+
+
+def _symmetric_root(matrix: np.ndarray) -> np.ndarray:
+    matrix = (matrix + matrix.swapaxes(1, 2)) / 2
+    finite = np.isfinite(matrix).all((1, 2), keepdims=True)
+    values, vectors = np.linalg.eigh(np.where(finite, matrix, 0))
+    root = (vectors * np.sqrt(np.maximum(values, 0))[:, None, :]) @ vectors.swapaxes(1, 2)
+    return np.where(finite, root, np.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,90 +12,67 @@ from torch import Tensor
 from tqdm import tqdm
 
 from harmaug.data.folder import HarmonyFolder, HarmonyItem
-from harmaug.evaluation.metrics import fmse, psnr
+from harmaug.evaluation.draws import reconstruct
+from harmaug.evaluation.metrics import foreground_error, psnr
 from harmaug.evaluation.pairs import Pair, pair_generator, read_pair
-from harmaug.evaluation.samplers import Sampler, foreground_error
-from harmaug.evaluation.shift import mean_lab
-from harmaug.lut import composite_lut, mix_luts
+from harmaug.evaluation.samplers import Sampler
+from harmaug.lut import mix_luts
 from harmaug.lut.fitting import fit_pair
+from harmaug.lut.ops import lut_composite
 from harmaug.nets import LutNet
 
 _LAB_PIXELS = 2048  # of a foreground, for its mean colour
 _EXTREME = 0.5 / 255  # nearer to 0 or 1 than this, 8 bits hold 0 or 255
 
-_Row = tuple[Tensor | None, ...]  # figures of one pair, each (1, ...), None where it has none
+
+class Rebuilt(NamedTuple):
+    """Figures of a checkpoint's reconstructions of N true composites."""
+
+    fmse: np.ndarray  # (N,), of the composite of the mean latent
+    psnr: np.ndarray  # (N,), likewise, over the frame
+    limit_fmse: np.ndarray  # (N,), of the best convex mixture of the basis
+    limit_psnr: np.ndarray  # (N,), likewise, over the frame
+    code: np.ndarray  # (N, Z), posterior means
+    variance: np.ndarray  # (N, Z), posterior variances
 
 
-@dataclass(frozen=True)
-class Truth:
-    """What N true composites are.
+class Drawn(NamedTuple):
+    """Figures of n composites for each of N pairs: of draws, or with n = 1 of the true ones."""
 
-    Attributes:
-        strength: (N,) fMSE to the photo.
-        shift: (N, 1, 3) change of the foreground's mean Lab colour.
-        clipped: (N,) share of the foreground newly at 0 or 255 in some channel.
-    """
-
-    strength: np.ndarray
-    shift: np.ndarray
-    clipped: np.ndarray
+    to_composite: np.ndarray  # (N, n), fMSE to the true composite
+    to_photo: np.ndarray  # (N, n), fMSE to the photo
+    shift: np.ndarray  # (N, n, 3), change of the foreground's mean Lab colour
+    clipped: np.ndarray  # (N, n), share of the foreground newly at 0 or 255 in some channel
+    roughness: np.ndarray | None  # (N, n), `lut_roughness`; None where no LUT was drawn
 
 
-@dataclass(frozen=True)
-class Rebuilt:
-    """What a checkpoint makes of N true composites.
-
-    Attributes:
-        fmse: (N,) of the composite of the mean latent.
-        psnr: (N,) likewise, over the frame.
-        limit_fmse: (N,) of the best convex mixture of the basis.
-        limit_psnr: (N,) likewise, over the frame.
-        code: (N, Z), posterior means.
-        variance: (N, Z), posterior variances.
-    """
-
-    fmse: np.ndarray
-    psnr: np.ndarray
-    limit_fmse: np.ndarray
-    limit_psnr: np.ndarray
-    code: np.ndarray
-    variance: np.ndarray
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """n draws for each of N pairs.
-
-    Attributes:
-        to_composite: (N, n) fMSE to the true composite; the least of a row is its coverage.
-        to_photo: (N, n) fMSE to the photo, the strength.
-        shift: (N, n, 3) change of the foreground's mean Lab colour.
-        clipped: (N, n) share of the foreground newly at 0 or 255 in some channel.
-        roughness: (N, n) `lut_roughness`, or None where no LUT was drawn.
-    """
-
-    to_composite: np.ndarray
-    to_photo: np.ndarray
-    shift: np.ndarray
-    clipped: np.ndarray
-    roughness: np.ndarray | None
+_Figures = TypeVar("_Figures", Rebuilt, Drawn)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All that is measured on a folder's pairs.
+    """Figures of N pairs of a folder."""
 
-    Attributes:
-        items: the N pairs, those left out whose foreground is less than a pixel.
-        truth: their true composites.
-        rebuilt: the checkpoint's reconstructions.
-        drawn: name of a sampler -> its draws.
-    """
-
-    items: list[HarmonyItem]
-    truth: Truth
+    folder: HarmonyFolder
+    rows: np.ndarray  # (N,), indices in the folder
+    truth: Drawn
     rebuilt: Rebuilt
-    drawn: dict[str, Drawn]
+    drawn: dict[str, Drawn]  # by sampler, the checkpoint first
+
+    @property
+    def items(self) -> list[HarmonyItem]:
+        """The files of the pairs."""
+        return [self.folder.items[row] for row in self.rows]
+
+    def pair(self, number: int) -> Pair:
+        """Read one of the pairs."""
+        return read_pair(self.folder, int(self.rows[number]))
+
+    def part(self, numbers: Sequence[int]) -> Measured:
+        """Return the figures of some of the pairs."""
+        drawn = {name: _take(figures, numbers) for name, figures in self.drawn.items()}
+        truth, rebuilt = _take(self.truth, numbers), _take(self.rebuilt, numbers)
+        return Measured(self.folder, self.rows[numbers], truth, rebuilt, drawn)
 
 
 @torch.no_grad()
@@ -111,100 +88,85 @@ def measure(
     Args:
         net: the checkpoint, in eval.
         folder: pairs of one size.
-        samplers: subset -> name -> sampler; the same names for every subset.
-        draws: a sampler and pair.
+        samplers: by subset and name; the same names for every subset.
+        draws: number of draws of each sampler for each pair.
         seed: of the draws.
+
+    Raises:
+        ValueError: no pair has a foreground.
     """
-    items, truth, rebuilt = [], [], []
-    drawn: dict[str, list[_Row]] = {}
+    rows, truth, rebuilt = [], [], []
+    drawn: dict[str, list[Drawn]] = {}
     for row in tqdm(range(len(folder)), desc="evaluate", unit="pair", disable=None):
         item, pair = folder.items[row], read_pair(folder, row)
         if pair.mask.sum() < 1:
             continue
         view = pair.foreground()
-        items.append(item)
-        truth.append(_truth(view))
+        rows.append(row)
+        truth.append(_compared(view, slice(None), view.composite))
         rebuilt.append(_rebuild(net, pair))
         for name, sampler in samplers[item.subset].items():
             figures = _draw(sampler, pair, view, draws, pair_generator(item, seed))
             drawn.setdefault(name, []).append(figures)
-    if not items:
+    if not rows:
         raise ValueError(f"no mask of {folder.root} has a foreground of a pixel or more.")
-    return Measured(
-        items,
-        Truth(*_stacked(truth)),
-        Rebuilt(*_stacked(rebuilt)),
-        {name: Drawn(*_stacked(rows)) for name, rows in drawn.items()},
-    )
-
-
-def select(measured: Measured, rows: Sequence[int]) -> Measured:
-    """The same of some of the pairs."""
-
-    def take(figures: object) -> dict[str, Any]:
-        return {k: v if v is None else v[rows] for k, v in vars(figures).items()}
-
-    return Measured(
-        [measured.items[row] for row in rows],
-        Truth(**take(measured.truth)),
-        Rebuilt(**take(measured.rebuilt)),
-        {name: Drawn(**take(draws)) for name, draws in measured.drawn.items()},
-    )
-
-
-def reconstruct(net: LutNet, pair: Pair) -> Tensor:
-    """The composite (1, 3, H, W) of the mean latent of a known composite."""
-    latent = net.encode(*pair).unsqueeze(1)
-    return _mixed(net, pair, net.mixing_weights(net.condition(pair.real, pair.mask), latent)[:, 0])
+    joined = {name: _joined(parts) for name, parts in drawn.items()}
+    return Measured(folder, np.array(rows), _joined(truth), _joined(rebuilt), joined)
 
 
 def best_mixture(net: LutNet, pair: Pair) -> Tensor:
-    """The composite (1, 3, H, W) of the convex mixture of the basis that is nearest to the true."""
-    return _mixed(net, pair, fit_pair(net.basis, *pair))
+    """Return the composite (1, 3, H, W) by a convex mixture of the basis, nearest to the true."""
+    return lut_composite(pair.real, pair.mask, mix_luts(fit_pair(net.basis, *pair), net.basis))
 
 
-def _mixed(net: LutNet, pair: Pair, weights: Tensor) -> Tensor:
-    return composite_lut(pair.real, pair.mask, mix_luts(weights, net.basis))
+def mean_lab(image: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean colour (B, 3) of a region in CIE Lab.
+
+    Args:
+        image: (B, 3, H, W), sRGB in [0, 1].
+        mask: (B, 1, H, W) in [0, 1], the region; an empty one gives NaN.
+    """
+    from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
+
+    lab = rgb_to_lab(image.clamp(0, 1))
+    return (lab * mask).sum((2, 3)) / mask.sum((2, 3))
 
 
-def _truth(view: Pair) -> _Row:
-    shift = mean_lab(view.composite, view.mask) - mean_lab(view.real, view.mask)
-    strength = fmse(view.composite, view.real, view.mask)
-    return strength, shift.unsqueeze(1), _clipped(view.composite, view)
+def _rebuild(net: LutNet, pair: Pair) -> Rebuilt:
+    errors: list[Tensor] = []
+    for rebuilt in (reconstruct(net, *pair), best_mixture(net, pair)):
+        errors.append(foreground_error(rebuilt, pair.composite, pair.mask))
+        errors.append(psnr(rebuilt, pair.composite))
+    mean, log_variance = net.posterior(net.condition(pair.real, pair.mask), net.change(*pair))
+    values = (*errors, mean, log_variance.exp())
+    return Rebuilt(*(value.double().numpy() for value in values))
 
 
-def _rebuild(net: LutNet, pair: Pair) -> _Row:
-    figures: list[Tensor] = []
-    for rebuilt in (reconstruct(net, pair), best_mixture(net, pair)):
-        figures += fmse(rebuilt, pair.composite, pair.mask), psnr(rebuilt, pair.composite)
-    condition, change = net.condition(pair.real, pair.mask), net.change(*pair)
-    mean, log_variance = net.posterior(condition, change)
-    return (*figures, mean, log_variance.exp())
-
-
-def _draw(sampler: Sampler, pair: Pair, view: Pair, draws: int, generator: torch.Generator) -> _Row:
+def _draw(
+    sampler: Sampler, pair: Pair, view: Pair, draws: int, generator: torch.Generator
+) -> Drawn:
     few = torch.linspace(0, view.real.shape[3] - 1, _LAB_PIXELS).long().unique()
+    chunks = [_compared(view, few, *chunk) for chunk in sampler(pair, view, draws, generator)]
+    return _joined(chunks, 1)
+
+
+def _compared(
+    view: Pair, few: Tensor | slice, composites: Tensor, roughness: Tensor | None = None
+) -> Drawn:
+    """Return the figures of composites (n, 3, 1, P) of a view, N = 1; ``few``: for mean colours."""
     mask = view.mask[..., few]
-    before = mean_lab(view.real[..., few], mask)
-    parts = []
-    for composites, roughness in sampler(pair, view, draws, generator):
-        parts.append(
-            (
-                foreground_error(composites, view.composite, view.mask),
-                foreground_error(composites, view.real, view.mask),
-                mean_lab(composites[..., few], mask) - before,
-                _clipped(composites, view),
-                roughness,
-            )
-        )
-    return tuple(
-        None if column[0] is None else torch.cat(column).unsqueeze(0)
-        for column in zip(*parts, strict=True)
+    shift = mean_lab(composites[..., few], mask) - mean_lab(view.real[..., few], mask)
+    return Drawn(
+        _row(foreground_error(composites, view.composite, view.mask)),
+        _row(foreground_error(composites, view.real, view.mask)),
+        _row(shift),
+        _row(_clipped(composites, view)),
+        None if roughness is None else _row(roughness),
     )
 
 
 def _clipped(composites: Tensor, view: Pair) -> Tensor:
-    """Share (n,) of the foreground with a channel at 0 or 255 that the photo has within."""
+    """Return the share (n,) of the foreground that newly has a channel at 0 or 255."""
 
     def extreme(image: Tensor) -> Tensor:
         return (image - 0.5).abs() >= 0.5 - _EXTREME
@@ -213,8 +175,16 @@ def _clipped(composites: Tensor, view: Pair) -> Tensor:
     return (lost * view.mask).sum((1, 2, 3)) / view.mask.sum()
 
 
-def _stacked(rows: Sequence[_Row]) -> list[Any]:
-    return [
-        None if column[0] is None else torch.cat(column).double().numpy()
-        for column in zip(*rows, strict=True)
-    ]
+def _row(values: Tensor) -> np.ndarray:
+    return values.double().unsqueeze(0).numpy()
+
+
+def _joined(parts: Sequence[_Figures], axis: int = 0) -> _Figures:
+    columns = zip(*parts, strict=True)
+    found: Any = (None if c[0] is None else np.concatenate(c, axis) for c in columns)
+    return type(parts[0])(*found)
+
+
+def _take(figures: _Figures, numbers: Sequence[int]) -> _Figures:
+    found: Any = (None if column is None else column[numbers] for column in figures)
+    return type(figures)(*found)

@@ -1,14 +1,8 @@
-"""Metrics of image harmonization, one figure an image: MSE, PSNR, SSIM and their foreground forms.
+"""Metrics of image harmonization: MSE, PSNR, SSIM and their foreground forms, one figure an image.
 
-Every function takes the same three tensors,
-
-- prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8;
-- real: likewise, the ground truth;
-- mask: (B, 1, H, W), (B, H, W), (1, H, W) or (H, W), bool or floating point in [0, 1];
-
-and returns (B,). Formulas are on values 0..255 (``data_range`` 255), as the field reports them;
-papers evaluate at 256x256 and average over images. A foreground metric is NaN where the mask is
-empty, and a PSNR is infinite where nothing differs.
+Formulas are on values 0..255, as the field reports them; papers compare at 256x256 and average
+over images. A foreground metric is NaN where the mask is empty, and a PSNR is infinite where
+nothing differs. Wrong dtypes raise TypeError; wrong shapes, devices and ranges raise ValueError.
 """
 
 from __future__ import annotations
@@ -16,71 +10,122 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmaug.inputs import as_masks, as_photos
+from harmaug.inputs import as_photos, check_inputs
 
 _DATA_RANGE = 255.0
-_SSIM_WINDOW = 11  # with a Gaussian of sigma 1.5, as in Wang et al. 2004
+_OVERSHOOT = 0.02  # beyond [0, 1], as resampling leaves it; a wrong value space is off by more
+_SSIM_WINDOW = 11  # with a Gaussian of sigma 1.5 (Wang et al., 2004)
 
 
 def mse(prediction: Tensor, real: Tensor) -> Tensor:
-    """Mean squared error over the whole frame."""
-    return _squared_error(prediction, real).mean((1, 2, 3))
+    """Return the mean squared error (B,) over the whole frame.
+
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+    """
+    return _squared_error(*_read(prediction, real)).mean((1, 2, 3))
 
 
 def fmse(prediction: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over the foreground: sum(mask * d^2) / (3 * sum(mask))."""
-    return _foreground_mean(_squared_error(prediction, real), mask)
+    """Return the mean squared error (B,) over the foreground: sum(mask * d^2) / (3 * sum(mask)).
+
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        mask: (B, 1, H, W), (B, H, W), (1, H, W) or (H, W); 1 is foreground. Bool, floating point
+            in [0, 1], labels 0 and 1, or uint8 in 0..255.
+    """
+    return _foreground_mean(_squared_error(*_read(prediction, real)), _weights(mask, real.shape))
 
 
 def psnr(prediction: Tensor, real: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of `mse`, in dB."""
+    """Return the peak signal-to-noise ratio (B,) of `mse` in dB.
+
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+    """
     return _decibel(mse(prediction, real))
 
 
 def fpsnr(prediction: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of `fmse`, in dB."""
+    """Return the peak signal-to-noise ratio (B,) of `fmse` in dB.
+
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        mask: (B, 1, H, W) in [0, 1], or any mask that `fmse` takes.
+    """
     return _decibel(fmse(prediction, real, mask))
 
 
 def ssim(prediction: Tensor, real: Tensor) -> Tensor:
-    """Structural similarity, averaged over the whole frame and the channels."""
-    return _ssim_map(prediction, real).mean((1, 2, 3))
+    """Return the structural similarity (B,), averaged over the frame and the channels.
+
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+
+    Raises:
+        ImportError: torchmetrics is missing (extra ``eval``).
+    """
+    return _ssim_map(*_read(prediction, real)).mean((1, 2, 3))
 
 
 def fssim(prediction: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Structural similarity, its map averaged over the foreground and the channels."""
-    return _foreground_mean(_ssim_map(prediction, real), mask)
+    """Return the structural similarity (B,), its map averaged over foreground and channels.
 
-
-def foreground_ratio(mask: Tensor) -> Tensor:
-    """Share of the frame that is foreground; mask: (B, 1, H, W), bool or in [0, 1]."""
-    return mask.float().flatten(1).mean(1)
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        mask: (B, 1, H, W) in [0, 1], or any mask that `fmse` takes.
+    """
+    return _foreground_mean(_ssim_map(*_read(prediction, real)), _weights(mask, real.shape))
 
 
 def all_metrics(prediction: Tensor, real: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """Every metric of this module by its published name, from one pass over the images."""
-    error = _squared_error(prediction, real)
-    similarity = _ssim_map(prediction, real)
-    whole, foreground = error.mean((1, 2, 3)), _foreground_mean(error, mask)
+    """Return every metric (B,) by its published name, from one pass over the images.
+
+    Args:
+        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        mask: (B, 1, H, W) in [0, 1], or any mask that `fmse` takes.
+    """
+    pair, weights = _read(prediction, real), _weights(mask, real.shape)
+    error, similarity = _squared_error(*pair), _ssim_map(*pair)
+    whole, foreground = error.mean((1, 2, 3)), _foreground_mean(error, weights)
     return {
         "MSE": whole,
         "fMSE": foreground,
         "PSNR": _decibel(whole),
         "fPSNR": _decibel(foreground),
         "SSIM": similarity.mean((1, 2, 3)),
-        "fSSIM": _foreground_mean(similarity, mask),
+        "fSSIM": _foreground_mean(similarity, weights),
     }
 
 
+def foreground_ratio(mask: Tensor) -> Tensor:
+    """Return the share (B,) of the frame that is foreground.
+
+    Args:
+        mask: (B, 1, H, W) in [0, 1], or of another dtype that `fmse` takes.
+    """
+    return _weights(mask, mask.shape).flatten(1).mean(1)
+
+
+def foreground_error(images: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+    """Return `fmse` (n,) of checked images, which nothing here asks a GPU about.
+
+    Args:
+        images: (n, 3, H, W), floating point in [0, 1].
+        wanted: (n, 3, H, W) or (1, 3, H, W), likewise.
+        mask: (n, 1, H, W) or (1, 1, H, W) in [0, 1], floating point.
+    """
+    error = _squared_error(images * _DATA_RANGE, wanted * _DATA_RANGE)
+    return _foreground_mean(error, mask.expand(len(images), -1, -1, -1))
+
+
 def _squared_error(prediction: Tensor, real: Tensor) -> Tensor:
-    prediction, real = _pair(prediction, real)
     return (prediction - real).square()
 
 
-def _foreground_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of (B, 3, H, W) weighted by the mask; 0 / 0 = NaN where it is empty."""
-    weight = as_masks(mask, values).to(values.dtype)
-    return (weight * values).sum((1, 2, 3)) / (values.shape[1] * weight.sum((1, 2, 3)))
+def _foreground_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Return means (B,) of (B, 3, H, W) under (B, 1, H, W); 0 / 0 = NaN for an empty mask."""
+    return (weights * values).sum((1, 2, 3)) / (values.shape[1] * weights.sum((1, 2, 3)))
 
 
 def _decibel(error: Tensor) -> Tensor:
@@ -88,12 +133,11 @@ def _decibel(error: Tensor) -> Tensor:
 
 
 def _ssim_map(prediction: Tensor, real: Tensor) -> Tensor:
-    """Local structural similarity, (B, 3, H, W); borders are reflected."""
+    """Return the local similarity (B, 3, H, W) of values 0..255; borders are reflected."""
     try:
         from torchmetrics.functional.image import structural_similarity_index_measure
     except ImportError as error:
         raise ImportError("SSIM needs torchmetrics: pip install 'harmaug[eval]'.") from error
-    prediction, real = _pair(prediction, real)
     if min(real.shape[2:]) < _SSIM_WINDOW:
         raise ValueError(
             f"SSIM needs images of at least {_SSIM_WINDOW}x{_SSIM_WINDOW} pixels, "
@@ -106,25 +150,37 @@ def _ssim_map(prediction: Tensor, real: Tensor) -> Tensor:
     return local
 
 
-def _pair(prediction: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Both images as (B, 3, H, W) float32 with values 0..255."""
-    pair = _scaled(prediction, "prediction"), _scaled(real, "real")
-    if pair[0].shape != pair[1].shape:
+def _read(prediction: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Check two images and return them as (B, 3, H, W), float32 with values 0..255."""
+    images = {"prediction": as_photos(prediction, "prediction"), "real": as_photos(real, "real")}
+    first, second = images.values()
+    if first.shape != second.shape:
         raise ValueError(
             f"prediction must have the shape of real, {tuple(real.shape)}, "
             f"got {tuple(prediction.shape)}."
         )
-    return pair
+    if first.device != second.device:
+        raise ValueError(f"prediction is on {first.device} but real is on {second.device}.")
+    floats = {name: image for name, image in images.items() if image.is_floating_point()}
+    if floats and first.numel():
+        # One read of all ends, for each would wait for a GPU.
+        ends = [end.float() for image in floats.values() for end in image.detach().aminmax()]
+        found = torch.stack(ends).tolist()
+        for name, low, high in zip(floats, found[::2], found[1::2], strict=True):
+            if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
+                raise ValueError(
+                    f"{name} must be uint8 or lie in [0, 1] without NaN, got values from "
+                    f"{low:.3g} to {high:.3g}."
+                )
+    return _in_bytes(first), _in_bytes(second)
 
 
-def _scaled(image: Tensor, name: str) -> Tensor:
-    batch = as_photos(image, name)
-    if batch.dtype == torch.uint8:
-        return batch.float()
-    if batch.numel():
-        low, high = batch.min().item(), batch.max().item()
-        if low < -0.02 or high > 1.02:
-            raise ValueError(
-                f"{name} must be uint8 or lie in [0, 1], got values from {low:.3g} to {high:.3g}."
-            )
-    return batch.float() * _DATA_RANGE
+def _in_bytes(image: Tensor) -> Tensor:
+    return image.float() if image.dtype == torch.uint8 else image.float() * _DATA_RANGE
+
+
+def _weights(mask: Tensor, size: torch.Size) -> Tensor:
+    """Return a mask beside images (..., H, W) of that size as the door reads it, float32."""
+    batch = 1 if len(size) < 4 else size[0]
+    blank = torch.zeros((), dtype=torch.uint8, device=mask.device)  # costs the door nothing
+    return check_inputs(blank.expand(batch, 3, *size[-2:]), mask).mask

@@ -1,17 +1,17 @@
-"""True pairs one at a time, and the strip of pixels that is all of a pair that a draw changes."""
+"""True pairs of photo and composite, the pixels of a pair that matter, and the scene it shows."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from harmaug.data.folder import HarmonyFolder, HarmonyItem
 
-SCENES = ("photo", "prefix")
+Scenes = Literal["photo", "prefix"]
 
 
 class Pair(NamedTuple):
@@ -28,10 +28,10 @@ class Pair(NamedTuple):
     composite: Tensor
 
     def foreground(self, most: int | None = None) -> Pair:
-        """The pixels whose mask is above 0 as pictures of one row; at most ``most``, spread evenly.
+        """Return the pixels under the mask as pictures of one row; at most ``most``, spread evenly.
 
-        What recolours pixels and what averages over the foreground gives the same on it as on the
-        whole frame, at a fraction of the time.
+        Recolouring pixels and averaging over the foreground give the same on it as on the whole
+        frame, in a fraction of the time.
         """
         inside = self.mask.flatten().gt(0).nonzero().flatten()
         if most is not None and len(inside) > most:
@@ -40,32 +40,32 @@ class Pair(NamedTuple):
 
 
 def read_pair(folder: HarmonyFolder, index: int) -> Pair:
-    """The pair at an index of a folder with composites."""
+    """Return the pair at an index of a folder with composites."""
     sample = folder[index]
     return Pair(*(sample[key].unsqueeze(0) for key in ("real", "mask", "composite")))
 
 
-def scene_of(item: HarmonyItem, by: str) -> tuple[str, str]:
-    """What a pair shares with those that it is not independent of: subset and scene.
+def pair_generator(item: HarmonyItem, seed: int) -> torch.Generator:
+    """Return the random generator of a pair, the same one whatever other pairs there are."""
+    # Hashed together, for the CPU's generator looks at the lowest 32 bits of a seed alone.
+    return torch.Generator().manual_seed(zlib.crc32(f"{seed}/{item.subset}/{item.name}".encode()))
+
+
+def scene_of(item: HarmonyItem, by: Scenes) -> tuple[str, str]:
+    """Return subset and scene of a pair: it is not independent of pairs that share both.
 
     Args:
-        item: the pair's files.
-        by: "photo" takes the photo's name; "prefix" the part of it before the first ``-``, as
-            in names of static cameras (``camera-20130502-071500.jpg``).
+        item: the files of the pair.
+        by: "photo" takes the name of the photo; "prefix" its part before the first ``-``, as in
+            names of static cameras (``camera-20130502-071500.jpg``).
     """
-    if by not in SCENES:
-        raise ValueError(f"scenes must be one of {', '.join(SCENES)}, got {by!r}.")
+    if by not in get_args(Scenes):
+        raise ValueError(f"scenes must be one of {', '.join(get_args(Scenes))}, got {by!r}.")
     name = item.real.stem
     return item.subset, name.partition("-")[0] if by == "prefix" else name
 
 
 def look_like_cameras(items: Sequence[HarmonyItem]) -> bool:
-    """Whether far fewer prefixes than photos suggest that scenes are ``prefix``."""
-    photos, prefixes = ({scene_of(item, by) for item in items} for by in SCENES)
+    """Return whether far fewer prefixes than photos suggest that scenes are "prefix"."""
+    photos, prefixes = ({scene_of(item, by) for item in items} for by in get_args(Scenes))
     return len(photos) >= 4 * len(prefixes)
-
-
-def pair_generator(item: HarmonyItem, seed: int) -> torch.Generator:
-    """Random numbers of this pair: the same ones whatever other pairs there are, in any order."""
-    # Hashed together, for the CPU's generator looks at the lowest 32 bits of a seed alone.
-    return torch.Generator().manual_seed(zlib.crc32(f"{seed}/{item.subset}/{item.name}".encode()))

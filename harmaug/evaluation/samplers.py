@@ -1,15 +1,15 @@
-"""Ways to draw composites of a photo: checkpoints, and the hand-made ones they must beat.
+"""Ways to draw composites of a photo: checkpoints, and the hand-made ones that they must beat.
 
-A sampler decides by the whole photo and recolours a view of it, the whole frame or its foreground
-alone (`Pair.foreground`), in chunks, so that few draws are in memory at once. The same generator
-gives the same draws on every view.
+A sampler looks at the whole photo and recolours a view of it: the whole frame, or its foreground
+alone (`Pair.foreground`). It works in chunks, so that few draws are in memory at once. The same
+generator gives the same draws on every view.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,15 +17,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmaug.augment import SycoNetAugment
-from harmaug.evaluation.metrics import fmse
-from harmaug.evaluation.pairs import Pair
-from harmaug.lut import composite_lut, identity_lut, lut_roughness, mix_luts
-from harmaug.nets import LutNet
+from harmaug.data.folder import HarmonyFolder
+from harmaug.evaluation.metrics import foreground_error
+from harmaug.evaluation.pairs import Pair, read_pair
+from harmaug.lut import identity_lut, lut_roughness, mix_luts
+from harmaug.lut.ops import lut_composite
 from harmaug.recipes.filters import apply_filters, draw_filters
 
 _CHUNK = 8  # draws at once
-_MATCHING_PIXELS = 1024  # of a foreground, enough to tell its strength
+_MATCHING_PIXELS = 1024  # of a foreground, enough to see its strength
 _MATCHING_DRAWS = 1024  # over all pairs, or more
+_MATCHING_PAIRS = 200  # of a subset, spread evenly
+_LARGEST = 1.6  # strength of filters; beyond it they reach the poles of their formulas
+_SCALED = 0.6  # strength of filters near that of real composites, which covers them best
 
 
 class Draws(NamedTuple):
@@ -33,57 +37,51 @@ class Draws(NamedTuple):
 
     Attributes:
         composites: (n, 3, H, W) in [0, 1].
-        roughness: (n,) `lut_roughness` of the LUTs that made them, or None where none did.
+        roughness: (n,), `lut_roughness` of the LUTs that made them, or None where none did.
     """
 
     composites: Tensor
     roughness: Tensor | None
 
 
-class Sampler(Protocol):
-    """A way to draw composites; see the module."""
+class Sampler:
+    """A way to draw composites, by LUTs if not another; ``str`` of it says how."""
+
+    def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
+        """Return n LUTs (n, 3, D, D, D) for a photo, whose true composite stays unseen."""
+        raise NotImplementedError
 
     def __call__(
         self, photo: Pair, view: Pair, n: int, generator: torch.Generator
     ) -> Iterator[Draws]:
-        """Draw n composites of ``view``; neither pair's composite is looked at."""
-        ...
-
-    def __str__(self) -> str:
-        """What it is, in a few words."""
-        ...
+        """Draw n composites of a view of a photo."""
+        for luts in self.luts(photo, n, generator).split(_CHUNK):
+            composites = lut_composite(view.real, view.mask, luts.unsqueeze(0))[0]
+            yield Draws(composites, lut_roughness(luts))
 
 
 @dataclass(frozen=True)
-class CheckpointSampler:
-    """Draws as `SycoNetAugment` does, those replaced that would spoil the photo.
+class CheckpointSampler(Sampler):
+    """Draws of an augmenter: one that spoils its photo is replaced."""
 
-    Attributes:
-        net: the generator, in eval.
-    """
-
-    net: LutNet
+    aug: SycoNetAugment
 
     def __str__(self) -> str:
         return "checkpoint, drawn by SycoNetAugment: latents of N(0, I), none that spoils its photo"
 
-    def __call__(
-        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
-    ) -> Iterator[Draws]:
-        augment = SycoNetAugment(self.net)
-        for part in augment.sample(photo.real, photo.mask, n, generator=generator).split(_CHUNK, 1):
-            yield _recoloured(view, part)
+    def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
+        return self.aug.sample(photo.real, photo.mask, n, generator=generator)[0]
 
 
 @dataclass(frozen=True)
-class BasisMixtures:
-    """Random mixtures of a LUT basis, whatever the photo: what a net adds to its basis.
+class BasisMixtures(Sampler):
+    """Random mixtures of a LUT basis, blind to the photo: a net must add something to these.
 
     Attributes:
         basis: (K, 3, D, D, D).
-        concentration: of the Dirichlet distribution of the weights; 1 is uniform over all convex
-            mixtures, less takes fewer LUTs at once and so stronger changes. Of 0.03 to 1, 0.5
-            covered real composites best.
+        concentration: of the Dirichlet distribution of the weights. 1 is uniform over all convex
+            mixtures; less takes fewer LUTs at once and so makes stronger changes. Of 0.03 to 1,
+            0.5 covered real composites best.
     """
 
     basis: Tensor
@@ -95,18 +93,15 @@ class BasisMixtures:
             f"concentration {self.concentration:g}, blind to the photo"
         )
 
-    def __call__(
-        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
-    ) -> Iterator[Draws]:
+    def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
         seed = int(torch.randint(2**62, (), generator=generator))
         shape = np.full(len(self.basis), self.concentration)
-        drawn = np.random.default_rng(seed).dirichlet(shape, (1, n))
-        for part in torch.from_numpy(drawn).float().split(_CHUNK, 1):
-            yield _recoloured(view, mix_luts(part, self.basis))
+        drawn = np.random.default_rng(seed).dirichlet(shape, n)
+        return mix_luts(torch.from_numpy(drawn).float(), self.basis)
 
 
 @dataclass(frozen=True)
-class RandomLooks:
+class RandomLooks(Sampler):
     """A random look of a collection, blended with the photo.
 
     Attributes:
@@ -121,24 +116,17 @@ class RandomLooks:
         low, high = self.amount
         return f"one of {len(self.looks)} looks, a share from U({low:g}, {high:g}) blended in"
 
-    def __call__(
-        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
-    ) -> Iterator[Draws]:
+    def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
         low, high = self.amount
         chosen = torch.randint(len(self.looks), (n,), generator=generator)
         amount = torch.rand(n, 1, 1, 1, 1, generator=generator) * (high - low) + low
-        luts = torch.lerp(identity_lut(self.looks.shape[-1]), self.looks[chosen], amount)
-        for part in luts.unsqueeze(0).split(_CHUNK, 1):
-            yield _recoloured(view, part)
+        neutral = identity_lut(self.looks.shape[-1])
+        return torch.lerp(neutral, self.looks[chosen], amount)
 
 
 @dataclass(frozen=True)
-class FilterSampler:
-    """Hand-made random filters.
-
-    Attributes:
-        strength: scales the published ranges.
-    """
+class FilterSampler(Sampler):
+    """Hand-made random filters; ``strength`` scales their published ranges."""
 
     strength: float = 1.0
 
@@ -153,19 +141,13 @@ class FilterSampler:
             yield Draws(_filtered(view, small, amounts), None)
 
 
-def match_filters(pairs: Iterable[Pair], seed: int, largest: float = 1.6) -> FilterSampler:
-    """The filters whose median strength is that of a domain's composites, found by bisection.
-
-    Args:
-        pairs: of the domain.
-        seed: draws the same filters at every strength.
-        largest: the strength tried at most; beyond 1.6 filters reach the poles of their formulas.
-    """
+def match_filters(pairs: Iterable[Pair], seed: int) -> FilterSampler:
+    """Return the filters whose median strength is that of the composites, found by bisection."""
     kept = [(pair.foreground(_MATCHING_PIXELS), _small(pair.real)) for pair in pairs]
     if not kept:
         return FilterSampler()
-    wanted = torch.cat([fmse(view.composite, view.real, view.mask) for view, _ in kept]).median()
-
+    errors = [foreground_error(view.composite, view.real, view.mask) for view, _ in kept]
+    wanted = torch.cat(errors).median()
     draws = max(_MATCHING_DRAWS // len(kept), _CHUNK)
 
     def strength_of(scale: float) -> Tensor:
@@ -176,17 +158,56 @@ def match_filters(pairs: Iterable[Pair], seed: int, largest: float = 1.6) -> Fil
         ]
         return torch.cat(errors).median()
 
-    low, high = 0.0, largest
+    low, high = 0.0, _LARGEST
     for _ in range(8):
         middle = (low + high) / 2
         low, high = (middle, high) if strength_of(middle) < wanted else (low, middle)
     return FilterSampler(round((low + high) / 2, 3))
 
 
-def foreground_error(composites: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """`fmse` (n,) of n composites (n, 3, H, W) to one picture (1, 3, H, W)."""
-    count = len(composites)
-    return fmse(composites, wanted.expand(count, -1, -1, -1), mask.expand(count, -1, -1, -1))
+def build_samplers(
+    augmenters: Mapping[str, SycoNetAugment],
+    folder: HarmonyFolder,
+    *,
+    baselines: bool = False,
+    looks: Tensor | None = None,
+    seed: int = 0,
+) -> dict[str, dict[str, Sampler]]:
+    """Return samplers by subset and name: augmenters, and on demand hand-made ones.
+
+    Random mixtures are of the first augmenter's basis; looks are (L, 3, D, D, D).
+    """
+    samplers: dict[str, dict[str, Sampler]] = {}
+    for subset in folder.subsets:
+        chosen = samplers[subset] = {n: CheckpointSampler(aug) for n, aug in augmenters.items()}
+        if baselines:
+            chosen["filters"] = FilterSampler()
+            chosen[f"filters x {_SCALED:g}"] = FilterSampler(_SCALED)
+            chosen["filters, matched"] = match_filters(_spread_pairs(folder, subset), seed)
+            chosen["basis mixtures"] = BasisMixtures(next(iter(augmenters.values())).basis)
+        if looks is not None:
+            chosen["random looks"] = RandomLooks(looks)
+    return samplers
+
+
+def describe_samplers(samplers: Mapping[str, Mapping[str, Sampler]]) -> dict[str, str]:
+    """Return a description of each sampler by name; by subset too where these differ."""
+    described = {}
+    for name in next(iter(samplers.values())):
+        by_subset = {subset: str(chosen[name]) for subset, chosen in samplers.items()}
+        first, *others = dict.fromkeys(by_subset.values())
+        each = "; ".join(f"{text} ({subset})" for subset, text in by_subset.items())
+        described[name] = each if others else first
+    return described
+
+
+def _spread_pairs(folder: HarmonyFolder, subset: str) -> Iterator[Pair]:
+    """Return pairs of a subset with a foreground, some hundreds at most."""
+    rows = [row for row, item in enumerate(folder.items) if item.subset == subset]
+    for row in rows[:: max(len(rows) // _MATCHING_PAIRS, 1)]:
+        pair = read_pair(folder, row)
+        if pair.mask.sum() >= 1:
+            yield pair
 
 
 def _small(photo: Tensor) -> Tensor:
@@ -194,11 +215,6 @@ def _small(photo: Tensor) -> Tensor:
 
 
 def _filtered(view: Pair, photo: Tensor, amounts: Tensor) -> Tensor:
-    """Composites (n, 3, H, W) of the view by n filters; photo: (1, 3, h, w)."""
+    """Return composites (n, 3, H, W) of a view by n filters; photo: (1, 3, h, w)."""
     real, photo = (image.expand(len(amounts), -1, -1, -1) for image in (view.real, photo))
     return torch.lerp(real, apply_filters(real, photo, amounts), view.mask)
-
-
-def _recoloured(view: Pair, luts: Tensor) -> Draws:
-    """The view through LUTs (1, n, 3, D, D, D)."""
-    return Draws(composite_lut(view.real, view.mask, luts)[0], lut_roughness(luts[0]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from harmaug.evaluation.augmenter import draw_errors, reconstruction_error, strength_ratio
+from harmaug.evaluation.draws import coverage, draw_errors, reconstruction_error, strength
 from harmaug.evaluation.metrics import fmse
 from harmaug.io.atomic import atomic_write
 from harmaug.io.contact_sheet import contact_sheet, thumbnail
@@ -81,13 +81,13 @@ def measure(net: LutNet, heldout: Mapping[str, Pairs], generator: torch.Generato
         untouched = fmse(composite, real, mask)
         to_composite, to_photo = draw_errors(net, real, mask, composite, _DRAWS, generator)
         rebuilt = reconstruction_error(net, real, mask, composite, refine=False)
-        strength = strength_ratio(to_photo, untouched)
+        ratio = strength(to_photo, untouched).item()
         kinds[name] = KindFigures(
             pairs=len(untouched),
             composite=untouched.median().item(),
             reconstruction=rebuilt.median().item(),
-            coverage=to_composite.min(1).values.median().item(),
-            strength=strength if math.isfinite(strength) else None,
+            coverage=coverage(to_composite).item(),
+            strength=ratio if math.isfinite(ratio) else None,
         )
     errors = [error for kind in kinds.values() for error in (kind.reconstruction, kind.coverage)]
     score = sum(math.log(max(error, _LEAST_ERROR)) for error in errors) / len(errors)
