@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable
-from numbers import Integral
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
-from harmaug.checkpoints import open_checkpoint, save_checkpoint
+from harmaug.checkpoints.frozen import FrozenNet
 from harmaug.inputs import Inputs, SpaceLike, check_inputs
-from harmaug.lut import identity_lut
 from harmaug.lut.ops import lut_composite
 from harmaug.lut.tensors import check_lut
-from harmaug.nets import LutNet
 from harmaug.nets.decision import Decision, decide
-from harmaug.nets.judging import hardest
-from harmaug.nets.latents import draw_latents
 
 
-class SycoNetAugment(nn.Module):
+class SycoNetAugment(FrozenNet):
     """Learnt augmentation for image harmonization: recolours foregrounds into composites.
 
     The net is frozen and stays in eval. It is no submodule: an augmenter stored on a host model
@@ -41,41 +33,6 @@ class SycoNetAugment(nn.Module):
         card: facts about the net, as its checkpoint's JSON file holds them.
         checkpoint: the name or path that loads this net again.
     """
-
-    if TYPE_CHECKING:  # torch.jit.script of a host module cannot read annotations of a class
-        net: LutNet
-    __jit_unused_properties__ = ("basis", "latent_dim", "device")
-
-    def __init__(
-        self, net: LutNet, card: dict[str, Any] | None = None, checkpoint: str | None = None
-    ) -> None:
-        super().__init__()
-        self.card = dict(card or {})
-        self.checkpoint = checkpoint
-        # Past nn.Module's registration, see above.
-        object.__setattr__(self, "net", net.float().eval().requires_grad_(False))
-        self.training = False
-
-    @classmethod
-    def from_pretrained(
-        cls, name: str | os.PathLike[str] = "unified", device: torch.device | str | None = None
-    ) -> SycoNetAugment:
-        """Load a checkpoint by packaged name, ``.safetensors`` file, folder or Hub id.
-
-        Args:
-            name: a name of `harmaug.list_checkpoints`, a path, or ``owner/name`` or
-                ``owner/name@revision`` of the Hugging Face Hub (extra ``hub``), fetched once.
-            device: where to put it; the CPU if not given.
-
-        Raises:
-            ValueError: there is no such checkpoint, or its file is damaged.
-        """
-        net, card = open_checkpoint(name)
-        return cls(net.to(device or "cpu"), card, os.fspath(name))
-
-    def save_pretrained(self, path: str | os.PathLike[str]) -> Path:
-        """Write weights and card to a folder or ``.safetensors`` file for `from_pretrained`."""
-        return save_checkpoint(path, self.net, self.card)
 
     @torch.jit.unused
     def forward(
@@ -217,10 +174,8 @@ class SycoNetAugment(nn.Module):
             # A host that initialises its weights calls nn.Module.apply(fn) on every child.
             return super().apply(luts)
         if not isinstance(luts, Tensor) or real is None or mask is None:
-            raise TypeError(
-                f"apply takes luts, real and mask, each a torch.Tensor, got {type(luts).__name__}, "
-                f"{type(real).__name__} and {type(mask).__name__}."
-            )
+            got = ", ".join(type(value).__name__ for value in (luts, real, mask))
+            raise TypeError(f"apply takes luts, real and mask, each a torch.Tensor, got {got}.")
         inputs = self.admit(real, mask, space)
         check_lut(luts, "luts")
         many = luts if inputs.batched else luts.unsqueeze(0)
@@ -237,8 +192,8 @@ class SycoNetAugment(nn.Module):
         """Return the latent (B, Z) of known composites: the posterior's mean, refined per pair.
 
         Args:
-            real: see the class.
-            mask: see the class.
+            real: as for the class.
+            mask: as for the class.
             composite: the shape and space of ``real``.
             space: value space of both.
         """
@@ -277,34 +232,15 @@ class SycoNetAugment(nn.Module):
 
         Where nothing asks for a gradient they are tensors of inference mode.
         """
-        if not 0 <= strength < math.inf:
-            raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
-        drawn = latent is None
-        if latent is None:
-            latent = self._draw(len(inputs.real), n, candidates, generator)
-        elif candidates is not None:
-            raise ValueError("give latent or candidates, not both: a given latent is not drawn.")
-        else:
-            latent = self._fitting(latent, inputs, n)
-        latent = latent.to(self.device, torch.float32)
-        photo, mask = inputs.photo, inputs.mask.float()
-        # Deciding takes hundreds of small operations. Where nobody asks for a gradient they run
-        # without autograd's bookkeeping, which makes `augment` about 6 percent faster.
-        asked = torch.is_grad_enabled() and any(
-            tensor.requires_grad for tensor in (photo, mask, latent, self.net.basis)
+        return decide(
+            self.net,
+            inputs,
+            n,
+            latent=latent,
+            generator=generator,
+            strength=strength,
+            candidates=candidates,
         )
-        alone = not asked and not torch.compiler.is_compiling()
-        with torch.autocast(photo.device.type, enabled=False), torch.inference_mode(alone):
-            decision = decide(self.net, photo, mask, inputs.foreground, latent, drawn=drawn)
-            if candidates is not None:
-                order = hardest(decision.luts, photo, mask, n)
-                rows = torch.arange(len(order), device=order.device).unsqueeze(1)
-                decision = Decision(*(values[rows, order] for values in decision))
-        if strength == 1:
-            return decision
-        neutral = identity_lut(self.basis.shape[-1], dtype=torch.float32, device=self.device)
-        moved = neutral + float(strength) * (decision.luts - neutral)
-        return decision._replace(luts=moved)
 
     def recolour(self, luts: Tensor, inputs: Inputs) -> Tensor:
         """Recolour checked photos; with any batch of the photos that ``luts`` were decided for.
@@ -327,65 +263,6 @@ class SycoNetAugment(nn.Module):
         if luts.ndim == 6:
             inside, source = inside.unsqueeze(1), source.unsqueeze(1)
         return torch.where(inside, result, source)
-
-    @property
-    def basis(self) -> Tensor:
-        """The LUTs that are mixed, (K, 3, D, D, D)."""
-        return self.net.basis.detach()
-
-    @property
-    def latent_dim(self) -> int:
-        """Z, the length of a latent."""
-        return self.net.latent_dim
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the net; inputs must be there too."""
-        return self.net.basis.device
-
-    def train(self, mode: bool = True) -> SycoNetAugment:
-        """Change nothing: the net is frozen, in eval."""
-        return self
-
-    def extra_repr(self) -> str:
-        """Return what ``print`` shows."""
-        return f"checkpoint={self.checkpoint!r}, Z={self.latent_dim}, K={len(self.basis)}"
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SycoNetAugment:
-        # How nn.Module moves and casts: the device is followed, the dtype is not.
-        self.net.to(fn(torch.empty(0, device=self.device)).device)
-        return self
-
-    def _draw(
-        self, batch: int, n: int, candidates: int | None, generator: torch.Generator | None
-    ) -> Tensor:
-        if not all(isinstance(count, (int, Integral)) for count in (n, candidates or n)):
-            raise TypeError(f"n and candidates must be whole numbers, got {n!r}, {candidates!r}.")
-        if generator is not None and not isinstance(generator, torch.Generator):
-            raise TypeError(f"generator must be a torch.Generator, got {generator!r}.")
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}.")
-        if candidates is not None and candidates < n:
-            raise ValueError(f"candidates must be at least n = {n}, got {candidates}.")
-        return draw_latents(batch, candidates or n, self.latent_dim, generator)
-
-    def _fitting(self, latent: Tensor, inputs: Inputs, n: int) -> Tensor:
-        """Return a given latent as (B, n, Z); raise if it is not one for these photos."""
-        if not isinstance(latent, Tensor) or not latent.is_floating_point():
-            got = latent.dtype if isinstance(latent, Tensor) else type(latent).__name__
-            raise TypeError(f"latent must be a floating point torch.Tensor, got {got}.")
-        given = latent.unsqueeze(0) if not inputs.batched and latent.ndim == 2 else latent
-        batch = len(inputs.real)
-        if n == 1 and given.ndim == 3:  # the default: the latent says how many
-            n = max(given.shape[1], 1)
-        if given.shape != (batch, n, self.latent_dim):
-            raise ValueError(
-                f"latent must be (B, n, Z) with B = {batch}, n = {n} and Z = {self.latent_dim}, "
-                f"got {tuple(latent.shape)}."
-            )
-        if not latent.isfinite().all():
-            raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
-        return given
 
 
 def _like_real(result: Tensor, inputs: Inputs) -> Tensor:

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from harmaug import SycoNetAugment, apply_lut, identity_lut
 from harmaug.data.demo import demo_photos
-from harmaug.nets.decision import decide
+from harmaug.nets.decision import decide_latents
 from harmaug.nets.judging import Foreground, hardest
 from harmaug.nets.judging import spoilt as spoilt_pixels
 from harmaug.nets.latents import draw_latents
@@ -121,10 +121,10 @@ def test_a_photo_alone_is_decided_as_among_others():
     small = [F.adaptive_avg_pool2d(image, 96) for pair in pictures for image in pair]
     real, alpha = torch.stack(small[::2]), torch.stack(small[1::2])
     latent = draw_latents(len(real), 16, augment.latent_dim, torch.Generator().manual_seed(2))
-    together = decide(augment.net, real, alpha, [True] * len(real), latent, drawn=True)
+    together = decide_latents(augment.net, real, alpha, [True] * len(real), latent, drawn=True)
     assert (together.latent != latent).any()
     for k in range(len(real)):
-        alone = decide(
+        alone = decide_latents(
             augment.net, real[k : k + 1], alpha[k : k + 1], [True], latent[k : k + 1], drawn=True
         )
         for one, many in zip(alone, together, strict=True):

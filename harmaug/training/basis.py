@@ -170,7 +170,7 @@ def node_weights(usage: Tensor | None, size: int, uniform: float = 0.5) -> Tenso
 
 
 def farthest_points(points: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
-    """Indices (count,) of points (N, F), each far from those before it; the first is drawn."""
+    """Return indices (count,) of points (N, F), each far from those before it; one is drawn."""
     chosen = torch.randint(len(points), (1,), generator=generator)
     distance = torch.full((len(points),), torch.inf)
     while len(chosen) < count:

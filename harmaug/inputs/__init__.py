@@ -1,0 +1,18 @@
+"""Photos and masks as arguments: the door that checks them once, and their value spaces."""
+
+from harmaug.inputs.door import Inputs, check_inputs, move
+from harmaug.inputs.opacity import opacity
+from harmaug.inputs.shapes import as_masks, as_photos
+from harmaug.inputs.space import SPACES, Space, SpaceLike
+
+__all__ = [
+    "SPACES",
+    "Inputs",
+    "Space",
+    "SpaceLike",
+    "as_masks",
+    "as_photos",
+    "check_inputs",
+    "move",
+    "opacity",
+]

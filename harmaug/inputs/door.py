@@ -1,0 +1,168 @@
+"""The door: photos, their masks and their value space, checked once for every way in.
+
+A photo is floating point in its declared space, or uint8 sRGB. A mask is bool, floating point in
+[0, 1], integers of which only 0 and 1 occur (labels), or uint8 in 0..255. What passes is one
+`Inputs`; nothing behind the door checks it again.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from harmaug.inputs.opacity import OVERSHOOT, as_opacity
+from harmaug.inputs.shapes import WIDE, as_masks, as_photos
+from harmaug.inputs.space import SPACES, Space, SpaceLike
+
+_NARROW = 1e-3  # how exactly photos fill the range of another space before a warning says so
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Photos and masks that passed the door.
+
+    Attributes:
+        real: (B, 3, H, W), the photos as given.
+        mask: (B, 1, H, W) in [0, 1], float32, or float64 beside float64 photos.
+        space: the value space of ``real``.
+        foreground: for each photo, whether its mask is above 0 anywhere.
+        batched: whether ``real`` was given with a batch axis.
+        overshot: whether ``real`` leaves [0, 1] a little.
+    """
+
+    real: Tensor
+    mask: Tensor
+    space: Space
+    foreground: tuple[bool, ...]
+    batched: bool = True
+    overshot: bool = False
+
+    @cached_property
+    def photo(self) -> Tensor:
+        """The photos as nets read them: (B, 3, H, W), float32 sRGB in [0, 1]."""
+        if self.real.dtype == torch.uint8:
+            return self.real.float() / 255
+        decoded = self.space.decode(self.real.float())
+        return decoded.clamp(0, 1) if self.overshot else decoded
+
+    def to(self, device: torch.device) -> Inputs:
+        """Return the inputs on a device; the same object where they are there."""
+        if self.real.device == device:
+            return self
+        return replace(self, real=move(self.real, device), mask=move(self.mask, device))
+
+    def rows(self, rows: Sequence[int]) -> Inputs:
+        """Return the photos of some rows, sorted and distinct; the same object where all are."""
+        if len(rows) == len(self.real):
+            return self
+        index = torch.tensor(rows, dtype=torch.int64, device=self.real.device)
+        foreground = tuple(self.foreground[row] for row in rows)
+        return replace(self, real=self.real[index], mask=self.mask[index], foreground=foreground)
+
+
+def check_inputs(
+    real: Tensor,
+    mask: Tensor,
+    space: SpaceLike = "unit",
+    *,
+    device: torch.device | None = None,
+    names: tuple[str, str] = ("real", "mask"),
+) -> Inputs:
+    """Check photos and masks; on a GPU this waits for the device once.
+
+    Args:
+        real: (B, 3, H, W) or (3, H, W), floating point in ``space``, or uint8 sRGB. Overshoot of
+            up to 0.02 beyond [0, 1], as resampling leaves it, is clamped.
+        mask: (B, 1, H, W), (B, H, W), (1, H, W) or (H, W); bool, floating point in [0, 1] (the
+            same overshoot is clamped), integers of which only 0 and 1 occur, or uint8 in 0..255.
+        space: the value space of ``real``.
+        device: where both must be; anywhere if not given.
+        names: what messages call the two.
+
+    Raises:
+        TypeError: one of them is no tensor, or of a dtype that has no reading here.
+        ValueError: a wrong shape, device, space or range, NaN, or a mask that could be read in two
+            ways or that would leave every photo as it is.
+    """
+    space = Space.of(space)
+    photo = as_photos(real, names[0])
+    alpha = as_masks(mask, photo, names)
+    if device is not None and photo.device != device:
+        raise ValueError(
+            f"{names[0]} is on {photo.device} but the augmenter is on {device}; "
+            f"move one of them, for example aug.to({str(photo.device)!r})."
+        )
+    if photo.dtype == torch.uint8 and space.name != "unit":
+        raise ValueError(
+            f"{names[0]} is uint8, which is sRGB, but its declared space is {space.name!r}; "
+            "declare space='unit', or scale the photos as declared."
+        )
+    compute = torch.float64 if photo.dtype == torch.float64 else torch.float32
+    if not alpha.numel():
+        return Inputs(photo, alpha.to(compute), space, (False,) * len(photo), real.ndim == 4)
+    # One read of all figures, for each would wait for a GPU.
+    seen = (alpha.long() if alpha.dtype in WIDE else alpha.detach()).flatten(1)
+    if alpha.dtype == torch.bool:
+        least, most = None, seen.any(1)
+    elif alpha.dtype == torch.uint8:
+        least, most = None, seen.amax(1)
+    else:
+        least, most = seen.amin(1), seen.amax(1)  # the fused aminmax is slow along an axis
+    parts = [most] if least is None else [most, least]
+    if photo.dtype != torch.uint8:
+        channels = photo.detach()
+        parts += [channels.amin((0, 2, 3)), channels.amax((0, 2, 3))]
+    figures = torch.cat(parts).tolist()
+    highest, figures = figures[: len(photo)], figures[len(photo) :]
+    lowest = figures[: len(photo)] if least is not None else [0.0] * len(photo)
+    overshot = photo.dtype != torch.uint8 and _overshoots(
+        figures[-6:-3], figures[-3:], space, len(photo), names[0]
+    )
+    alpha = as_opacity(alpha, min(lowest), highest, names[1]).to(compute)
+    foreground = tuple(value > 0 for value in highest)
+    return Inputs(photo, alpha, space, foreground, real.ndim == 4, overshot)
+
+
+def move(value: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on a device."""
+    # Only a copy to the GPU may run ahead: one to the CPU could be read before it has arrived.
+    return value.to(device, non_blocking=device.type == "cuda")
+
+
+def _overshoots(
+    low: Sequence[float], high: Sequence[float], space: Space, count: int, name: str
+) -> bool:
+    """Return whether photos with these channel extremes leave [0, 1]; raise if they cannot be.
+
+    A narrower space inside a wider one passes. But several photos that reach both ends of the
+    narrower one and never leave it are most likely of the narrower: a warning says so.
+    """
+    least, most = space.span(low, high)
+    if any(map(math.isnan, (*low, *high))):
+        raise ValueError(f"{name} holds NaN; check the data or the normalisation before it.")
+    if least < -OVERSHOOT or most > 1 + OVERSHOOT:
+        raise ValueError(
+            f"{name} decoded from space {space.name!r} spans [{least:.3f}, {most:.3f}], expected "
+            f"[0, 1]; declare the space your loader really uses: "
+            f"{', '.join(map(repr, SPACES))} or (mean, std). If only resampling overshot, clamp "
+            "after it."
+        )
+    overshot = least < 0 or most > 1
+    if count < 2 or space.name == "custom":
+        return overshot
+    for other in SPACES.values():
+        least, most = other.span(low, high)
+        filled = -_NARROW < least < OVERSHOOT and 1 - OVERSHOOT < most < 1 + _NARROW
+        if other != space and filled:
+            warnings.warn(
+                f"{name} fills the range of space {other.name!r} exactly, but space "
+                f"{space.name!r} is declared; declare the space your loader really uses.",
+                stacklevel=3,
+            )
+    return overshot
