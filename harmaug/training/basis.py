@@ -18,12 +18,7 @@ from tqdm import tqdm
 
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.lut.tensors import identity_lut
-from harmaug.recipes import (
-    Transforms,
-    render_illuminants,
-    render_tone_curves,
-    render_white_balance,
-)
+from harmaug.recipes import Transforms, render_illuminants, render_tone_curves, render_white_balance
 from harmaug.training.data import read_subsets
 
 _COMPONENTS = 256
@@ -170,7 +165,7 @@ def node_weights(usage: Tensor | None, size: int, uniform: float = 0.5) -> Tenso
 
 
 def farthest_points(points: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
-    """Indices (count,) of points (N, F), each far from those before it; the first is drawn."""
+    """Draw a point (N, F) and choose others far from those before; return indices (count,)."""
     chosen = torch.randint(len(points), (1,), generator=generator)
     distance = torch.full((len(points),), torch.inf)
     while len(chosen) < count:
