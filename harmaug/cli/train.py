@@ -84,8 +84,8 @@ def _run(options: argparse.Namespace) -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    fields = {field.name for field in dataclasses.fields(TrainConfig)}
-    settings = {name: value for name, value in vars(options).items() if name in fields}
+    names = [field.name for field in dataclasses.fields(TrainConfig) if field.name in options]
+    settings = {name: getattr(options, name) for name in names}
     if "latent_dim" in options:
         settings["net"] = {"latent_dim": options.latent_dim}
     card = {name: getattr(options, name) for name in ("name", "licence", "note")}

@@ -18,12 +18,7 @@ from tqdm import tqdm
 
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.lut.tensors import identity_lut
-from harmaug.recipes import (
-    Transforms,
-    render_illuminants,
-    render_tone_curves,
-    render_white_balance,
-)
+from harmaug.recipes import Transforms, render_illuminants, render_tone_curves, render_white_balance
 from harmaug.training.data import read_subsets
 
 _COMPONENTS = 256

@@ -180,8 +180,8 @@ class TrainConfig:
 
     def generator(self, purpose: Purpose, number: int = 0) -> torch.Generator:
         """Return the seeded generator for one purpose; ``number``: the round of pairs and steps."""
-        first = self.seed * _GENERATORS + _NUMBERS[purpose]
-        return torch.Generator().manual_seed(first + 2 * number)
+        place = _NUMBERS[purpose] + 2 * number
+        return torch.Generator().manual_seed(self.seed * _GENERATORS + place)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

@@ -14,7 +14,6 @@ from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
 
 _BASIS = "unified"  # the checkpoint whose basis a new net starts from
-_STANDARDIZED = 1024  # pairs that statistics are taken from
 
 
 def build_net(config: TrainConfig, source: PairSource) -> LutNet:
@@ -45,8 +44,7 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
     with torch.no_grad():
         net.basis.copy_(basis)
     if isinstance(net, LiteSycoNet):
-        count = min(_STANDARDIZED, config.round_pairs)
-        net.standardize(*source.draw(count, config.generator("start")))
+        net.standardize(*source.draw(min(1024, config.round_pairs), config.generator("start")))
     flat, neutral = basis.flatten(1), identity_lut(basis.shape[-1]).flatten()
     nearest = simplex_least_squares(flat @ flat.mT, (neutral @ flat.mT).unsqueeze(0))[0]
     net.start_from(nearest)

@@ -62,8 +62,8 @@ def train(
     output = Path(output)
     config = _check_output(config, output, resume)
     fabric = _fabric(config, accelerator, devices, tensorboard)
-    about = {"name": output.resolve().name} | dict(card or {})
-    Trainer(config, output, fabric, about).run(resume, tensorboard)
+    card = {"name": output.resolve().name} | dict(card or {})
+    Trainer(config, output, fabric, card).run(resume, tensorboard)
     return open_checkpoint(output)[0]
 
 
@@ -73,9 +73,7 @@ class Trainer:
     ``config`` is complete, ``fabric`` a launched Lightning Fabric, ``about`` goes on the card.
     """
 
-    def __init__(
-        self, config: TrainConfig, output: Path, fabric: Any, about: dict[str, str]
-    ) -> None:
+    def __init__(self, config: TrainConfig, output: Path, fabric: Any, about: Mapping[str, str]):
         self.config, self.output, self.fabric, self.about = config, output, fabric, about
         self.state = output / "state.safetensors"
         self.progress = Progress()
@@ -93,12 +91,18 @@ class Trainer:
         config, leader = self.config, self.fabric.is_global_zero
         if resume:  # the net is on its device by now, where the optimizer's state must go
             self.progress = load_state(self.state, self.net, self.optimizer)
-        if leader:  # the one process that measures and writes
-            log = self.open_log(resume, tensorboard)
-            calibration = calibration_features(config, self.net, self.source)
-        hidden = None if leader else True
-        done = self.progress.round
+        done, hidden = self.progress.round, None if leader else True
         bar = tqdm(total=config.rounds, initial=done, desc="train", unit="round", disable=hidden)
+        if leader:  # the one process that measures and writes
+            self.output.mkdir(parents=True, exist_ok=True)
+            if not resume:
+                with atomic_write(self.output / "config.json") as temporary:
+                    config.save(temporary)
+            log = Log(self.output, done, tensorboard)
+            if config.init is not None and not resume:  # what the training must improve on
+                figures = asdict(self.validate())
+                log.write(asdict(self.progress) | figures)
+            calibration = calibration_features(config, self.net, self.source)
         while True:
             # Only the leader has measured, and all must stop together.
             progress = self.progress = self.fabric.broadcast(self.progress)
@@ -109,7 +113,7 @@ class Trainer:
             losses = self.train_round()
             progress.seconds += time.perf_counter() - start
             if leader:
-                figures: dict[str, Any] = {}
+                figures = {}
                 if progress.round % config.validate_every == 0 or progress.round == config.rounds:
                     calibrate(self.net, *calibration, config.generator("calibration"))
                     figures = asdict(self.validate())
@@ -186,7 +190,7 @@ class Trainer:
             settings[name] = [_last_part(path) for path in settings[name]]
         for name in ("init", "basis"):
             settings[name] = settings[name] and _last_part(settings[name])
-        return self.about | {
+        return dict(self.about) | {
             "trained_on": self.samples,
             "recipes": self.config.recipes,
             "figures": asdict(figures),
@@ -198,18 +202,6 @@ class Trainer:
                 "config": settings,
             },
         }
-
-    def open_log(self, resume: bool, tensorboard: bool) -> Log:
-        """Open the log; a new training also writes its settings, and what it must improve on."""
-        self.output.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            with atomic_write(self.output / "config.json") as temporary:
-                self.config.save(temporary)
-        log = Log(self.output, self.progress.round, tensorboard)
-        if self.config.init is not None and not resume:
-            figures = asdict(self.validate())
-            log.write(asdict(self.progress) | figures)
-        return log
 
 
 def _last_part(name: str) -> str:
