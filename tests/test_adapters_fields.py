@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harmaug.adapters import Fields
 from harmaug.adapters.containers import Path
 
-NAMES = {"composite": "c", "real": "r", "mask": "m"}
+NAMES: dict[str, Any] = {"composite": "c", "real": "r", "mask": "m"}
 
 
 @pytest.mark.parametrize(

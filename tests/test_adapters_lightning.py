@@ -17,7 +17,7 @@ from harmaug.adapters import AugmentBatch, AugmentedLoader, Fields  # noqa: E402
 FIELDS = Fields.preset("cdtnet")
 
 
-class Host(L.LightningModule):  # type: ignore[name-defined,misc]
+class Host(L.LightningModule):  # type: ignore[name-defined]
     """A harmonizer whose training and validation batches are looked at."""
 
     def __init__(self, augment: AugmentBatch | None = None) -> None:

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from harmaug.adapters import Fields, SampleTransform
 
-NAMES = {"composite": "image", "real": "target_image", "mask": "object_mask"}
+NAMES: dict[str, Any] = {"composite": "image", "real": "target_image", "mask": "object_mask"}
 
 
 def _array(seed: int = 0) -> np.ndarray:
@@ -105,7 +105,7 @@ def test_sample_not_drawn_is_the_very_sample() -> None:
 
 def test_soft_edges_blend() -> None:
     sample = {"target_image": np.full((4, 4, 3), 100, np.uint8)}
-    sample["object_mask"] = np.tile(np.float32([0, 0.25, 0.5, 1]), (4, 1))
+    sample["object_mask"] = np.tile(np.array([0, 0.25, 0.5, 1], np.float32), (4, 1))
     changed = SampleTransform(ToyAugment(), **NAMES, seed=1)(sample)["image"].astype(float)
     step = changed[0] - 100
     assert np.abs(step[3]).max() > 4

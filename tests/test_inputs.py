@@ -245,7 +245,13 @@ REFUSED = {
     "mask below 0": (REAL, MASK - 0.5, "unit", ValueError, r"spans \[-0.5"),
     "mask with NaN": (REAL, MASK.where(MASK < 1, NAN), "unit", ValueError, "holds NaN"),
     "mask of another size": (REAL, MASK[:, :, 1:], "unit", ValueError, "to match"),
-    "complex mask": (REAL, MASK.cfloat(), "unit", TypeError, "bool, floating point or integers"),
+    "complex mask": (
+        REAL,
+        MASK.to(torch.complex64),
+        "unit",
+        TypeError,
+        "bool, floating point or integers",
+    ),
 }
 
 

@@ -83,6 +83,7 @@ class TestReadPhoto:
         )
         assert (photo.alpha is not None) == (channels == 4)
         if photo.alpha is not None:
+            assert photo.alpha is not None
             assert np.array_equal(photo.alpha, pixels[..., 3])
 
     def test_16_bit_tiff_keeps_every_bit(self, tmp_path):
@@ -101,6 +102,7 @@ class TestReadPhoto:
         with Image.open(tmp_path / "a.jpg") as image:
             assert np.array_equal(photo.pixels, np.asarray(ImageOps.exif_transpose(image)))
         kept = Image.Exif()
+        assert photo.exif is not None
         kept.load(photo.exif)
         assert dict(kept) == {0x010F: "Camera"}
 
@@ -125,6 +127,7 @@ class TestReadPhoto:
         Image.fromarray(pixels).save(tmp_path / "a.png")
         photo = read_photo(tmp_path / "a.png")
         assert np.array_equal(photo.pixels, pixels[..., :3])
+        assert photo.alpha is not None
         assert np.array_equal(photo.alpha, pixels[..., 3])
 
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBX"])
@@ -305,6 +308,7 @@ class TestTiff:
         assert photo.pixels.dtype == dtype
         assert np.array_equal(photo.pixels, pixels[..., :3])
         if channels == 4:
+            assert photo.alpha is not None
             assert np.array_equal(photo.alpha, pixels[..., 3])
 
     def test_colours_multiplied_by_alpha_are_refused_in_16_bits(self, write):

@@ -30,7 +30,7 @@ def using(name: str | None, threads: int = 1):
     """Serve by one kernel (None: by the best), with so many threads."""
     before, wanted = torch.get_num_threads(), native._wanted
     torch.set_num_threads(threads)
-    native._wanted = lambda: name
+    native._wanted = lambda: name  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -340,8 +340,13 @@ def test_thumbnails_under_forward_mode_and_torch_func_are_left_to_torch():
     assert native.pools(image, mask)
     with torch.autograd.forward_ad.dual_level():
         assert not native.pools(image, mask)
-    seen = []
-    torch.func.vmap(lambda x: seen.append(native.pools(x, x)) or x)(image)
+    seen: list[bool] = []
+
+    def look(x):
+        seen.append(native.pools(x, x))
+        return x
+
+    torch.func.vmap(look)(image)
     assert seen == [False]
 
 

@@ -116,7 +116,8 @@ def _made(*kinds: str) -> set[Path]:
     """What commands of these kinds (of any, if none is given) write to."""
     chosen = [command for command in COMMANDS if not kinds or command.arguments[0] in kinds]
     parsed = (_parse(command)[0] for command in chosen)
-    return {Path(one.output) for one in parsed if getattr(one, "output", None) is not None}
+    outputs = (getattr(one, "output", None) for one in parsed)
+    return {Path(output) for output in outputs if output is not None}
 
 
 @pytest.fixture
@@ -159,8 +160,8 @@ def _names() -> dict[str, Any]:
         "mask": mask,
         "dataset": dataset,
         "photos": photos,
-        "pairs": DataLoader(dataset, 2),
-        "trainer": SimpleNamespace(train_data=DataLoader(issam, 2)),
+        "pairs": DataLoader(dataset, 2),  # type: ignore[arg-type]
+        "trainer": SimpleNamespace(train_data=DataLoader(issam, 2)),  # type: ignore[arg-type]
     }
 
 
