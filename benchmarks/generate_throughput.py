@@ -41,6 +41,9 @@ from harmaug.generation.worker import TOGETHER, Worker
 
 WIDTH, HEIGHT = 1024, 768
 LIMIT = 0.9
+Format = Literal["jpg", "png"]
+FORMATS: tuple[Format, ...] = ("jpg", "png")
+CASES: tuple[tuple[Format, int], ...] = (("jpg", 4), ("jpg", 10), ("png", 4))  # format and n
 
 
 def write_photos(root: Path, count: int) -> None:
@@ -110,7 +113,7 @@ def codecs_alone(decode: Any, encode: Any, photo: bytes, composites: list[np.nda
         encode(composite)
 
 
-def against_codecs(root: Path, form: Literal["jpg", "png"], n: int, rounds: int) -> dict[str, Any]:
+def against_codecs(root: Path, form: Format, n: int, rounds: int) -> dict[str, Any]:
     """Return processor seconds a photo of worker and codecs, and the ratio of their rates."""
     sources = find_sources(root).sources
     with worker(root, Settings(n=n, format=form)) as work:
@@ -169,7 +172,7 @@ def worker(root: Path, settings: Settings) -> Iterator[Worker]:
     shutil.rmtree(output)
 
 
-def breakdown(root: Path, form: Literal["jpg", "png"], n: int, rounds: int) -> dict[str, float]:
+def breakdown(root: Path, form: Format, n: int, rounds: int) -> dict[str, float]:
     """Return processor milliseconds a photo of each part of the work."""
     spent: dict[str, float] = defaultdict(float)
 
@@ -257,9 +260,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "set"
         write_photos(root, options.photos)
-        forms: list[tuple[Literal["jpg", "png"], int]] = [("jpg", 4), ("jpg", 10), ("png", 4)]
-        cases = [against_codecs(root, form, n, options.rounds) for form, n in forms]
-        parts = {form: breakdown(root, form, 4, 2) for form in ("jpg", "png")}
+        cases = [against_codecs(root, form, n, options.rounds) for form, n in CASES]
+        parts = {form: breakdown(root, form, 4, 2) for form in FORMATS}
         codecs = codec_times(root, 9)
     rows: list[tuple[object, ...]] = []
     for case in cases:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,10 +15,13 @@ from harmaug.inputs import Inputs, Space
 from harmaug.lut import composite_lut, identity_lut
 from harmaug.nets.decision import Decision
 
-_Module: Any = nn.Module  # so that a toy passes for an augmenter in type checks
+if TYPE_CHECKING:  # the adapters take a SycoNetAugment, and call what the toy has of it
+    from harmaug import SycoNetAugment as Augmenter
+else:
+    Augmenter = nn.Module
 
 
-class ToyAugment(_Module):
+class ToyAugment(Augmenter):
     """The contract of `SycoNetAugment` with a power and a gain per channel as the LUT.
 
     It keeps the sizes of the batches that its encoder saw in ``seen``.
@@ -27,7 +30,7 @@ class ToyAugment(_Module):
     LATENT = 6
 
     def __init__(self, strength: float = 0.5, device: str | None = None) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.scale = strength
         self.seen: list[int] = []
         self._device = device

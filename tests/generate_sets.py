@@ -72,7 +72,9 @@ class Forks:
         self._server = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._server.stdout.readline() == "ready\n"
+        assert self._server.stdout is not None
+        self._answers = self._server.stdout
+        assert self._answers.readline() == "ready\n"
 
     def run(self, *arguments, size=None, kill_after=None):
         """The exit code of ``harmaug`` with these arguments.
@@ -83,7 +85,7 @@ class Forks:
         """
         request = [kill_after, size, *map(str, arguments)]
         print(json.dumps(request), file=self._server.stdin, flush=True)
-        return int(self._server.stdout.readline())
+        return int(self._answers.readline())
 
     def close(self):
         self._server.communicate()

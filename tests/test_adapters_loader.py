@@ -153,7 +153,10 @@ def test_mapping_types_are_kept(make: Any) -> None:
 
 def test_named_tuples_and_nesting_are_kept() -> None:
     real, mask = photo(2, 6, 6), disc(2, 6, 6)
-    batch = [Pair(inputs={"image": torch.cat((real * 0.5, mask), 1)}, target=(real,)), "name"]
+    batch: list[Any] = [
+        Pair(inputs={"image": torch.cat((real * 0.5, mask), 1)}, target=(real,)),
+        "name",
+    ]
     fields = Fields(
         composite=(0, 0, "image", slice(3)),
         real=(0, 1, 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ import harmaug
 from harmaug import SycoNetAugment
 from harmaug.data.demo import demo_photos
 from harmaug.lut import composite_lut, identity_lut, mix_luts, resize_lut
-from harmaug.nets import LiteSycoNet, SycoNet
+from harmaug.nets import LiteSycoNet, LutNet, SycoNet
 from harmaug.nets.latents import draw_latents
 
 CUSTOM = ((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
@@ -30,6 +31,8 @@ def build(kind):
     """A small random net whose LUTs recolour visibly, with a prior that is not the identity."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        net: LutNet
+        last: Any
         if kind == "lite":
             net = LiteSycoNet(latent_dim=4, basis_size=6, lut_size=5, width=32, thumbnail=64)
             last = net.decoder[-1]
@@ -439,7 +442,7 @@ def test_it_follows_the_host_to_another_device(aug):
 
 
 def test_module_apply_still_visits_it(aug):
-    seen = []
+    seen: list[torch.nn.Module] = []
     host = host_with(aug)
     assert host.apply(seen.append) is host
     assert host.augment in seen
@@ -564,13 +567,14 @@ def test_a_generator_is_a_stream_of_its_own_and_leaves_the_hosts_untouched(aug):
 def test_given_latents_encoding_and_applying_leave_every_stream_untouched(aug):
     real, mask = photos()
     state = torch.get_rng_state()
-    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002 the stream hosts use
+    numpy_state = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002 the stream hosts use
     luts = aug.sample(real, mask, latent=latents())
     aug.apply(luts, real, mask)
     aug.encode(real, mask, real)
     aug(real, mask, generator=torch.Generator())
     assert torch.equal(torch.get_rng_state(), state)
-    assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
+    now = np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002
+    assert (now == numpy_state).all()
 
 
 def test_loading_a_checkpoint_leaves_the_hosts_stream_untouched():

@@ -34,7 +34,7 @@ def released_files(folder, seed=0, width=64, latent=32, luts=20):
         state[f"{name}.running_var"] = torch.rand(channels, generator=draw) + 0.5
         state[f"{name}.num_batches_tracked"] = torch.tensor(1000)
 
-    state = OrderedDict()
+    state: OrderedDict[str, torch.Tensor] = OrderedDict()
     conv(state, "block0", width, 4 + latent, 4)
     outputs = [width, 2 * width, 3 * width, 4 * width, 4 * width]
     for k in range(1, 5):

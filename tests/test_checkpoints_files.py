@@ -7,6 +7,8 @@ import hashlib
 import json
 import locale
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -17,7 +19,7 @@ from harmaug.checkpoints import load_checkpoint, save_checkpoint
 from harmaug.nets import LiteSycoNet, SycoNet
 
 LITE = {"latent_dim": 2, "basis_size": 3, "lut_size": 3, "width": 4, "thumbnail": 8}
-CONV = {"latent_dim": 2, "basis_size": 3, "lut_size": 3, "width": 2, "size": 32}
+CONV: dict[str, Any] = {"latent_dim": 2, "basis_size": 3, "lut_size": 3, "width": 2, "size": 32}
 CARD = {"name": "próba", "trained_on": ["one", "two"], "licence": "Apache-2.0", "figures": {}}
 
 
@@ -175,14 +177,14 @@ def parameters_on_meta():
         if value is not None:
             module._parameters[name] = nn.Parameter(value.to("meta"), value.requires_grad)
 
-    nn.Module.register_parameter = moved
+    nn.Module.register_parameter = moved  # type: ignore[method-assign]
     try:
         yield
     finally:
-        nn.Module.register_parameter = register
+        nn.Module.register_parameter = register  # type: ignore[method-assign]
 
 
-HOSTS = {
+HOSTS: dict[str, Callable[[], Any]] = {
     "bfloat16": lambda: default_dtype(torch.bfloat16),
     "float16": lambda: default_dtype(torch.float16),
     "float64": lambda: default_dtype(torch.float64),

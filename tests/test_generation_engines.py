@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from generate_sets import contents, write_photos
@@ -86,7 +87,7 @@ def test_processes_that_cannot_start_are_one_error(start, reason):
 
 
 def test_a_caller_that_stops_early_ends_the_processes(tmp_path):
-    jobs = run_pool(Fragile(tmp_path), sources(*"abcdefgh"), 1)
+    jobs: Any = run_pool(Fragile(tmp_path), sources(*"abcdefgh"), 1)
     next(jobs)
     jobs.close()
     assert not multiprocessing.active_children()

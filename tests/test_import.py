@@ -68,7 +68,7 @@ def test_every_public_name_is_there():
 
 @pytest.mark.parametrize("name", ["SycoNetAugment", "AugmentedLoader", "list_checkpoints"])
 def test_star_import_gives_the_public_names(name):
-    space = {}
+    space: dict[str, object] = {}
     exec("from harmaug import *", space)
     assert name in space
     assert "torch" not in space

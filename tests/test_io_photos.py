@@ -83,6 +83,7 @@ class TestReadPhoto:
         )
         assert (photo.alpha is not None) == (channels == 4)
         if photo.alpha is not None:
+            assert photo.alpha is not None
             assert np.array_equal(photo.alpha, pixels[..., 3])
 
     def test_16_bit_tiff_keeps_every_bit(self, tmp_path):

@@ -65,7 +65,7 @@ def faults(root):
         for target in graph[name]:
             if floor.get(target.partition(".")[0], -1) > floor[unit]:
                 found.append(f"{name} imports {target} above it")
-    units = {}
+    units: dict[str, set[str]] = {}
     for name, targets in graph.items():
         unit = name.partition(".")[0]
         units.setdefault(unit, set()).update(t.partition(".")[0] for t in targets)

@@ -33,20 +33,21 @@ def make(shape=(2, 3, 9), count=2, size=5, dtype=torch.float32, seed=0, soft=Tru
     batch, height, width = shape
     image = torch.rand(batch, 3, height, width, generator=source)
     image = image.mul(256).to(dtype) if dtype == torch.uint8 else image.to(dtype)
-    mask = torch.rand(batch, 1, height, width, generator=source)
-    mask = mask.mul(3).sub(1).clamp(0, 1) if soft else None
+    values = torch.rand(batch, 1, height, width, generator=source)
+    mask = values.mul(3).sub(1).clamp(0, 1) if soft else None
     lut = torch.rand(batch, count, 3, size, size, size, generator=source)
     return image, mask, lut
 
 
 def composite(image, mask, lut):
-    found = gpu.composite(*(x if x is None else x.to(DEVICE) for x in (image, mask, lut)))
-    return found.cpu()
+    mask = None if mask is None else mask.to(DEVICE)
+    return gpu.composite(image.to(DEVICE), mask, lut.to(DEVICE)).cpu()
 
 
 def backward(grad, image, mask, lut, needs=(True, True, True)):
-    tensors = (x if x is None else x.to(DEVICE) for x in (grad, image, mask, lut))
-    return [gradient.cpu() for gradient in gpu.composite_backward(*tensors, *needs)]
+    mask = None if mask is None else mask.to(DEVICE)
+    grad, image, lut = (x.to(DEVICE) for x in (grad, image, lut))
+    return [gradient.cpu() for gradient in gpu.composite_backward(grad, image, mask, lut, *needs)]
 
 
 def assert_forward(image, mask, lut):
@@ -254,7 +255,8 @@ def test_gradients_without_a_mask(count):
 @pytest.mark.parametrize("number", range(8))
 def test_only_the_gradients_asked_for_are_made(number):
     needs = (bool(number & 1), bool(number & 2), bool(number & 4))
-    assert_backward(*make(), needs=needs)
+    image, mask, lut = make()
+    assert_backward(image, mask, lut, needs=needs)
 
 
 def test_clamped_values_pass_no_gradient():
@@ -348,7 +350,8 @@ def test_results_have_the_shapes_and_strides_that_torch_compile_is_told():
         (gpu.composite(*(x.to(DEVICE) for x in tensors[1:])), operator.lut_composite(*fakes[1:]))
     ]
     for needs in ((True, True, True), (True, False, False)):
-        found = gpu.composite_backward(*(x.to(DEVICE) for x in tensors), *needs)
+        grad, *inputs = (x.to(DEVICE) for x in tensors)
+        found = gpu.composite_backward(grad, inputs[0], inputs[1], inputs[2], *needs)
         pairs += zip(found, operator.lut_composite_backward(*fakes, *needs), strict=True)
     for ours, told in pairs:
         assert (ours.shape, ours.stride(), ours.dtype) == (told.shape, told.stride(), told.dtype)

@@ -340,8 +340,13 @@ def test_thumbnails_under_forward_mode_and_torch_func_are_left_to_torch():
     assert native.pools(image, mask)
     with torch.autograd.forward_ad.dual_level():
         assert not native.pools(image, mask)
-    seen = []
-    torch.func.vmap(lambda x: seen.append(native.pools(x, x)) or x)(image)
+    seen: list[bool] = []
+
+    def look(x):
+        seen.append(native.pools(x, x))
+        return x
+
+    torch.func.vmap(look)(image)
     assert seen == [False]
 
 

@@ -105,4 +105,4 @@ def test_integer_luts_and_arrays_are_refused():
     with pytest.raises(TypeError, match="floating point"):
         check_lut(torch.zeros(3, 2, 2, 2, dtype=torch.uint8))
     with pytest.raises(TypeError, match=r"torch\.Tensor"):
-        check_lut(torch.zeros(3, 2, 2, 2).numpy())
+        check_lut(torch.zeros(3, 2, 2, 2).numpy())  # type: ignore[arg-type]

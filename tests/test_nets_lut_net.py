@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from harmaug.lut import identity_lut
 from harmaug.nets import ARCHITECTURES, Codes, LiteSycoNet, LutNet, Prior, SycoNet
 
 LITE = {"latent_dim": 3, "basis_size": 4, "lut_size": 3, "width": 8, "thumbnail": 16}
-CONV = {"latent_dim": 3, "basis_size": 4, "lut_size": 3, "width": 2, "size": 32}
+CONV: dict[str, Any] = {"latent_dim": 3, "basis_size": 4, "lut_size": 3, "width": 2, "size": 32}
 
 
 def generator(seed=0):
@@ -38,8 +39,8 @@ def unseen(*leading):
 @pytest.fixture(params=["lite", "syconet"])
 def net(request):
     torch.manual_seed(0)
-    net = LiteSycoNet(**LITE) if request.param == "lite" else SycoNet(**CONV)
-    seen = 0 if request.param == "syconet" else net.photo_mean.numel()
+    net: LutNet = LiteSycoNet(**LITE) if request.param == "lite" else SycoNet(**CONV)
+    seen = net.photo_mean.numel() if isinstance(net, LiteSycoNet) else 0
     net.prior.fit(posteriors(seen=seen), passes=0)
     return net.eval()
 
@@ -64,7 +65,8 @@ def test_couplings_compute_what_their_layers_do(seen):
     values, condition = torch.randn(5, 2, 3), torch.randn(5, 1, seen)
     prior = Prior(3, seen)
     expected = values
-    for number, coupling in enumerate(prior.couplings):
+    couplings: Any = prior.couplings
+    for number, coupling in enumerate(couplings):
         nn.init.normal_(coupling.layers[-1].weight)  # new ones are the identity
         kept = prior.kept[number, 0]
         hidden = coupling.layers[0](expected * kept)

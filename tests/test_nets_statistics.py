@@ -256,4 +256,5 @@ def test_statistics_are_differentiable_at_black_white_and_flat_colours():
     rgb = torch.cat((torch.zeros(1, 3, 4), torch.ones(1, 3, 4), torch.full((1, 3, 4), 0.5)), 2)
     rgb.requires_grad_()
     statistics.describe_region(rgb, torch.ones(1, 1, 12)).sum().backward()
+    assert rgb.grad is not None
     assert rgb.grad.isfinite().all()

@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from harmaug.nets import sampling
+from harmaug.nets import LutNet, sampling
 from harmaug.nets.syconet import SycoNet
 
 
@@ -15,6 +16,8 @@ def randomised(net, seed=0):
     generator = torch.Generator().manual_seed(seed)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             module.running_mean.normal_(generator=generator)
             module.running_var.uniform_(0.2, 3, generator=generator)
             module.weight.data.normal_(generator=generator)
@@ -51,8 +54,9 @@ def test_sizes_are_the_published_ones():
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)  # all but the prior
     assert trained == 3_299_796 + net.basis.numel()
     assert net.basis.numel() == 294_780
-    assert [block.conv1.in_channels for block in net.generation.blocks] == [96, 160, 224, 288]
-    assert [block.conv2.out_channels for block in net.generation.blocks] == [128, 192, 256, 256]
+    blocks: Any = net.generation.blocks
+    assert [block.conv1.in_channels for block in blocks] == [96, 160, 224, 288]
+    assert [block.conv2.out_channels for block in blocks] == [128, 192, 256, 256]
     stem = net.generation.stem
     assert (stem.in_channels, stem.out_channels, stem.kernel_size) == (36, 64, (4, 4))
     assert stem(torch.zeros(1, 36, 256, 256)).shape == (1, 64, 128, 128)
@@ -65,8 +69,8 @@ def test_state_dict_of_the_generation_branch_has_the_names_that_conversion_relie
     expected = {"basis", "prior.mean", "prior.scale", "mixing.weight", "mixing.bias"}
     expected |= {"generation.stem.weight", "generation.stem.bias"}
     for k in range(4):
-        for layer, names in layers.items():
-            expected |= {f"generation.blocks.{k}.{layer}.{name}" for name in names}
+        for layer, parts in layers.items():
+            expected |= {f"generation.blocks.{k}.{layer}.{name}" for name in parts}
     names = set(small(reconstruction=False).state_dict())
     assert {name for name in names if not name.startswith("prior.couplings.")} == expected
 
@@ -206,7 +210,7 @@ def test_the_basis_starts_with_different_luts_near_the_identity():
     basis = SycoNet(reconstruction=False).basis.detach().flatten(1)
     distances = torch.cdist(basis, basis) + 1e9 * torch.eye(20)
     assert distances.min() > 1
-    identity = SycoNet.__base__(1, 1, 17).basis.detach().flatten()
+    identity = LutNet(1, 1, 17).basis.detach().flatten()
     assert (basis.mean(0) - identity).abs().max() < 0.2
 
 

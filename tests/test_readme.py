@@ -115,8 +115,9 @@ def _parse(command: Command) -> tuple[argparse.Namespace | None, str]:
 def _made(*kinds: str) -> set[Path]:
     """What commands of these kinds (of any, if none is given) write to."""
     chosen = [command for command in COMMANDS if not kinds or command.arguments[0] in kinds]
-    parsed: Any = (_parse(command)[0] for command in chosen)
-    return {Path(one.output) for one in parsed if getattr(one, "output", None) is not None}
+    parsed = (_parse(command)[0] for command in chosen)
+    outputs = (getattr(one, "output", None) for one in parsed)
+    return {Path(output) for output in outputs if output is not None}
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ NAMES = ("color-transfer", "retouch", "illuminant", "filters", "transplant")
 
 
 def everything():
+    assert TRANSFORMS.to_standard is not None
+    assert TRANSFORMS.from_standard is not None
     return {
         "transfer": ColorTransfer(),
         "retouch": Retouch(TRANSFORMS.looks, TRANSFORMS.white_balance),

@@ -27,6 +27,8 @@ def test_cube_hald_and_archives_are_read_together(tmp_path):
     np.savez(tmp_path / "c.npz", luts=bytes_, names=np.array(["half"]))
     np.savez(tmp_path / "d.npz", maps=np.zeros((4, 9, 3)))
     found = read_transforms([tmp_path], size=5)
+    assert found.looks is not None
+    assert found.white_balance is not None
     assert found.looks.shape == (3, 3, 5, 5, 5)
     for lut in found.looks:
         torch.testing.assert_close(lut, identity_lut(5) * 0.5, rtol=0, atol=0.003)
@@ -127,6 +129,8 @@ def test_one_kind_of_polynomial_twice_is_refused(tmp_path):
 def test_a_split_loses_and_shares_nothing(number, every):
     looks = torch.arange(number * 1.0).view(-1, 1, 1, 1, 1).expand(-1, 3, 2, 2, 2)
     kept, aside = Transforms(looks=looks).split(every)
+    assert kept.looks is not None
+    assert aside.looks is not None
     both = torch.cat((kept.looks, aside.looks))[:, 0, 0, 0, 0]
     assert both.sort().values.tolist() == list(range(number))
     assert len(aside.looks) == max(number // every, 1)
@@ -134,6 +138,8 @@ def test_a_split_loses_and_shares_nothing(number, every):
 
 def test_a_single_transform_is_in_both_parts():
     for part in Transforms(to_standard=gains(1.0), from_standard=gains(1.0)).split():
+        assert part.to_standard is not None
+        assert part.from_standard is not None
         assert len(part.to_standard) == len(part.from_standard) == 1
 
 
@@ -141,4 +147,6 @@ def test_scenes_are_split_with_both_of_their_polynomials():
     factors = torch.linspace(0.5, 1, 30).tolist()
     kept, aside = Transforms(to_standard=gains(*factors), from_standard=gains(*factors)).split()
     for part in (kept, aside):
+        assert part.to_standard is not None
+        assert part.from_standard is not None
         assert part.to_standard.equal(part.from_standard)

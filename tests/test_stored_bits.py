@@ -114,7 +114,7 @@ def results_of_recipes():
     near[:, torch.arange(3), torch.arange(3)] = 1 + 0.2 * torch.rand(5, 3, generator=numbers)
     balance = torch.zeros(5, 9, 3)
     balance[:, torch.arange(3), torch.arange(3)] = 1 + 0.2 * torch.rand(5, 3, generator=numbers)
-    made = {
+    made: dict[str, recipes.Recipe] = {
         "random filters": recipes.RandomFilters(),
         "color transfer": recipes.ColorTransfer(),
         "retouch": recipes.Retouch(looks, balance),
