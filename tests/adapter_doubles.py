@@ -158,6 +158,16 @@ def _dccf() -> dict[str, Any]:
     return {**low, **{f"{key}_fullres": value for key, value in full.items()}}
 
 
+def _dccf_lr() -> dict[str, Any]:
+    """Without full resolution DCCF repeats its images, and has no further target."""
+    batch = _issam()
+    return {
+        **batch,
+        "images_fullres": batch["images"].clone(),
+        "masks_fullres": batch["masks"].clone(),
+    }
+
+
 def _pctnet(space: str) -> dict[str, Any]:
     """Low resolution stacked, full resolution a list of tensors of different sizes."""
     encode = Space.of(space).encode
@@ -187,8 +197,11 @@ def _harmonizer() -> tuple[Any, Any]:
 
 
 def _pih() -> tuple[Any, ...]:
+    """Background, a pasted composite with its mask; the photo, its mask, a recoloured photo."""
     comp, real, mask = _triple("unit", soft=True)
-    return comp, mask, real, tuple(_paths())
+    background, pasted = photo(SIZE, HEIGHT, WIDTH, seed=5), photo(SIZE, HEIGHT, WIDTH, seed=6)
+    paths = tuple(_paths())
+    return background, pasted, mask.flip(0), real, mask, comp, paths, paths
 
 
 def _s2am() -> tuple[Any, ...]:
@@ -238,6 +251,7 @@ BATCHES: dict[str, Any] = {
     "idih": _issam,
     "cdtnet": lambda: _issam("unit"),
     "dccf": _dccf,
+    "dccf-lr": _dccf_lr,
     "pctnet-cnn": lambda: _pctnet("imagenet"),
     "pctnet-vit": lambda: _pctnet("unit"),
     "aict": lambda: _pctnet("unit"),

@@ -156,17 +156,30 @@ def test_only_the_second_stream_of_harmonizer_is_touched() -> None:
     assert not torch.equal(augmented[0][0][2], batch[0][0][2])
 
 
-def test_pctnet_without_full_resolution_is_one_change_to_the_preset() -> None:
-    """With use_hr=False PCT-Net repeats the low resolution and has no full-resolution target."""
-    batch = BATCHES["cdtnet"]()
-    batch["images_fullres"] = batch["images"].clone()
-    batch["masks_fullres"] = batch["masks"].clone()
+def test_dccf_without_full_resolution_has_a_preset_of_its_own() -> None:
+    """With use_hr=False DCCF repeats the low resolution and has no full-resolution target."""
+    batch = BATCHES["dccf-lr"]()
     with pytest.raises(KeyError, match="target_images_fullres"):
-        AugmentBatch(ToyAugment(), Fields.preset("pctnet-vit"), 1.0)(batch)
-    fields = Fields.preset("pctnet-vit", views=(), copies=("images_fullres",))
-    augmented = AugmentBatch(ToyAugment(), fields, 1.0)(batch)
+        AugmentBatch(ToyAugment(), Fields.preset("dccf"), 1.0)(batch)
+    augmented = AugmentBatch(ToyAugment(), Fields.preset("dccf-lr"), 1.0)(batch)
     assert torch.equal(augmented["images_fullres"], augmented["images"])
     assert not torch.equal(augmented["images"], batch["images"])
+
+
+def test_copy_may_be_a_list_of_images() -> None:
+    batch = BATCHES["cdtnet"]()
+    batch["images_fullres"] = list(batch["images"].clone())
+    fields = Fields.preset("pctnet-vit", views=(), copies=("images_fullres",))
+    augmented = AugmentBatch(ToyAugment(), fields, 1.0)(batch)
+    assert type(augmented["images_fullres"]) is list
+    assert torch.equal(torch.stack(augmented["images_fullres"]), augmented["images"])
+    assert torch.equal(torch.stack(batch["images_fullres"]), batch["images"])
+
+
+def test_pih_recolours_the_photo_and_leaves_the_pasted_composite() -> None:
+    _, batch, augmented = _augmented("pih")
+    assert all(same(batch[part], augmented[part]) for part in (0, 1, 2, 3, 4, 6, 7))
+    assert not torch.equal(batch[5], augmented[5])
 
 
 def test_issam_declared_as_cdtnet_is_an_error() -> None:
@@ -256,7 +269,18 @@ def test_sample_host_is_refused_for_batches(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["bargainnet", "iih", "ht", "dht+", "pctnet-cnn", "pctnet-vit", "aict", "harmonizer"]
+    "host",
+    [
+        "bargainnet",
+        "iih",
+        "ht",
+        "dht+",
+        "pctnet-cnn",
+        "pctnet-vit",
+        "aict",
+        "harmonizer",
+        "diffharmony",
+    ],
 )
 def test_bound_host_refuses_to_grow(host: str) -> None:
     with pytest.raises(ValueError, match="bound; use mode='replace'"):

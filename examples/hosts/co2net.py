@@ -1,9 +1,10 @@
 """CO2Net and other video harmonization: one LUT for all frames of a sample.
 
-Where: below ``trainer = SimpleHTrainer(...)``, on ``trainer.train_data``. Its dataset loads the
-previous frames as composites and masks. Their new composites are made of the real frames: read
-these too and return them as ``pre_target_images``. The scripts differ in their value space, so it
-is declared here.
+Where: in ``scripts/my_train.py``, below the line that makes ``trainer``: ``add_harmaug(trainer)``.
+Its dataset loads the previous frames as composites and masks only. To make composites of them, the
+real frames are needed too: read them beside the others and return them as ``pre_target_images``,
+which takes edits in three more files. Switch off the mode that reads precomputed LUTs: those
+belong to the original composites. The space differs between the scripts, so it is declared here.
 """
 
 from types import SimpleNamespace

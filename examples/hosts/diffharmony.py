@@ -1,9 +1,16 @@
 """DiffHarmony: nested batches, one dict for each resolution.
 
-Where: in the script under ``scripts/train``, below the line with ``accelerator.prepare(...)``,
-because accelerate rebuilds loaders and would lose an earlier wrapper. The mask must not be dilated:
-leave ``--mask_dilate`` at 0 and dilate in the training step. Scripts that load one resolution take
-``composite="comp", real="real", mask="mask", views=()``.
+Where: in a script under ``scripts/train``, below the line with ``accelerator.prepare(...)``:
+``train_dataloader = add_harmaug(train_dataloader)``. accelerate rebuilds loaders, so a wrapper put
+on before would be lost. The mask must not be dilated: leave ``--mask_dilate`` at 0 and dilate in
+the training step.
+
+``refinement_stage.py`` loads two resolutions; the keys are its ``--infer_resolution`` and
+``--resolution``, here 512 and 256. It makes a prompt for each sample of the configured batch size,
+so ``mode="append"`` is refused. The scripts that load one resolution (``diffharmony.py``,
+``cvae.py``, ``cvae_online.py``) take ``composite="comp", real="real", mask="mask", views=()``;
+``cvae_with_gen_data.py`` has no real photos to recolour. Tried with commit b1ec19d (2024-10-29),
+datasets and loader after ``prepare``, 0 and 2 workers.
 """
 
 from typing import Any

@@ -1,8 +1,14 @@
 """iSSAM / iS2AM / iDIH, CDTNet, DCCF: wrap the trainer's training loader.
 
-Where: in the model's script (``models/fixed256/...py``), below ``trainer = SimpleHTrainer(...)``.
-The validation loader stays as it is. iSSAM and DCCF normalise with ImageNet's mean and std, CDTNet
-does not: same keys, another preset. DCCF's full-size images take the same LUT.
+Where: in the model's script (``models/fixed256/...py``), below ``trainer = SimpleHTrainer(...)``
+(DCCF: ``UpsampleDCCFTrainer``): ``add_harmaug(trainer, "issam")``. The validation loader is left
+alone. iSSAM and DCCF normalise with ImageNet's mean and std, CDTNet does not: same keys, another
+preset.
+
+DCCF's scripts named ``HR`` have full-resolution images, which take the same LUT. Those named ``LR``
+set ``use_hr=False``: ``images_fullres`` then repeats ``images``, and there is no full-resolution
+target; their preset is "dccf-lr". Tried with DCCF 96188d1 (2023-05-17), dataset and loader of both,
+0 and 2 workers.
 """
 
 from types import SimpleNamespace
@@ -14,10 +20,10 @@ import harmaug
 
 
 def add_harmaug(trainer: Any, host: str = "issam") -> None:
-    """Wrap the loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
-    fields = harmaug.Fields.preset(host)  # "issam", "cdtnet" or "dccf"
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
+    """The added lines."""
+    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    fields = harmaug.Fields.preset(host)  # or "cdtnet", "dccf", "dccf-lr"
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, augment, fields, p=0.5)
 
 
 def issam_batch() -> dict[str, Any]:

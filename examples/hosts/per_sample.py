@@ -1,11 +1,14 @@
 """DucoNet, S2CRNet, INR-Harmonization: datasets that compute more from the composite of a sample.
 
-So the transform goes into the dataset, before anything is computed from the composite:
+A batch would be too late, so the transform goes into the dataset, before anything is derived. Both
+splits share the class of the dataset: ``p`` is 0 for the others, which keeps them as they are.
 
 - DucoNet: in ``iharm/data/hdataset.py``, ``HDataset.get_sample`` returns ``self.augment({...})``;
-  the preset computes ``comp_img_lab`` again. Only for the split "train".
-- S2CRNet: in ``scripts/datasets/HCOCO.py``, ``__getitem__``, below the line that opens ``anno``.
-  Its ``cv2_img`` is read from the file again: make it from the new ``img`` instead.
+  the preset computes ``comp_img_lab`` anew. Make ``self.augment`` in ``__init__`` from ``split``.
+- S2CRNet: in ``scripts/datasets/HCOCO.py``, the lines of ``S2CRNET_LINES`` below those that they
+  are named by. Tell the splits by ``mode``: ``self.isTrain`` says whether the name of the data set
+  has "train" in it. ``cv2_img`` is read from the file a second time, so it is made anew. Tried with
+  commit 0d3422d (2022-12-03), dataset and loader of both splits, 0 and 2 workers.
 - INR: in ``datasets/build_dataset.py``, ``__getitem__``, below the line that divides the mask by
   255 and before the first crop. Only in the mode "Train".
 """
@@ -18,15 +21,29 @@ from PIL import Image
 
 import harmaug
 
+S2CRNET_LINES = {
+    "self.base_folder = args.base_dir": (
+        "import harmaug",
+        'augment = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'fields = harmaug.Fields.preset("s2crnet")',
+        'self.augment = harmaug.SampleTransform(augment, fields, p=0.5 * (mode == "train"))',
+    ),
+    "anno = Image.open(": (
+        'img = self.augment({"img": img, "anno": anno, "mask": mask})["img"]',
+        "cv2_img = cv2.resize(np.array(img), (256, 256))",
+    ),
+}
+"""Line of S2CRNet's dataset -> the lines to add below it."""
+
 
 class S2CRNetLike:
     """A dataset with the added lines, as in S2CRNet."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: str = "train") -> None:
         self.triple = triple("unit")
-        aug = harmaug.SycoNetAugment.from_pretrained("unified")  # added, in __init__
-        fields = harmaug.Fields.preset("s2crnet")  # or "duconet", "inr"
-        self.augment = harmaug.SampleTransform(aug, fields, p=0.5)
+        augment = harmaug.SycoNetAugment.from_pretrained("unified")  # added
+        fields = harmaug.Fields.preset("s2crnet")  # added; or "duconet", "inr"
+        self.augment = harmaug.SampleTransform(augment, fields, p=0.5 * (mode == "train"))  # added
 
     def __getitem__(self, item: int) -> dict[str, Any]:
         pictures = [(part[item] * 255).byte().permute(1, 2, 0).numpy() for part in self.triple]

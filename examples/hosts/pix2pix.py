@@ -1,8 +1,14 @@
-"""DoveNet, RainNet, HDNet, BargainNet: wrap the dataset that ``create_dataset`` returns.
+"""DoveNet, BargainNet, RainNet, HDNet: wrap the training loader.
 
-Where: in ``train.py``, below ``dataset = create_dataset(opt)``. The training loop, ``set_input``
-and the losses stay as they are; ``len(dataset)`` still counts images. In DoveNet the first three
+DoveNet, BargainNet: in ``train.py``, below ``dataset = create_dataset(opt)``:
+``dataset = add_harmaug(dataset)``; ``len(dataset)`` still counts images. In DoveNet the first three
 channels of ``inputs`` follow the new composite. BargainNet trains with batches of one.
+
+RainNet, HDNet: in ``train.py`` or ``train_evaluate.py``, below
+``train_dataloader = train_dataset.load_data()``:
+``train_dataloader = add_harmaug(train_dataloader, "rainnet")``. The test loader stays as it is.
+Tried with RainNet e4b605d (2021-08-11) and HDNet dcabe92 (2024-07-05), dataset and loader, 0 and 2
+workers. (HDNet passes ``keep=False`` to tqdm, which current versions of tqdm refuse.)
 """
 
 from typing import Any

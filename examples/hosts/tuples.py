@@ -1,8 +1,17 @@
 """PIH and s2am: batches that are tuples.
 
-Where: below the training ``DataLoader``: of PIH in ``PIH_train.py``, of s2am in ``main.py`` before
-``data_loaders`` is built. In s2am the mask is the fourth channel of the input; where its dataset
-yields ``(inputs, (target, target))``, take ``Fields.preset("s2am", real=(1, 0))``.
+PIH: in ``PIH_train.py``, below ``self.dataloader = DataLoader(...)`` in ``Trainer.__init__``:
+``self.dataloader = add_harmaug(self.dataloader, "pih")``. A batch has 8 parts: background, pasted
+composite, its mask, real, mask of real, real with other colours, two paths. The sixth is the
+composite here; the script trains on it in a share ``--reconratio`` of its steps, 0 by default.
+Keep ``--pairaugment`` or ``--colorjitter``: without them the original composites equal the real
+photos. The datasets with 4 parts that ``dataset.py`` also has take
+``Fields.preset("pih", composite=0, real=2, mask=1)``. Tried with commit 2823ccc (2024-11-18),
+dataset and loader, 0 and 2 workers.
+
+s2am: in ``main.py``, before ``data_loaders`` is built. The mask is the fourth channel of the input;
+where its dataset yields ``(inputs, (target, target))``, take
+``Fields.preset("s2am", real=(1, 0))``.
 """
 
 from typing import Any
@@ -23,7 +32,9 @@ def add_harmaug(loader: Any, host: str) -> Any:
 def pih_batch() -> tuple[Any, ...]:
     """Return a batch as PIH's loader yields it."""
     comp, real, mask = triple("unit")
-    return comp, mask, real, ("c1_1_2.jpg",) * len(comp)
+    background, pasted, pasted_mask = real.flip(3), comp.flip(0), mask.flip(0)
+    paths = ("1_before_mask.png",) * len(comp)
+    return background, pasted, pasted_mask, real, mask, comp, paths, paths
 
 
 def s2am_batch() -> tuple[Any, ...]:
@@ -33,8 +44,8 @@ def s2am_batch() -> tuple[Any, ...]:
 
 
 def main() -> None:
-    for comp, _, real, paths in add_harmaug(batches(pih_batch), "pih"):
-        print("PIH:", tuple(comp.shape), tuple(real.shape), paths[0])
+    for _, _, _, real, _, recoloured, paths, _ in add_harmaug(batches(pih_batch), "pih"):
+        print("PIH:", tuple(recoloured.shape), tuple(real.shape), paths[0])
     for inputs, target, paths in add_harmaug(batches(s2am_batch), "s2am"):
         print("s2am:", tuple(inputs.shape), tuple(target.shape), paths[0])
 

@@ -74,6 +74,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "cdtnet": {**_ISSAM, "space": "unit"},
     "duconet": {**_SAMPLE, "derive": {"comp_img_lab": _lab8}},
     "dccf": _FULLRES,
+    "dccf-lr": {**_ISSAM, "copies": ("images_fullres",)},
     "pctnet-cnn": _PCTNET,
     "pctnet-vit": {**_PCTNET, "space": "unit"},
     "aict": {**_PCTNET, "space": "unit"},
@@ -85,7 +86,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "where": _second_stream,
         "bound": True,
     },
-    "pih": {"composite": 0, "real": 2, "mask": 1, "space": "unit"},
+    "pih": {"composite": 5, "real": 3, "mask": 4, "space": "unit"},
     "s2am": {"composite": (0, slice(3)), "real": 1, "mask": (0, slice(3, 4)), "space": "unit"},
     "s2crnet": {**_SAMPLE, "composite": "img", "real": "anno", "mask": "mask"},
     "inr": {**_SAMPLE, "composite": "composite_image", "real": "real_image", "mask": "mask"},
@@ -95,6 +96,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mask": (512, "mask"),
         "space": "pm1",
         "views": (((256, "comp"), (256, "real"), (256, "mask")),),
+        "bound": True,  # the refinement stage has a prompt for each configured sample
     },
     # No space: it differs between the scripts, so whoever loads this preset declares it.
     "co2net": {

@@ -1,0 +1,21 @@
+"""The lines of examples/hosts on host codebases' own datasets: ``--checkouts FOLDER``."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trials
+
+
+@pytest.mark.parametrize("host", trials.HOSTS)
+def test_lines_of_the_example_serve_the_host(host: str, request: pytest.FixtureRequest) -> None:
+    folder = request.config.getoption("--checkouts", default=None)
+    if folder is None:
+        pytest.skip("needs checkouts of host codebases: pytest tests/hosts --checkouts FOLDER")
+    if not (Path(folder) / host).is_dir():
+        pytest.skip(f"no checkout of {host} in {folder}")
+    pytest.importorskip("torchvision", reason="the datasets of host codebases need torchvision")
+    command = [sys.executable, "-B", trials.__file__, host, folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
