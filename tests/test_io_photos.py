@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from harmaug.io import Photo, read_mask, read_photo, to_8_bits, write_photo
+from harmaug.io import Photo, decode, read_mask, read_photo, to_8_bits, write_photo
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -102,7 +102,6 @@ class TestReadPhoto:
         with Image.open(tmp_path / "a.jpg") as image:
             assert np.array_equal(photo.pixels, np.asarray(ImageOps.exif_transpose(image)))
         kept = Image.Exif()
-        assert photo.exif is not None
         kept.load(photo.exif)
         assert dict(kept) == {0x010F: "Camera"}
 
@@ -127,7 +126,6 @@ class TestReadPhoto:
         Image.fromarray(pixels).save(tmp_path / "a.png")
         photo = read_photo(tmp_path / "a.png")
         assert np.array_equal(photo.pixels, pixels[..., :3])
-        assert photo.alpha is not None
         assert np.array_equal(photo.alpha, pixels[..., 3])
 
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBX"])
@@ -308,7 +306,6 @@ class TestTiff:
         assert photo.pixels.dtype == dtype
         assert np.array_equal(photo.pixels, pixels[..., :3])
         if channels == 4:
-            assert photo.alpha is not None
             assert np.array_equal(photo.alpha, pixels[..., 3])
 
     def test_colours_multiplied_by_alpha_are_refused_in_16_bits(self, write):
@@ -438,7 +435,38 @@ class TestNames:
             write_photo(tmp_path / "b.jpg", read_photo(tmp_path / "a.png"))
 
 
-class TestSizeAndDepth:
+class TestDecode:
+    @pytest.mark.parametrize(
+        ("name", "mode", "options", "plain"),
+        [
+            ("a.jpg", "RGB", {}, True),
+            ("a.jpg", "L", {"progressive": True}, True),
+            ("a.jpg", "CMYK", {}, False),
+            ("a.jpg", "RGB", {"exif": exif(6)}, False),
+            ("a.jpg", "RGB", {"exif": exif(1, make="Camera")}, True),
+            ("a.png", "L", {}, True),
+            ("a.png", "L", {"exif": exif(6)}, False),
+            ("a.png", "L", {"exif": exif(1, make="Camera")}, True),
+            ("a.png", "L", {"transparency": 0}, False),
+            ("a.png", "L", {"bits": 4}, False),
+            ("a.png", "1", {}, False),
+            ("a.png", "P", {}, False),
+            ("a.png", "LA", {}, False),
+            ("a.png", "RGB", {}, False),
+            ("a.tiff", "L", {}, False),
+        ],
+    )
+    def test_plain_files_are_those_that_every_program_reads_alike(
+        self, tmp_path, name, mode, options, plain
+    ):
+        Image.fromarray(smooth(16, 12)).convert(mode).save(tmp_path / name, **options)
+        decoded = decode(tmp_path / name)
+        assert decoded.plain == plain
+        with Image.open(tmp_path / name) as image:
+            expected = np.asarray(ImageOps.exif_transpose(image))
+        if plain:
+            assert np.array_equal(decoded.pixels.squeeze(), expected)
+
     @pytest.mark.parametrize("orientation", [1, 6])
     def test_a_large_jpeg_may_come_smaller_and_says_its_size(self, tmp_path, orientation):
         path = tmp_path / "a.jpg"

@@ -22,15 +22,7 @@ from torch import Tensor
 
 from harmaug.inputs import opacity
 from harmaug.io.atomic import atomic_write
-from harmaug.io.pixels import (
-    ORIENTATION,
-    decode,
-    orientation_of,
-    png_chunks,
-    read_file,
-    upright,
-    write_png,
-)
+from harmaug.io.pixels import ORIENTATION, Decoded, decode, orientation_of, upright, write_png
 
 _Path = str | os.PathLike[str]
 _GREY_TOLERANCE = 0.05  # how far R, G and B of a mask may differ: JPEG tints grey a little
@@ -104,28 +96,7 @@ def read_photo(
     Raises:
         ValueError: the file is no image, damaged, too large, or of a kind that is not read.
     """
-    path = Path(path)
-    data = read_file(path) if data is None else data
-    pixels, image, full_size = decode(path, data, max_megapixels, at_least)
-    if image.mode == "CMYK":
-        warnings.warn(f"{path} is CMYK: its colours as RGB are approximate.", stacklevel=2)
-    try:
-        exif = _exif(image)
-    except Exception:
-        exif = None
-        warnings.warn(f"the EXIF block of {path} is damaged and left out.", stacklevel=2)
-    chunks = png_chunks(data) if image.format == "PNG" else {}
-    channels = pixels.shape[2]
-    rgb = pixels[..., :3] if channels >= 3 else pixels[..., :1].repeat(3, axis=2)
-    profile = image.info.get("icc_profile")
-    return Photo(
-        pixels=np.ascontiguousarray(rgb),
-        alpha=np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None,
-        icc_profile=profile if profile and profile[16:20] == b"RGB " else None,
-        exif=exif,
-        colour_chunks={k: chunks[k] for k in _COLOUR_CHUNKS if k in chunks},
-        full_size=full_size,
-    )
+    return photo_of(decode(path, max_megapixels, data, at_least))
 
 
 def read_mask(
@@ -140,9 +111,35 @@ def read_mask(
     Raises:
         ValueError: as for photos, or the mask is coloured, or its values may be class ids.
     """
-    path = Path(path)
-    data = read_file(path) if data is None else data
-    pixels, image, _ = decode(path, data, max_megapixels)
+    return mask_of(decode(path, max_megapixels, data))
+
+
+def photo_of(decoded: Decoded) -> Photo:
+    """Return the photo in a decoded file; see `read_photo`."""
+    pixels, image, path = decoded.pixels, decoded.image, decoded.path
+    if image.mode == "CMYK":
+        warnings.warn(f"{path} is CMYK: its colours as RGB are approximate.", stacklevel=3)
+    try:
+        exif = _exif(image)
+    except Exception:
+        exif = None
+        warnings.warn(f"the EXIF block of {path} is damaged and left out.", stacklevel=3)
+    channels = pixels.shape[2]
+    rgb = pixels[..., :3] if channels >= 3 else pixels[..., :1].repeat(3, axis=2)
+    profile = image.info.get("icc_profile")
+    return Photo(
+        pixels=np.ascontiguousarray(rgb),
+        alpha=np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None,
+        icc_profile=profile if profile and profile[16:20] == b"RGB " else None,
+        exif=exif,
+        colour_chunks={k: decoded.chunks[k] for k in _COLOUR_CHUNKS if k in decoded.chunks},
+        full_size=decoded.full_size,
+    )
+
+
+def mask_of(decoded: Decoded) -> Tensor:
+    """Return the mask in a decoded file; see `read_mask`."""
+    pixels, image, path = decoded.pixels, decoded.image, decoded.path
     top = np.iinfo(pixels.dtype).max
     if pixels.shape[2] in (2, 4) and pixels[..., -1].min() < top:
         return _unit(pixels[..., -1])
