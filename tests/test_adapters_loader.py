@@ -663,7 +663,7 @@ def test_a_stream_without_length_is_true() -> None:
             return iter([])
 
     assert AugmentedLoader(Stream(), ToyAugment(), FIELDS)
-    assert AugmentedLoader((batch for batch in []), ToyAugment(), FIELDS)
+    assert AugmentedLoader(iter(()), ToyAugment(), FIELDS)
     assert not AugmentedLoader([], ToyAugment(), FIELDS)
 
 
@@ -704,8 +704,9 @@ def test_set_epoch_reaches_samplers_and_datasets_wherever_they_are(build: Any) -
     told = Told()
     loader = build(told)
     if isinstance(loader, list):
-        loader, outer = LikeDoveNet(), loader
-        loader.dataloader = outer[0]
+        outer: Any = LikeDoveNet()
+        outer.dataloader = loader[0]
+        loader = outer
     AugmentedLoader(loader, ToyAugment(), FIELDS).set_epoch(4)
     assert told.epoch == 4
 
@@ -725,7 +726,7 @@ def test_photos_and_masks_without_composites_get_a_third_item() -> None:
         assert type(made) is type(batch)
         assert made[0] is real
         assert made[1] is mask
-        assert made[2].shape == real.shape
+        assert made[-1].shape == real.shape
         with pytest.raises(IndexError, match=r"no field \[2\]"):
             AugmentBatch(ToyAugment(), fields, 0.5)(batch)
 

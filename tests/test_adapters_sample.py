@@ -264,7 +264,7 @@ def test_photos_and_masks_without_composites_get_a_third_item() -> None:
         assert type(changed) is type(sample)
         assert changed[0] is real
         assert changed[1] is mask
-        assert changed[2].shape == real.shape
+        assert changed[-1].shape == real.shape
 
 
 @pytest.mark.parametrize("dtype", [">f4", ">f8"])

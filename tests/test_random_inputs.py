@@ -203,7 +203,7 @@ def test_the_augmenter_is_right_or_refuses(data: Any, call: str) -> None:
 # Batches.
 
 Triple = namedtuple("Triple", "comp real mask")
-DICT = {"composite": "comp", "real": "real", "mask": "mask"}
+DICT: dict[str, Any] = {"composite": "comp", "real": "real", "mask": "mask"}
 LAYOUTS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "dict": (DICT, lambda c, r, m: {"comp": c, "real": r, "mask": m, "name": ["x"] * len(r)}),
     "tuple": ({"composite": 0, "real": 1, "mask": 2}, lambda c, r, m: (c, r, m)),
@@ -292,8 +292,8 @@ def test_views_are_right_or_refused(data: Any) -> None:
         further = [data.draw(photos(size, space)) for size in sizes]
         alpha = [data.draw(masks(size)) for size in sizes]
     real = Space.of(space).encode(torch.rand(count, 3, 8, 8) * 0.8 + 0.1)
-    batch = {"comp": real, "real": real, "mask": torch.ones(count, 1, 8, 8)}
-    old = further.clone() if clip else [image.clone() for image in further]
+    batch: dict[str, Any] = {"comp": real, "real": real, "mask": torch.ones(count, 1, 8, 8)}
+    old: Any = further.clone() if clip else [image.clone() for image in further]
     batch |= {"c": old, "r": further, "m": alpha}
     fields = Fields(**DICT, space=space, views=[("c", "r", "m")])
 
