@@ -16,7 +16,8 @@ class Recorder:
     """Stands between a host's loader and the wrapper; keeps each batch and a copy of it."""
 
     def __init__(self, loader: Any) -> None:
-        self.loader, self.batches = loader, []
+        self.loader = loader
+        self.batches: list[tuple[Any, Any]] = []
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self.loader:
