@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -34,7 +34,7 @@ class Trial(NamedTuple):
     name: str
     wrapped: Any
     recorder: Recorder
-    views: list[tuple[Place, ...]]  # composite, real, mask
+    views: Sequence[tuple[Place, ...]]  # composite, real, mask
     copies: tuple[Place, ...] = ()
     untouched: int = 0  # samples at the start of each batch that keep their composite
 
