@@ -20,10 +20,10 @@ import harmaug
 
 
 def add_harmaug(trainer: Any, host: str = "issam") -> None:
-    """The added lines."""
-    augment = harmaug.SycoNetAugment.from_pretrained("unified")
+    """Wrap the loader: the lines to add."""
+    aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset(host)  # or "cdtnet", "dccf", "dccf-lr"
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, augment, fields, p=0.5)
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
 
 
 def issam_batch() -> dict[str, Any]:

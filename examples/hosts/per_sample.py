@@ -4,11 +4,11 @@ A batch would be too late, so the transform goes into the dataset, before anythi
 splits share the class of the dataset: ``p`` is 0 for the others, which keeps them as they are.
 
 - DucoNet: in ``iharm/data/hdataset.py``, ``HDataset.get_sample`` returns ``self.augment({...})``;
-  the preset computes ``comp_img_lab`` anew. Make ``self.augment`` in ``__init__`` from ``split``.
+  the preset computes ``comp_img_lab`` again. Make ``self.augment`` in ``__init__`` from ``split``.
 - S2CRNet: in ``scripts/datasets/HCOCO.py``, the lines of ``S2CRNET_LINES`` below those that they
   are named by. Tell the splits by ``mode``: ``self.isTrain`` says whether the name of the data set
-  has "train" in it. ``cv2_img`` is read from the file a second time, so it is made anew. Tried with
-  commit 0d3422d (2022-12-03), dataset and loader of both splits, 0 and 2 workers.
+  has "train" in it. ``cv2_img`` is read from the file a second time, so it is made again.
+  Tried with commit 0d3422d (2022-12-03), dataset and loader of both splits, 0 and 2 workers.
 - INR: in ``datasets/build_dataset.py``, ``__getitem__``, below the line that divides the mask by
   255 and before the first crop. Only in the mode "Train".
 """
@@ -24,9 +24,9 @@ import harmaug
 S2CRNET_LINES = {
     "self.base_folder = args.base_dir": (
         "import harmaug",
-        'augment = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
         'fields = harmaug.Fields.preset("s2crnet")',
-        'self.augment = harmaug.SampleTransform(augment, fields, p=0.5 * (mode == "train"))',
+        'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "train"))',
     ),
     "anno = Image.open(": (
         'img = self.augment({"img": img, "anno": anno, "mask": mask})["img"]',
@@ -41,9 +41,9 @@ class S2CRNetLike:
 
     def __init__(self, mode: str = "train") -> None:
         self.triple = triple("unit")
-        augment = harmaug.SycoNetAugment.from_pretrained("unified")  # added
+        aug = harmaug.SycoNetAugment.from_pretrained("unified")  # added
         fields = harmaug.Fields.preset("s2crnet")  # added; or "duconet", "inr"
-        self.augment = harmaug.SampleTransform(augment, fields, p=0.5 * (mode == "train"))  # added
+        self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "train"))  # added
 
     def __getitem__(self, item: int) -> dict[str, Any]:
         pictures = [(part[item] * 255).byte().permute(1, 2, 0).numpy() for part in self.triple]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ class Recorder:
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
-        self.batches: list[Any] = []
+        self.batches: list[tuple[Any, Any]] = []
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self.loader:
@@ -34,7 +34,7 @@ class Trial(NamedTuple):
     name: str
     wrapped: Any
     recorder: Recorder
-    views: list[tuple[Place, ...]]  # composite, real, mask
+    views: Sequence[tuple[Place, ...]]  # composite, real, mask
     copies: tuple[Place, ...] = ()
     untouched: int = 0  # samples at the start of each batch that keep their composite
 
