@@ -74,7 +74,7 @@ def run(
         yield from run_pool(start, sources, min(workers or cores, len(sources)))
 
 
-def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Iterator[Job]:
+def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Generator[Job, None, None]:
     """Work in so many processes; raise ChildProcessError where a worker cannot start."""
     # Few sources are shared by all processes rather than taken together.
     batch = min(max(len(sources) // (_AHEAD * workers), 1), TOGETHER)

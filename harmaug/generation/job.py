@@ -13,6 +13,8 @@ from harmaug.generation.records import Made, Record
 from harmaug.generation.sources import Source
 from harmaug.inputs import Inputs
 
+Format = Literal["jpg", "png"]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,7 +35,7 @@ class Settings:
     checkpoints: tuple[str, ...] = ("unified",)
     strength: float = 1.0
     candidates: int | None = None
-    format: Literal["jpg", "png"] = "jpg"
+    format: Format = "jpg"
     quality: int = 95
     seed: int = 0
     max_megapixels: float = 100.0
