@@ -62,8 +62,7 @@ def composite_lut(real: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
 def backends() -> dict[str, str]:
     """Return the kernel that serves the LUT operator on each kind of device.
 
-    Returns:
-        For example ``{"cpu": "native (avx512)", "cuda": "triton", "other": "torch"}``.
+    For example ``{"cpu": "native (avx512)", "cuda": "triton", "other": "torch"}``.
     """
     return {
         "cpu": f"native ({native.instruction_set()})" if native.available() else "torch",

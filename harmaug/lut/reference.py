@@ -60,7 +60,9 @@ def composite_backward(
 
     Args:
         grad: (B, n, 3, H, W), the gradient of the composites.
-        image: as in `composite`; so are ``mask`` and ``lut``.
+        image: as in `composite`.
+        mask: as in `composite`.
+        lut: as in `composite`.
         needs: three, for image, mask and LUT; an empty tensor comes for each one not needed.
     """
     again, tensors = torch.is_grad_enabled(), (image, mask, lut)
