@@ -224,12 +224,15 @@ def check_batch(made: Any, given_batch: Any, fields: Fields, synthetic: bool) ->
     """Nothing but the composite differs; it is the one given or a right synthetic one."""
     assert type(made) is type(given_batch)
     view = fields.layout.views[0]
+    if not len(view.real.get(given_batch)):
+        assert made is given_batch
+        return
     assert view.real.get(made) is view.real.get(given_batch)
     real, mask = view.real.get(made), view.mask_of(given_batch)
     composite = view.composite.get(made)
     assert torch.equal(view.mask_of(made), mask) or mask.is_floating_point()
     if isinstance(given_batch, dict):
-        assert list(made) == list(given_batch)
+        assert list(made)[: len(given_batch)] == list(given_batch)
     if not view.composite.holds(given_batch):
         check_composite(composite, real, mask)
         return

@@ -131,7 +131,7 @@ def load_checkpoint(path: Path) -> tuple[LutNet, dict[str, Any]]:
         raise ValueError(f"{path} is not a safetensors file: {error}.") from None
     try:
         net = new_net(card["architecture"], card["config"])
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f"the card of {path} has a config that builds no net: {reason}.") from None
     if faults := state_faults(state, net.state_dict()):
@@ -142,6 +142,10 @@ def load_checkpoint(path: Path) -> tuple[LutNet, dict[str, Any]]:
 
 def new_net(architecture: str, config: dict[str, Any]) -> LutNet:
     """Return a net whose weights are still to be loaded."""
+    if not all(
+        type(value) is bool or (type(value) is int and value > 0) for value in config.values()
+    ):
+        raise ValueError(f"its values must be switches or whole numbers above 0, got {config}")
     # The first weights are drawn: that must not move the host's random generator.
     with torch.random.fork_rng(devices=[]):
         net = ARCHITECTURES[architecture](**config)
