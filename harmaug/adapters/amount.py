@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from torch.utils.data import get_worker_info
 
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
+Probability = float | Literal["auto"]
 _LARGE = 2000  # composites; a larger set gets a smaller share
 
 
@@ -42,7 +43,7 @@ def default_amount(size: int) -> Amount:
     return Amount(0.25 * min(1.0, (_LARGE / size) ** 0.5), 1)
 
 
-def check_probability(p: float | str) -> None:
+def check_probability(p: Probability) -> None:
     """Raise unless p is a probability or "auto"."""
     if isinstance(p, str):
         if p != AUTO:
@@ -53,7 +54,7 @@ def check_probability(p: float | str) -> None:
         raise ValueError(f"p must lie in [0, 1], got {p!r}.")
 
 
-def probability(p: float | str, dataset: Any = None) -> float:
+def probability(p: Probability, dataset: Any = None) -> float:
     """Return p as a number; "auto" depends on the length of the dataset.
 
     Args:

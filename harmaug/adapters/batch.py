@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from harmaug.adapters import append
-from harmaug.adapters.amount import check_probability, probability
+from harmaug.adapters.amount import Probability, check_probability, probability
 from harmaug.adapters.containers import (
     Path,
     clone,
@@ -24,6 +24,7 @@ from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
 from harmaug.inputs import check_inputs, move
 
+Mode = Literal["replace", "append"]
 Groups = list[tuple[SycoNetAugment, list[int]]]
 """Augmenters, each with the samples of the batch that it serves."""
 
@@ -57,8 +58,8 @@ class AugmentBatch:
         self,
         augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
-        p: float | str = 0.5,
-        mode: str = "replace",
+        p: Probability = 0.5,
+        mode: Mode = "replace",
         *,
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,

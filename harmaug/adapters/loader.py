@@ -7,13 +7,13 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 
-from harmaug.adapters.amount import AUTO, check_probability, probability
-from harmaug.adapters.batch import AugmentBatch
+from harmaug.adapters.amount import AUTO, Probability, check_probability, probability
+from harmaug.adapters.batch import AugmentBatch, Mode
 from harmaug.adapters.containers import is_sequence
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.streams import fold, rank
@@ -55,8 +55,8 @@ class AugmentedLoader:
         loader: Iterable[Any],
         augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
-        p: float | str = 0.5,
-        mode: str = "replace",
+        p: Probability = 0.5,
+        mode: Mode | Literal["interleave"] = "replace",
         *,
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
@@ -78,7 +78,7 @@ class AugmentedLoader:
             augment,
             fields,
             p,
-            "replace" if self._interleaved else mode,
+            "replace" if mode == "interleave" else mode,
             route=route,
             seed=seed,
             strength=strength,
@@ -225,8 +225,8 @@ class AugmentCollate:
         self,
         augment: SycoNetAugment | Mapping[str, SycoNetAugment],
         fields: Fields,
-        p: float | str = 0.5,
-        mode: str = "replace",
+        p: Probability = 0.5,
+        mode: Mode = "replace",
         *,
         collate_fn: Callable[[list[Any]], Any] = default_collate,
         route: Callable[[Any], Any] | None = None,

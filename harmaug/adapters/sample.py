@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmaug.adapters.amount import check_probability, probability
+from harmaug.adapters.amount import Probability, check_probability, probability
 from harmaug.adapters.batch import check_augmenters, pick_augmenter
 from harmaug.adapters.containers import PathLike, is_sequence, rebuild
 from harmaug.adapters.fields import Fields, MaskField
@@ -50,7 +50,7 @@ class SampleTransform:
         real: PathLike | None = None,
         mask: MaskField | None = None,
         space: SpaceLike = "unit",
-        p: float | str = 1.0,
+        p: Probability = 1.0,
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
         strength: float = 1.0,
