@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -54,6 +55,15 @@ def test_a_photo_with_transparency_is_noted(photo, tmp_path):
     photo.putalpha(100)
     picture = open_photo(str(tmp_path / "a.png"), saved(photo, tmp_path / "a.png"), 1)
     assert "transparency" in picture.notes[0]
+
+
+def test_a_colour_space_that_a_jpeg_does_not_hold_is_noted(photo, tmp_path):
+    data = saved(photo, tmp_path / "a.png")
+    gamma = b"\0\0\0\4gAMA\0\1\x86\xa0"
+    data = data[:33] + gamma + zlib.crc32(gamma[4:]).to_bytes(4, "big") + data[33:]
+    (tmp_path / "a.png").write_bytes(data)
+    picture = open_photo(str(tmp_path / "a.png"), data, 1)
+    assert "names its colour space in gAMA" in picture.notes[0]
 
 
 def test_a_damaged_jpeg_is_what_pillow_says_it_is(photo, tmp_path):

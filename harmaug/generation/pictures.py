@@ -60,6 +60,8 @@ def open_photo(path: str, data: bytes, max_megapixels: float) -> Picture:
         notes.append(f"{path} has 16 bits a channel and is written with 8")
     if photo.alpha is not None:
         notes.append(f"{path} has transparency, which is left out")
+    if photo.lost_in_jpeg:
+        notes.append(f"{path} names its colour space in {photo.lost_in_jpeg}, which is left out")
     pixels = Image.fromarray(to_8_bits(photo.pixels))
     file = encode_jpeg(pixels, _QUALITY, photo.icc_profile)
     image = Image.open(io.BytesIO(file))

@@ -52,6 +52,12 @@ class Photo:
     colour_chunks: dict[bytes, bytes] = field(default_factory=dict)
     full_size: tuple[int, int] | None = None
 
+    @property
+    def lost_in_jpeg(self) -> str:
+        """Names of the chunks that tell a colour space other than sRGB, or nothing."""
+        names = [] if b"sRGB" in self.colour_chunks else [*self.colour_chunks]
+        return ", ".join(name.decode() for name in names)
+
     def tensor(self) -> Tensor:
         """Return the pixels as (3, H, W), float32 in [0, 1]."""
         return _unit(self.pixels).permute(2, 0, 1).contiguous()
@@ -183,18 +189,17 @@ def write_photo(path: _Path, photo: Photo, *, quality: int = 95, overwrite: bool
     pixels = photo.pixels
     if photo.alpha is not None:
         pixels = np.dstack((pixels, photo.alpha))
-    names = dict(photo.colour_chunks)
     with atomic_write(path) as temporary:
         if suffix == ".png":
+            names = dict(photo.colour_chunks)
             if photo.icc_profile is not None:
                 names[b"iCCP"] = b"ICC Profile\0\0" + zlib.compress(photo.icc_profile)
             if photo.exif is not None:
                 names[b"eXIf"] = photo.exif.removeprefix(_EXIF)
             write_png(temporary, pixels, names)
             return
-        if names and b"sRGB" not in names:
-            shown = ", ".join(name.decode() for name in names)
-            warnings.warn(f"{path}: a JPEG does not hold the colour space ({shown}).", stacklevel=2)
+        if lost := photo.lost_in_jpeg:
+            warnings.warn(f"{path}: a JPEG does not hold the colour space ({lost}).", stacklevel=2)
         extra: dict[str, Any] = {"icc_profile": photo.icc_profile, "exif": photo.exif}
         extra = {key: value for key, value in extra.items() if value is not None}
         Image.fromarray(pixels).save(temporary, "JPEG", quality=quality, subsampling=0, **extra)
