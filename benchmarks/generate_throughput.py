@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import measure
 import numpy as np
@@ -34,6 +34,7 @@ from PIL import Image, ImageDraw, ImageOps
 from harmaug.data.demo import demo_photos
 from harmaug.generation import Settings
 from harmaug.generation import worker as steps
+from harmaug.generation.job import Format
 from harmaug.generation.output import FOLDERS, Writer
 from harmaug.generation.pictures import encode_png
 from harmaug.generation.sources import Source, find_sources
@@ -41,7 +42,6 @@ from harmaug.generation.worker import TOGETHER, Worker
 
 WIDTH, HEIGHT = 1024, 768
 LIMIT = 0.9
-Format = Literal["jpg", "png"]
 FORMATS: tuple[Format, ...] = ("jpg", "png")
 CASES: tuple[tuple[Format, int], ...] = (("jpg", 4), ("jpg", 10), ("png", 4))  # format and n
 
