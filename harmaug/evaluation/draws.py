@@ -24,6 +24,7 @@ from harmaug.lut.ops import lut_composite
 from harmaug.nets import LutNet
 from harmaug.nets.latents import draw_latents
 
+ACTIVE_VARIANCE = 0.01  # of posterior means; a dimension above is active (Burda et al., 2016)
 _CHUNK = 64  # photos at once, to bound memory
 
 

@@ -11,7 +11,7 @@ import torch
 
 from harmaug.augment import SycoNetAugment
 from harmaug.evaluation.bootstrap import Estimate, SceneBootstrap, frechet_distance, moments
-from harmaug.evaluation.draws import coverage, strength
+from harmaug.evaluation.draws import ACTIVE_VARIANCE, coverage, strength
 from harmaug.evaluation.measure import Drawn, Measured, mean_lab
 from harmaug.evaluation.metrics import foreground_error
 from harmaug.evaluation.pairs import Pair, Scenes, scene_of
@@ -20,7 +20,6 @@ from harmaug.lut.ops import lut_composite
 OVERALL = "all"
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 CANDIDATES = (1, 2, 4, 8, 16, 32)
-_ACTIVE = 0.01  # variance of posterior means above which a dimension is active (Burda et al., 2016)
 _PIXELS = 2048  # of a foreground, for responses
 _DRAWS = 8  # for each pair and setting, for responses
 
@@ -99,7 +98,7 @@ def summarize(
 
 def active_dimensions(code: np.ndarray) -> np.ndarray:
     """Return for each latent dimension (Z,) whether posterior means (N, Z) use it."""
-    return code.var(0) > _ACTIVE
+    return code.var(0) > ACTIVE_VARIANCE
 
 
 def kl_divergence(code: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from harmaug.evaluation.figures import OVERALL
 from harmaug.evaluation.metrics import all_metrics, foreground_ratio
 from harmaug.evaluation.pairs import Scenes, scene_of
 from harmaug.io.photos import read_mask, read_photo
+from harmaug.io.pixels import to_8_bits
 
 METRICS = ("MSE", "fMSE", "PSNR", "fPSNR", "SSIM", "fSSIM")
 # Foreground ratios that the field reports apart (Cong et al., 2020).
@@ -157,7 +158,7 @@ def read_images(item: HarmonyItem, prediction: Path, size: int | None) -> Images
     """
     assert item.composite is not None
     paths = (item.real, item.composite, prediction)
-    real, composite, predicted = (_eight_bits(read_photo(path).pixels) for path in paths)
+    real, composite, predicted = (to_8_bits(read_photo(path).pixels) for path in paths)
     mask = read_mask(item.mask).numpy()
     shape = real.shape[:2]
     for path, found in ((item.composite, composite), (item.mask, mask)):
@@ -207,10 +208,6 @@ def _means(scores: Sequence[ImageScores], scenes: Scenes, seed: int) -> GroupSco
         "composite": {m: mean(each.composite[m] for each in scores) for m in METRICS},
         "worse": mean(each.prediction["MSE"] > each.composite["MSE"] for each in scores),
     }
-
-
-def _eight_bits(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.dtype == np.uint8 else (pixels / 257).round().astype(np.uint8)
 
 
 def _resized(pixels: np.ndarray, size: int | None) -> np.ndarray:

@@ -21,7 +21,8 @@ def mse(prediction: Tensor, real: Tensor) -> Tensor:
     """Return the mean squared error (B,) over the whole frame.
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
     """
     return _squared_error(*_read(prediction, real)).mean((1, 2, 3))
 
@@ -30,7 +31,8 @@ def fmse(prediction: Tensor, real: Tensor, mask: Tensor) -> Tensor:
     """Return the mean squared error (B,) over the foreground: sum(mask * d^2) / (3 * sum(mask)).
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
         mask: (B, 1, H, W), (B, H, W), (1, H, W) or (H, W); 1 is foreground. Bool, floating point
             in [0, 1], labels 0 and 1, or uint8 in 0..255.
     """
@@ -41,7 +43,8 @@ def psnr(prediction: Tensor, real: Tensor) -> Tensor:
     """Return the peak signal-to-noise ratio (B,) of `mse` in dB.
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
     """
     return _decibel(mse(prediction, real))
 
@@ -50,7 +53,8 @@ def fpsnr(prediction: Tensor, real: Tensor, mask: Tensor) -> Tensor:
     """Return the peak signal-to-noise ratio (B,) of `fmse` in dB.
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
         mask: (B, 1, H, W) in [0, 1], or any mask that `fmse` takes.
     """
     return _decibel(fmse(prediction, real, mask))
@@ -60,7 +64,8 @@ def ssim(prediction: Tensor, real: Tensor) -> Tensor:
     """Return the structural similarity (B,), averaged over the frame and the channels.
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
 
     Raises:
         ImportError: torchmetrics is missing (extra ``eval``).
@@ -72,7 +77,8 @@ def fssim(prediction: Tensor, real: Tensor, mask: Tensor) -> Tensor:
     """Return the structural similarity (B,), its map averaged over foreground and channels.
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
         mask: (B, 1, H, W) in [0, 1], or any mask that `fmse` takes.
     """
     return _foreground_mean(_ssim_map(*_read(prediction, real)), _weights(mask, real.shape))
@@ -82,7 +88,8 @@ def all_metrics(prediction: Tensor, real: Tensor, mask: Tensor) -> dict[str, Ten
     """Return every metric (B,) by its published name, from one pass over the images.
 
     Args:
-        prediction, real: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        prediction: (B, 3, H, W) or (3, H, W), floating point in [0, 1], or uint8.
+        real: (B, 3, H, W) or (3, H, W), the ground truth, of the shape of ``prediction``.
         mask: (B, 1, H, W) in [0, 1], or any mask that `fmse` takes.
     """
     pair, weights = _read(prediction, real), _weights(mask, real.shape)

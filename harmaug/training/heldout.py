@@ -9,7 +9,13 @@ from pathlib import Path
 
 import torch
 
-from harmaug.evaluation.draws import coverage, draw_errors, reconstruction_error, strength
+from harmaug.evaluation.draws import (
+    ACTIVE_VARIANCE,
+    coverage,
+    draw_errors,
+    reconstruction_error,
+    strength,
+)
 from harmaug.evaluation.metrics import fmse
 from harmaug.io.atomic import atomic_write
 from harmaug.io.contact_sheet import contact_sheet, thumbnail
@@ -20,7 +26,6 @@ from harmaug.recipes import Recipe
 from harmaug.training.pairs import Images, Pairs, PairSource
 
 _CHUNK = 64
-_ACTIVE = 0.01  # variance of posterior means above which a dimension is active (Burda et al., 2016)
 _DRAWS = 16  # a pair, to measure on
 _SHOWN = 6  # draws of a sheet
 _LEAST_ERROR = 1e-3  # fMSE; a perfect reconstruction has no logarithm
@@ -92,7 +97,7 @@ def measure(net: LutNet, heldout: Mapping[str, Pairs], generator: torch.Generato
     errors = [error for kind in kinds.values() for error in (kind.reconstruction, kind.coverage)]
     score = sum(math.log(max(error, _LEAST_ERROR)) for error in errors) / len(errors)
     codes = torch.cat(means)
-    active = int((codes.var(0) > _ACTIVE).sum()) if len(codes) > 1 else 0
+    active = int((codes.var(0) > ACTIVE_VARIANCE).sum()) if len(codes) > 1 else 0
     return Figures(score, active, kinds)
 
 
