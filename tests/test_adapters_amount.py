@@ -120,6 +120,6 @@ def test_an_unknown_length_is_an_error_that_says_what_to_give(use: Any) -> None:
 @pytest.mark.parametrize("adapter", [AugmentBatch, AugmentCollate])
 def test_other_words_than_auto_are_refused(adapter: Any) -> None:
     with pytest.raises(ValueError, match=r"or 'auto', got 'half'"):
-        adapter(ToyAugment(), FIELDS, p="half")
+        adapter(ToyAugment(), FIELDS, p="half")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"or 'auto', got 'half'"):
-        AugmentedLoader(DataLoader(Photos(2)), ToyAugment(), FIELDS, p="half")
+        AugmentedLoader(DataLoader(Photos(2)), ToyAugment(), FIELDS, p="half")  # type: ignore[arg-type]

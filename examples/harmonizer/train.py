@@ -109,7 +109,7 @@ def main() -> None:
     net = ColourMapHarmonizer()
     samples = read_demo() if options.data is None else read(options.data, options.split)
     pairs = any(not s["composite"].equal(s["real"]) for s in samples)
-    p = options.p if options.p is not None else "auto" if pairs else 1.0
+    p: Any = options.p if options.p is not None else "auto" if pairs else 1.0
 
     loader: Any = DataLoader(samples, options.batch, shuffle=True)  # type: ignore[arg-type]
     aug = harmaug.SycoNetAugment.from_pretrained(options.checkpoint)
