@@ -1,4 +1,4 @@
-"""How near the draws of a net lie to true composites: coverage, strength and reconstruction.
+"""Coverage, strength and reconstruction: how near a net comes to true composites.
 
 These figures are defined here alone, for the held-out score of a training and for
 `evaluate_augmenter`. Two differences between the two are kept, so that neither figure moves:
