@@ -380,6 +380,7 @@ def backward(problem, grad, kernel=native, needs=(True, True, True)):
 @pytest.mark.parametrize("size", [2, 3, 17, 33])
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradients_are_those_of_the_reference_in_double_precision(name, size, masked):
+    torch.manual_seed(0)  # a lone pixel's gradient may nearly cancel, and is compared with itself
     for shape in ((1, 1, 1, 1), (2, 3, 5, 7), (1, 2, 40, 41), (2, 1, 3, 300)):
         problem = smooth_problem(*shape, size, masked)
         grad = torch.randn(*shape[:2], 3, *shape[2:])
