@@ -109,6 +109,7 @@ def test_an_existing_basis_is_kept_unless_forced(looks, capsys):
         (["-k", "1"], ["count must be between 2 and the 66 LUTs"]),
         (["-k", "500"], ["count must be between 2 and the 66 LUTs", "500"]),
         (["--stretch", "0"], ["stretch must be above 0"]),
+        (["--stretch", "1e30"], ["at most 10, got 1e+30"]),
         (["--photos", "no/such"], ["is not a folder"]),
         (["--lut-size", "2"], ["--lut-size", "from 3 to 65"]),
         (["--holdout", "0.9"], ["--holdout", "from 0 to 0.5"]),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -180,6 +181,15 @@ def test_without_the_extra_one_sentence_says_what_to_install(files, capsys, monk
     code = main(["train", "--data", str(files / "photos"), "-o", str(output), *QUICK])
     refused(capsys, code, "pip install 'harmaug[train]'")
     assert not output.exists()
+
+
+def test_the_command_line_loads_settings_but_no_training():
+    script = "import sys, harmaug.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "harmaug.training.config" in done.stdout.split()
+    assert not {"harmaug.training.trainer", "harmaug.evaluation"} & set(done.stdout.split())
 
 
 def test_the_defaults_in_the_help_are_those_of_the_settings(capsys):

@@ -198,7 +198,7 @@ def test_a_count_that_cannot_be_is_refused(collection, count):
 
 
 def test_a_stretch_that_cannot_be_is_refused(collection):
-    with pytest.raises(ValueError, match="stretch must be above 0, got 0"):
+    with pytest.raises(ValueError, match="stretch must be above 0 and at most 10, got 0"):
         fit_basis(collection, 3, stretch=0)
 
 

@@ -80,6 +80,14 @@ def test_tiny_foregrounds_are_left_out(tmp_path):
     assert len(learnt["set"]) + len(heldout["set"]) == 19
 
 
+def test_folders_whose_masks_are_all_but_empty_are_refused(tmp_path):
+    root = write_folder(tmp_path / "set")
+    for path in (root / "masks").iterdir():
+        Image.fromarray(np.zeros((32, 32), np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r"0 foregrounds of 0.5 percent or more .* are too few"):
+        read_subsets([root], 16, progress=False)
+
+
 def test_masks_of_absent_photos_are_counted_named_and_skipped_only_if_asked(tmp_path):
     root = write_folder(tmp_path / "set")
     for k in (3, 4):

@@ -107,6 +107,14 @@ def test_a_new_training_starts_an_empty_log(tmp_path):
     assert rounds(tmp_path) == []
 
 
+@pytest.mark.parametrize("line", ["no json", "[]", "{}", '{"round": "one"}'])
+def test_a_log_of_another_kind_is_named_and_kept(line, tmp_path):
+    (tmp_path / "log.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=r"log\.jsonl is no log of a training"):
+        Log(tmp_path, 3)
+    assert (tmp_path / "log.jsonl").read_text() == f"{line}\n"
+
+
 def test_events_hold_nested_figures_and_leave_out_what_is_no_number(tmp_path):
     accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"

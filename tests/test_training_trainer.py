@@ -134,8 +134,10 @@ def test_the_card_names_no_place_of_this_machine(unbroken, files):
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(unbroken, tmp_path):
     config, output = unbroken
+    state = torch.get_rng_state()
     train(config, tmp_path / "again", accelerator="cpu")
     assert_same_training(tmp_path / "again", output)
+    assert torch.equal(torch.get_rng_state(), state), "the host's random numbers are left alone"
     other = dataclasses.replace(config, seed=1, rounds=1)
     train(other, tmp_path / "other", accelerator="cpu")
     assert log(tmp_path / "other")[0]["reconstruction"] != log(output)[0]["reconstruction"]
@@ -274,6 +276,9 @@ def test_a_folder_that_holds_a_training_or_a_checkpoint_is_left_alone(unbroken, 
     (tmp_path / "model.safetensors").write_bytes(b"precious")
     with pytest.raises(FileExistsError, match="holds a checkpoint"):
         train(config, tmp_path, accelerator="cpu")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        train(config, tmp_path / "file", accelerator="cpu")
     with pytest.raises(FileNotFoundError, match="no training to resume"):
         train(config, tmp_path / "nowhere", resume=True, accelerator="cpu")
 
@@ -286,6 +291,7 @@ def test_a_folder_that_holds_a_training_or_a_checkpoint_is_left_alone(unbroken, 
         ({"recipes": {"illuminant": 1.0}}, "needs illuminant polynomials"),
         ({"basis": "no-such"}, "unknown checkpoint 'no-such'"),
         ({"basis": None, "net": {}, "init": "no-such"}, "unknown checkpoint 'no-such'"),
+        ({"basis": None, "net": {"depth": 3}}, "no lite net can be built with .*'depth'"),
         ({"data": ("no/such",)}, "not a folder"),
         ({"transforms": ("no/such",)}, "no file or folder"),
     ],

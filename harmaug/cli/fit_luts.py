@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> None:
     card = options.output.with_suffix(".json")
     files = transform_files(options.sources)
     check_outputs([options.output, card], options.force, files)
-    transforms, aside = read_transforms(files, options.lut_size), None
+    transforms, aside = read_transforms(options.sources, options.lut_size), None
     usage = colour_usage(options.photos, options.lut_size) if options.photos else None
     generator = torch.Generator().manual_seed(options.seed)
     if options.holdout:

@@ -86,8 +86,8 @@ def fit_basis(
     """
     if not 2 <= count <= len(luts):
         raise ValueError(f"count must be between 2 and the {len(luts)} LUTs given, got {count}.")
-    if stretch <= 0:
-        raise ValueError(f"stretch must be above 0, got {stretch:g}.")
+    if not 0 < stretch <= 10:  # far beyond, LUTs are no colour maps
+        raise ValueError(f"stretch must be above 0 and at most 10, got {stretch:g}.")
     size = luts.shape[-1]
     root = node_weights(usage, size).sqrt()
     neutral = identity_lut(size).flatten()

@@ -18,7 +18,7 @@ from harmaug.training.net import read_basis
 from harmaug.training.pairs import Images, Pairs, PairSource, merge
 
 _SMALLEST_FOREGROUND = 0.005  # of the frame; less holds too few colours to learn from
-_FEWEST_PHOTOS = 10
+_FEWEST = 10  # photos to learn from
 _HELDOUT_SHARE = 0.1  # where no list says what is held out
 _FITTED_AT_ONCE = 64  # pairs, to bound memory
 
@@ -38,25 +38,18 @@ def read_data(
     transforms, transforms_aside = Transforms(), Transforms()
     if config.transforms:
         transforms, transforms_aside = read_transforms(config.transforms).split()
-    pairs, photos = _merged(learnt, True), _merged(learnt, False)
-    pairs_aside, photos_aside = _merged(aside, True), _merged(aside, False)
-    transplant = transplant_aside = None
-    if "transplant" in config.recipes and pairs is not None:
-        basis = read_basis(config)
-        transplant = transplant_aside = _fit_transplant(basis, pairs, progress)
-        photos = _with_photos_of(pairs, photos)
-        if pairs_aside is not None:  # else photos held out take changes that are learnt from
-            transplant_aside = _fit_transplant(basis, pairs_aside, progress)
-            photos_aside = _with_photos_of(pairs_aside, photos_aside)
+    pairs, photos, transplant = _by_use(config, learnt, progress)
+    _, photos_aside, transplant_aside = _by_use(config, aside, progress)
     if config.recipes and photos is None:
         raise ValueError(
-            "recipes make composites of photos without, and every subset of "
-            f"{', '.join(config.data)} has its own; leave the recipes out, or name transplant."
+            f"recipes need photos without composites, and {', '.join(config.data)} has none; "
+            "leave the recipes out, or name transplant."
         )
     recipe = build_recipe(config.recipes, transforms, transplant) if config.recipes else None
     source = PairSource(photos, pairs, recipe, config.pair_share, config.jitter)
     kinds = {
-        name: build_recipe({name: 1.0}, transforms_aside, transplant_aside)
+        # Where no pair is held out, held-out photos take changes that are learnt from.
+        name: build_recipe({name: 1.0}, transforms_aside, transplant_aside or transplant)
         for name in config.recipes
     }
     true = {name: images for name, images in aside.items() if images.composite is not None}
@@ -88,13 +81,18 @@ def read_subsets(
     if not any(heldout for _, _, heldout in parts):
         parts = [_split_by_name(folder) for folder, _, _ in parts]
     photos = {folder.items[row].real for folder, rows, _ in parts for row in rows}
-    if len(photos) < _FEWEST_PHOTOS:
-        raise ValueError(
-            f"{', '.join(map(str, roots))}: {len(photos)} photos to learn from are too few, "
-            f"expected at least {_FEWEST_PHOTOS} besides those held out."
-        )
+    _check_enough(roots, len(photos), "photos")
     learnt = _read([(folder, rows) for folder, rows, _ in parts], progress)
+    _check_enough(roots, sum(map(len, learnt.values())), "foregrounds of 0.5 percent or more")
     return learnt, _read([(folder, rows) for folder, _, rows in parts], progress)
+
+
+def _check_enough(roots: Sequence[str | Path], count: int, what: str) -> None:
+    if count < _FEWEST:
+        raise ValueError(
+            f"{', '.join(map(str, roots))}: {count} {what} to learn from are too few, expected at "
+            f"least {_FEWEST} besides those held out."
+        )
 
 
 def _parts(folder: Path, size: int, skip_missing: bool) -> Iterator[_Part]:
@@ -144,15 +142,17 @@ def _read(parts: list[tuple[HarmonyFolder, list[int]]], progress: bool) -> dict[
     return {name: merge(images) for name, images in found.items()}
 
 
-def _merged(subsets: Mapping[str, Images], composites: bool) -> Images | None:
-    """Return all subsets with composites, or all without, as one."""
-    parts = [part for part in subsets.values() if (part.composite is not None) == composites]
-    return merge(parts) if parts else None
-
-
-def _with_photos_of(pairs: Images, photos: Images | None) -> Images:
-    own = Images(pairs.real, pairs.mask, None)
-    return own if photos is None else merge([photos, own])
+def _by_use(
+    config: TrainConfig, subsets: Mapping[str, Images], progress: bool
+) -> tuple[Images | None, Images | None, Transplant | None]:
+    """Return true pairs, photos for recipes, and the transplants of the pairs if wanted."""
+    true = [part for part in subsets.values() if part.composite is not None]
+    photos = [part for part in subsets.values() if part.composite is None]
+    pairs, transplant = merge(true) if true else None, None
+    if pairs is not None and "transplant" in config.recipes:
+        transplant = _fit_transplant(read_basis(config), pairs, progress)
+        photos.append(Images(pairs.real, pairs.mask, None))
+    return pairs, merge(photos) if photos else None, transplant
 
 
 @torch.no_grad()

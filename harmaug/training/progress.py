@@ -74,7 +74,10 @@ class Log:
         self._path = folder / "log.jsonl"
         text = self._path.read_text() if self._path.exists() else ""
         whole = text[: text.rfind("\n") + 1].splitlines()  # a killed process leaves parts of a line
-        kept = [line for line in whole if json.loads(line)["round"] <= done]
+        try:
+            kept = [line for line in whole if json.loads(line)["round"] <= done]
+        except (LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"{self._path} is no log of a training: {error}.") from None
         with atomic_write(self._path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept))
         self._board = None

@@ -26,7 +26,6 @@ from harmaug.training.net import build_net
 from harmaug.training.progress import Log, Progress, load_state, save_state
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
-_MAX_NORM = 5.0  # of the gradients
 
 
 def train(
@@ -155,9 +154,7 @@ class Trainer:
             kl = kl_divergence(mean, log_variance).sum()
             self.stepper.zero_grad()
             fabric.backward(reconstruction + config.kl_weight * min(1.0, warm) * kl)
-            fabric.clip_gradients(
-                self.module, self.stepper, max_norm=_MAX_NORM, error_if_nonfinite=False
-            )
+            fabric.clip_gradients(self.module, self.stepper, max_norm=5.0, error_if_nonfinite=False)
             self.stepper.step()
             if step >= (config.passes - 1) * steps:
                 losses += torch.stack((reconstruction, kl)).detach() / steps
