@@ -184,6 +184,10 @@ class SycoNetAugment(FrozenNet):
                 "luts must be (B, 3, D, D, D) or (B, n, 3, D, D, D) with B = "
                 f"{len(inputs.real)}, got {tuple(many.shape)}."
             )
+        if many.device != inputs.real.device:
+            raise ValueError(
+                f"luts is on {many.device} but real is on {inputs.real.device}; move one of them."
+            )
         return _like_real(self.recolour(many, inputs), inputs)
 
     def encode(

@@ -113,7 +113,7 @@ def _wrap(loader: Any) -> Any:
     ],
 )
 def test_an_unknown_length_is_an_error_that_says_what_to_give(use: Any) -> None:
-    with pytest.raises(ValueError, match=r"p='auto' goes by the length.*default_amount"):
+    with pytest.raises(ValueError, match=r"p='auto' needs the length.*default_amount"):
         use()
 
 

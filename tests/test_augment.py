@@ -923,7 +923,7 @@ def test_bad_input_is_one_clear_sentence(options, error, message):
         (torch.zeros(2, 3, 5, 5, 5, dtype=torch.uint8), TypeError, "luts must be floating point"),
         (torch.rand(2, 3, 5, 5, 5, device="meta"), ValueError, "is on meta"),
         (np.zeros((2, 3, 5, 5, 5)), TypeError, "each a torch.Tensor, got ndarray"),
-        (None, TypeError, "got NoneType, Tensor and Tensor"),
+        (None, TypeError, "got NoneType, Tensor, Tensor"),
         (abs, TypeError, "apply takes luts, real and mask"),
     ],
 )

@@ -187,7 +187,7 @@ class TestBadInput:
 
     def test_a_folder_for_a_photo(self, files, capsys):
         (files / "folder").mkdir()
-        self.check(files, capsys, "folder", "directory", real="folder")
+        self.check(files, capsys, "folder", "neither a file nor a pipe", real="folder")
 
     def test_a_file_that_is_no_image(self, files, capsys):
         (files / "notes.png").write_text("no image")

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from harmaug.inputs import as_photos, check_inputs
+from harmaug.inputs.opacity import OVERSHOOT
 
 _DATA_RANGE = 255.0
-_OVERSHOOT = 0.02  # beyond [0, 1], as resampling leaves it; a wrong value space is off by more
+
 _SSIM_WINDOW = 11  # with a Gaussian of sigma 1.5 (Wang et al., 2004)
 
 
@@ -174,7 +175,7 @@ def _read(prediction: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         ends = [end.float() for image in floats.values() for end in image.detach().aminmax()]
         found = torch.stack(ends).tolist()
         for name, low, high in zip(floats, found[::2], found[1::2], strict=True):
-            if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
+            if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):
                 raise ValueError(
                     f"{name} must be uint8 or lie in [0, 1] without NaN, got values from "
                     f"{low:.3g} to {high:.3g}."

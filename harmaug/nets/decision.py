@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -61,6 +62,10 @@ def decide(
     """
     if not 0 <= strength < math.inf:
         raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
+    if not all(isinstance(count, (int, Integral)) for count in (n, candidates or n)):
+        raise TypeError(f"n and candidates must be whole numbers, got {n!r}, {candidates!r}.")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {generator!r}.")
     if n < 1 and latent is None:
         raise ValueError(f"n must be at least 1, got {n}.")
     if candidates is not None and latent is not None:
