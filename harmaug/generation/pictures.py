@@ -17,6 +17,7 @@ from PIL import Image
 from harmaug.generation.jpeg import encode_jpeg
 from harmaug.generation.output import File
 from harmaug.io import decode, mask_of, photo_of, to_8_bits
+from harmaug.io.photos import rgb_profile
 
 _QUALITY = 95  # of photos that have to become JPEG files
 
@@ -51,10 +52,10 @@ def open_photo(path: str, data: bytes, max_megapixels: float) -> Picture:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         decoded = decode(path, max_megapixels, data)
+        if decoded.plain and decoded.image.format == "JPEG":
+            image = decoded.image if decoded.image.mode == "RGB" else decoded.image.convert("RGB")
+            return Picture(image, File(data, path), rgb_profile(decoded.image))
         photo = photo_of(decoded)
-    if decoded.plain and decoded.image.format == "JPEG":
-        image = decoded.image if decoded.image.mode == "RGB" else decoded.image.convert("RGB")
-        return Picture(image, File(data, path), photo.icc_profile)
     notes = [str(warning.message).rstrip(".") for warning in caught]
     if photo.pixels.dtype == np.uint16:
         notes.append(f"{path} has 16 bits a channel and is written with 8")

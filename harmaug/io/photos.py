@@ -132,15 +132,20 @@ def photo_of(decoded: Decoded) -> Photo:
         warnings.warn(f"the EXIF block of {path} is damaged and left out.", stacklevel=3)
     channels = pixels.shape[2]
     rgb = pixels[..., :3] if channels >= 3 else pixels[..., :1].repeat(3, axis=2)
-    profile = image.info.get("icc_profile")
     return Photo(
         pixels=np.ascontiguousarray(rgb),
         alpha=np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None,
-        icc_profile=profile if profile and profile[16:20] == b"RGB " else None,
+        icc_profile=rgb_profile(image),
         exif=exif,
         colour_chunks={k: decoded.chunks[k] for k in _COLOUR_CHUNKS if k in decoded.chunks},
         full_size=decoded.full_size,
     )
+
+
+def rgb_profile(image: Image.Image) -> bytes | None:
+    """Return the colour profile of a picture, if it is one of RGB colours."""
+    profile = image.info.get("icc_profile")
+    return profile if profile and profile[16:20] == b"RGB " else None
 
 
 def mask_of(decoded: Decoded) -> Tensor:

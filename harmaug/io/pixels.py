@@ -14,8 +14,9 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -29,13 +30,15 @@ _PNG_LEVEL = 4  # of compression: a third of the time of the default 6, at the s
 _LOCK = threading.Lock()
 
 
-class Decoded(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Decoded:
     """The content of an image file.
 
     Attributes:
         path: the file.
         image: Pillow's image, for all that is not pixels.
-        pixels: (H, W, C), uint8 or uint16, upright; grey, grey and alpha, RGB, or RGB and alpha.
+        given: the pixels, if they are made already; not of a plain JPEG file, as its image may be
+            all that is wanted.
         chunks: of a PNG file, by name.
         full_size: (H, W) of the picture in the file if ``pixels`` are fewer, else None.
         plain: True for an upright JPEG file in RGB or grey and for a grey PNG file of 8 bits; every
@@ -44,10 +47,18 @@ class Decoded(NamedTuple):
 
     path: Path
     image: Image.Image
-    pixels: np.ndarray
+    given: np.ndarray | None
     chunks: dict[bytes, bytes]
     full_size: tuple[int, int] | None
     plain: bool
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """(H, W, C), uint8 or uint16, upright; grey, grey and alpha, RGB, or RGB and alpha."""
+        if self.given is not None:
+            return self.given
+        pixels = np.asarray(self.image)
+        return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def decode(
@@ -158,12 +169,17 @@ def _decoded(path: Path, image: ImageFile.ImageFile, data: bytes, at_least: int 
     reduced = image.size != size
     chunks = _chunks(data) if kind == "PNG" else {}
     grey8 = chunks.get(b"IHDR", b"")[8:] == _GREY8 and b"tRNS" not in chunks
+    jpeg = kind == "JPEG" and image.mode in ("L", "RGB") and orientation_of(image) == 1
     # In this order: once Pillow has decoded a TIFF file, it has also turned it upright.
+    if jpeg:
+        image.load()
+        full_size = size[::-1] if reduced else None
+        return Decoded(path, image, None, chunks, full_size, True)
     pixels = _grey8(image, data) if grey8 else _pixels(image, data)
     # Pillow would decode a whole PNG file to look for EXIF.
     orientation = orientation_of(image) if kind != "PNG" or chunks.keys() & _EXIF_CHUNKS else 1
     full_size = (size if orientation >= 5 else size[::-1]) if reduced else None
-    plain = orientation == 1 and (grey8 or (kind == "JPEG" and image.mode in ("L", "RGB")))
+    plain = orientation == 1 and grey8
     return Decoded(path, image, upright(pixels, orientation), chunks, full_size, plain)
 
 
