@@ -255,7 +255,8 @@ def test_batches_are_right_or_refused(data: Any) -> None:
     size = (data.draw(st.integers(0, 3)), data.draw(sides), data.draw(sides))
     space = data.draw(st.sampled_from(SPACES))
     real, mask = data.draw(photos(size, space)), data.draw(masks(size))
-    old = real.flip(-1)
+    wide = real.dtype in (torch.uint16, torch.uint32, torch.uint64)  # torch cannot flip these
+    old = real.clone() if wide else real.flip(-1)
     change = data.draw(st.sampled_from([None] * 8 + ["dtype", "size", "absent"]))
     if change == "dtype":
         old = to_dtype(old.float(), data.draw(st.sampled_from([*FLOATS, *INTEGERS])))
