@@ -65,8 +65,8 @@ class TrainConfig:
     """
 
     data: tuple[str, ...] = _setting(
-        "subset folders in the iHarmony4 layout, or folders of them; held out are the photos of "
-        "their lists <set>_val.txt and <set>_test.txt, or else a tenth",
+        "subset folders in the iHarmony4 layout, or folders of them; photos in their lists "
+        "<set>_val.txt and <set>_test.txt are held out, or a tenth where there are no lists",
         (),
     )
     transforms: tuple[str, ...] = _setting(
@@ -87,33 +87,35 @@ class TrainConfig:
         "LUTs that a new net starts from: a file of harmaug fit-luts, or a checkpoint (default: "
         "unified)"
     )
-    architecture: Architecture | None = _setting("of a new net: lite or syconet (default: lite)")
-    net: dict[str, Any] = _setting("keyword arguments of the architecture, but for its basis")
-    precision: Precision = _setting("bf16-mixed computes in 16 bits, for syconet", "32-true")
-    image_size: int = _count("pixels a side of the photos (default: 96; syconet 256)")
+    architecture: Architecture | None = _setting(
+        "that of a new net: lite or syconet (default: lite)"
+    )
+    net: dict[str, Any] = _setting("keyword arguments of the architecture, except for its basis")
+    precision: Precision = _setting("bf16-mixed computes in 16 bits: syconet on a GPU", "32-true")
+    image_size: int = _count("pixels a side that photos are resized to (default: 96; syconet 256)")
     rounds: int = _count("number of rounds", 80, 24)
     round_pairs: int = _count("pairs made in a round", 2048)
     passes: int = _count("passes over the pairs of a round", 20)
     batch: int = _count("pairs in a step, over all devices", 64)
     pixels: int = _count("foreground pixels of a pair that the loss is computed on", 256)
-    learning_rate: float = _rate("of Adam at its peak, then a cosine to 0", 1.5e-3, 5e-4)
+    learning_rate: float = _rate("peak of the rate of Adam, which then falls to 0", 1.5e-3, 5e-4)
     basis_learning_rate: float = _rate(
-        f"of the LUT basis; {_BASIS_RATE} of the learning rate if that is given", 1e-4, 2.5e-5
+        f"that of the LUT basis; {_BASIS_RATE} of the learning rate if that is given", 1e-4, 2.5e-5
     )
     kl_weight: float = _rate(
         "lambda, weight of the divergence from the prior, summed over latent dimensions "
         f"(default: {_KL_WEIGHT:g}; finetune: as in the training of the checkpoint)"
     )
-    warmup: float = _share("share of the training with rising rate and lambda", 0.1, 0.02)
+    warmup: float = _share("share of the training in which rate and lambda rise", 0.1, 0.02)
     heldout_pairs: int = _count("pairs of each recipe that figures are measured on", 128)
     validate_every: int = _count("rounds between figures", 5, 2)
     patience: int = _whole(
-        "stop after so many figures without better reconstruction and coverage of held-out pairs "
+        "stop after this many figures without better reconstruction and coverage of held-out pairs "
         "and keep the best net; 0 never stops and keeps the last net",
         0,
         4,
     )
-    seed: int = _whole("of all random numbers, below 2^32", 0)
+    seed: int = _whole("seed of all random numbers, below 2^32", 0)
     skip_missing: bool = _setting("leave out samples whose files are absent", False)
 
     def __post_init__(self) -> None:
@@ -183,15 +185,15 @@ class TrainConfig:
         place = _NUMBERS[purpose] + 2 * number
         return torch.Generator().manual_seed(self.seed * _GENERATORS + place)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        Path(path).write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> TrainConfig:
+    def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
         """Read what `save` wrote."""
         try:
-            values = json.loads(path.read_text())
+            values = json.loads(Path(path).read_text())
             if unknown := values.keys() - {field.name for field in dataclasses.fields(cls)}:
                 raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}.")
             return cls(**values)
