@@ -46,3 +46,21 @@ def assert_background_kept(composite, real, mask):
     outside = (mask == 0).expand_as(real)
     kept, source = composite[outside], real[outside]
     assert torch.equal(kept.view(torch.int32), source.view(torch.int32))
+
+
+def pair(batch=2, size=(40, 50), seed=0):
+    """Photos and references with different, correlated colours, and hard masks."""
+    drawn = torch.rand(2, 2, batch, 3, *size, generator=generator(seed))
+    image = 0.2 + 0.5 * drawn[0].mean(0)
+    image[:, 1] = 0.5 * image[:, 1] + 0.5 * image[:, 0]
+    reference = 0.9 - 0.6 * drawn[1].amax(0)
+    reference[:, 2] = 0.3 * reference[:, 2] + 0.5 * reference[:, 1]
+    masks = [
+        (torch.rand(batch, 1, *size, generator=generator(seed + k)) > 0.4).float() for k in (2, 3)
+    ]
+    return image, masks[0], reference, masks[1]
+
+
+def foreground(image, mask, row=0):
+    """(P, 3), the pixels inside the mask."""
+    return image[row].double().numpy()[:, mask[row, 0].numpy() > 0].T

@@ -10,7 +10,7 @@ import skimage.exposure
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipe_inputs import generator, photos
+from recipe_inputs import foreground, generator, pair, photos
 
 from harmaug.recipes import ColorTransfer, color_transfer
 from harmaug.recipes.color import foreground_moments
@@ -74,24 +74,6 @@ def test_the_transfer_in_lab_is_the_one_of_reinhard_by_scikit_image():
 
 
 # Each transfer alone
-
-
-def pair(batch=2, size=(40, 50), seed=0):
-    """Photos and references with different, correlated colours, and hard masks."""
-    drawn = torch.rand(2, 2, batch, 3, *size, generator=generator(seed))
-    image = 0.2 + 0.5 * drawn[0].mean(0)
-    image[:, 1] = 0.5 * image[:, 1] + 0.5 * image[:, 0]
-    reference = 0.9 - 0.6 * drawn[1].amax(0)
-    reference[:, 2] = 0.3 * reference[:, 2] + 0.5 * reference[:, 1]
-    masks = [
-        (torch.rand(batch, 1, *size, generator=generator(seed + k)) > 0.4).float() for k in (2, 3)
-    ]
-    return image, masks[0], reference, masks[1]
-
-
-def foreground(image, mask, row=0):
-    """(P, 3), the pixels inside the mask."""
-    return image[row].double().numpy()[:, mask[row, 0].numpy() > 0].T
 
 
 def test_statistics_in_lab_are_the_transfer_of_reinhard():

@@ -75,11 +75,8 @@ def recolour(
     if all(isinstance(value, Tensor) for value in layout):
         frames = real.shape[1] if real.ndim == 5 else 1
         if real.ndim == 5:
-            real = real.flatten(0, 1)
-            masks = mask.flatten(0, 1)
-        else:
-            masks = mask
-        inputs = check_inputs(real, masks, space)
+            real, mask = real.flatten(0, 1), mask.flatten(0, 1)
+        inputs = check_inputs(real, mask, space)
         return paint(composite, inputs, changed, draws, frames, size)
     if not all(is_sequence(value) and len(value) == len(composite) for value in layout):
         raise TypeError(

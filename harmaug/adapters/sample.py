@@ -89,10 +89,14 @@ class SampleTransform:
         made = draw(aug, inputs, [0], generator=generator, **self.options)
         changed = sample
         for view in layout.views:
-            real = view.real.get(sample)
             old = view.old_composite(sample, may_lack)
             try:
-                new = _recoloured(old, real, view.mask_of(sample), made, layout.space)
+                if view is main:
+                    new = recoloured_image(old, inputs, made)
+                else:
+                    new = _recoloured(
+                        old, view.real.get(sample), view.mask_of(sample), made, layout.space
+                    )
             except (TypeError, ValueError) as error:
                 raise type(error)(f"field {view.composite}: {error}") from error
             changed = view.composite.put(changed, new)
