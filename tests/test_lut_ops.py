@@ -26,6 +26,28 @@ def test_apply_lut_shapes(lead, lut_lead):
     assert result.dtype == image.dtype
 
 
+@pytest.mark.parametrize("lead", [(), (2,)])
+@pytest.mark.parametrize("many", [(), (4,)])
+@pytest.mark.parametrize("shared", [False, True])
+def test_shapes_of_grids_of_luts(lead, many, shared):
+    image, batch = torch.rand(*lead, 3, 6, 7), 1 if shared or not lead else 2
+    grid = torch.rand(batch, *many, 2, 3, *LUT.shape)
+    result = apply_lut(image, grid)
+    assert result.shape == (*lead, *many, 3, 6, 7)
+    every = grid.expand(*(lead or (1,)), *grid.shape[1:])
+    expected = apply_lut(image, every if many else every.unsqueeze(1))
+    assert torch.equal(result, expected if many else expected.squeeze(1 if lead else 0))
+
+
+@pytest.mark.parametrize("grid", [(2, 2), (1, 3), (5, 4)])
+def test_a_grid_of_luts_serves_every_size_of_a_photo(grid):
+    luts = torch.rand(1, *grid, *LUT.shape)
+    small, large = (torch.full((1, 3, 6 * k, 8 * k), 0.3) for k in (1, 3))
+    # The centre of every third row and column, from the second, is one of the small photo.
+    sampled = apply_lut(large, luts)[..., 1::3, 1::3]
+    torch.testing.assert_close(sampled, apply_lut(small, luts))
+
+
 @pytest.mark.parametrize("shape", [(2, 1, 6, 7), (2, 6, 7)])
 def test_composite_lut_takes_masks_with_and_without_channel(shape):
     image, mask = torch.rand(2, 3, 6, 7), torch.rand(shape)
@@ -264,6 +286,13 @@ def operator_arguments():
     yield "double", tuple(t.double().requires_grad_() for t in (image, mask, lut))
     yield "bytes", ((last * 255).byte(), mask, lut)
     yield "empty", (image[..., :0].contiguous(), mask[..., :0].contiguous(), lut)
+    grid = torch.rand(2, 3, 2, 3, 3, 4, 4, 4)
+    yield "grid", (image, None, grid)
+    yield "grid, every gradient", tuple(t.clone().requires_grad_() for t in (last, mask, grid))
+    yield "grid, expanded", (image, mask > 0.5, grid[:1].expand_as(grid))
+    yield "grid, double", tuple(t.double().requires_grad_() for t in (image, mask, grid))
+    yield "grid, bytes", ((last * 255).byte(), mask, grid)
+    yield "grid, empty", (image[..., :0].contiguous(), mask[..., :0].contiguous(), grid)
 
 
 @pytest.mark.parametrize(
@@ -354,9 +383,15 @@ def test_a_mask_that_does_not_fit_is_refused(mask, error, message):
 @pytest.mark.parametrize(
     ("lut", "error", "message"),
     [
-        (torch.zeros(3, 3, 3, 3, 3), ValueError, "B = 2"),
-        (torch.zeros(3, 1, 3, 3, 3, 3), ValueError, "B = 2"),
-        (torch.zeros(1, 2, 1, 3, 3, 3, 3), ValueError, r"\(B, n, 3, D, D, D\)"),
+        (torch.zeros(3, 3, 3, 3, 3), ValueError, "B = 1 or 2"),
+        (torch.zeros(3, 1, 3, 3, 3, 3), ValueError, "B = 1 or 2"),
+        (torch.zeros(3, 2, 2, 3, 3, 3, 3), ValueError, r"\(B, gy, gx, 3, D, D, D\).* B = 1 or 2"),
+        (torch.zeros(1, 2, 2, 2, 2, 3, 3, 3, 3), ValueError, r"\(B, n, gy, gx, 3, D, D, D\)"),
+        (torch.zeros(2, 0, 2, 3, 3, 3, 3), ValueError, r"at least one LUT .* gy = 0 and gx = 2"),
+        (torch.zeros(2, 5, 2, 0, 3, 3, 3, 3), ValueError, r"gy = 2 and gx = 0"),
+        (torch.zeros(2, 2, 2, 2, 3, 3, 3), ValueError, r"\(\.\.\., 3, D, D, D\)"),
+        (torch.zeros(2, 2, 2, 3, 3, 3, 4), ValueError, r"\(\.\.\., 3, D, D, D\)"),
+        (torch.zeros(1, 2, 2, 3, 3, 3, 3, device="meta"), ValueError, "meta"),
         (torch.zeros(3, 1, 1, 1), ValueError, "D >= 2"),
         (torch.zeros(3, 3, 3, 3, dtype=torch.uint8), TypeError, "floating point"),
         (torch.zeros(3, 3, 3, 3, device="meta"), ValueError, "meta"),

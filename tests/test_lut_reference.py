@@ -21,6 +21,62 @@ def by_grid_sample(image, mask, lut):
     return result.clamp(0, 1)
 
 
+def by_grid_sample_in_space(image, mask, lut):
+    """Look every pixel up in all LUTs of a grid, and weigh them by the place of the pixel."""
+    rows, columns = lut.shape[2:4]
+    height, width = image.shape[2:]
+    result = torch.zeros(len(image), lut.shape[1], 3, height, width, dtype=image.dtype)
+    for row in range(rows):
+        down = hats(height, rows)[row]
+        for column in range(columns):
+            weight = down[:, None] * hats(width, columns)[column]
+            for index in range(lut.shape[1]):
+                grid = image.mul(2).sub(1).permute(0, 2, 3, 1).unsqueeze(1)
+                looked_up = F.grid_sample(
+                    lut[:, index, row, column], grid, align_corners=True, padding_mode="border"
+                )
+                result[:, index] += weight * looked_up.squeeze(2)
+    if mask is not None:
+        alpha = mask.unsqueeze(1)
+        result = (1 - alpha) * image.unsqueeze(1) + alpha * result
+    return result.clamp(0, 1)
+
+
+def hats(pixels, nodes):
+    """Weights (nodes, pixels) of bilinear interpolation along an axis."""
+    if nodes == 1:
+        return torch.ones(1, pixels, dtype=torch.double)
+    place = (torch.arange(pixels, dtype=torch.double) + 0.5) / pixels
+    node = torch.linspace(0, 1, nodes, dtype=torch.double)[:, None]
+    return (1 - (place - node).abs() * (nodes - 1)).clamp_min(0)
+
+
+GRIDS = [(1, 1), (2, 2), (1, 2), (3, 1), (4, 5), (17, 19)]  # the last finer than the picture
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("scale", [1.4, 50])
+def test_a_grid_of_luts_agrees_with_grid_sample_and_bilinear_weights(grid, masked, scale):
+    image = torch.rand(2, 3, 13, 7, dtype=torch.double)
+    mask = torch.rand(2, 1, 13, 7, dtype=torch.double) if masked else None
+    lut = (torch.rand(2, 3, *grid, 3, 5, 5, 5, dtype=torch.double) - 0.5) * scale + 0.5
+    expected = by_grid_sample_in_space(image, mask, lut)
+    torch.testing.assert_close(reference.composite(image, mask, lut), expected)
+    if masked:
+        single = reference.composite(image.float(), mask.float(), lut.float())
+        torch.testing.assert_close(single.double(), expected, atol=2e-7 * max(10, scale), rtol=0)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_grid_of_equal_luts_is_that_lut(grid):
+    image, lut = torch.rand(2, 3, 13, 7), torch.rand(2, 3, 3, 5, 5, 5)
+    result = reference.composite(
+        image, None, lut[:, :, None, None].expand(2, 3, *grid, *lut.shape[2:])
+    )
+    assert torch.equal(result, reference.composite(image, None, lut))
+
+
 @pytest.mark.parametrize("size", [2, 3, 17, 33, 64])
 @pytest.mark.parametrize("masked", [False, True])
 def test_reference_agrees_with_grid_sample(size, masked):
@@ -84,10 +140,11 @@ def test_eight_bit_background_stays():
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_gradients_agree_with_finite_differences(masked):
+@pytest.mark.parametrize("grid", [(), (2, 2), (3, 1), (1, 4)])
+def test_gradients_agree_with_finite_differences(masked, grid):
     image = torch.rand(2, 3, 2, 3, dtype=torch.double) * 0.8 + 0.1
     mask = torch.rand(2, 1, 2, 3, dtype=torch.double) * 0.8 + 0.1
-    lut = torch.rand(2, 2, 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
+    lut = torch.rand(2, 2, *grid, 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
     inputs = [image.requires_grad_(), mask.requires_grad_(), lut.requires_grad_()]
     if masked:
         assert torch.autograd.gradcheck(reference.composite, inputs)

@@ -118,6 +118,7 @@ def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
     return (
         image.device.type == lut.device.type == "cpu"
         and available()
+        and lut.ndim == 6
         and image.dtype in _DTYPES.keys() - {torch.bool}
         and lut.dtype == torch.float32
         and 2 <= lut.shape[-1] <= _LARGEST

@@ -1,7 +1,8 @@
 """The 3D LUT operator: public functions, registration with torch.library, and dispatch.
 
 One operator, ``harmaug::lut_composite``, does lookup, soft-mask blend and clamp in one pass for any
-number of LUTs per image. The fastest kernel that takes the tensors serves: the native one
+number of LUTs per image, or of grids of LUTs between which the colour change varies over the frame
+(`reference.py` defines it). The fastest kernel that takes the tensors serves: the native one
 on a CPU, Triton on CUDA, plain torch (`reference.py`) anywhere else and for every other dtype.
 """
 
@@ -27,7 +28,10 @@ def apply_lut(image: Tensor, lut: Tensor) -> Tensor:
     Args:
         image: (B, 3, H, W) or (3, H, W), floating point in [0, 1] or uint8 in [0, 255].
         lut: (3, D, D, D), (B, 3, D, D, D) or, for n results per image, (B, n, 3, D, D, D);
-            floating point, `lut[c, b, g, r]`.
+            floating point, `lut[c, b, g, r]`. (B, gy, gx, 3, D, D, D) and
+            (B, n, gy, gx, 3, D, D, D) are grids of LUTs over the frame, from its upper left to its
+            lower right corner, bilinear in between; they serve every size of a photo alike. B may
+            be 1 for all images.
 
     Returns:
         The shape of ``image``, with the n axis after the batch axis where ``lut`` has one;
@@ -77,7 +81,8 @@ def lut_composite(image: Tensor, mask: Tensor | None, luts: Tensor) -> Tensor:
     Args:
         image: (B, 3, H, W), floating point in [0, 1] or uint8.
         mask: (B, 1, H, W), bool or floating point in [0, 1]; None for the whole frame.
-        luts: (B, 3, D, D, D), (1, 3, D, D, D) for all photos, or either with n after B.
+        luts: (B, 3, D, D, D), or (B, gy, gx, 3, D, D, D) for grids over the frame, either with n
+            after B; B may be 1 for all photos.
 
     Returns:
         (B, 3, H, W), or (B, n, 3, H, W) where ``luts`` have the axis n.
@@ -85,7 +90,7 @@ def lut_composite(image: Tensor, mask: Tensor | None, luts: Tensor) -> Tensor:
     compute = torch.float64 if image.dtype == torch.float64 else torch.float32
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.to(compute)
-    many = luts.ndim == 6
+    many = luts.ndim % 2 == 0
     luts = luts if many else luts.unsqueeze(1)
     luts = luts.expand(image.shape[0], *luts.shape[1:]).to(compute)
     recolour: Callable[..., Tensor] = torch.ops.harmaug.lut_composite
@@ -108,18 +113,25 @@ def _checked(image: Tensor, mask: Tensor | None, lut: Tensor, name: str) -> Tens
                 "give mask > 0 for labels and mask / 255 for 8 bits."
             )
     luts = lut.unsqueeze(0) if lut.ndim == 4 else lut
-    if lut.ndim > 6 or luts.shape[0] not in (1, batch.shape[0]):
+    if lut.ndim > 8 or luts.shape[0] not in (1, batch.shape[0]):
         raise ValueError(
-            f"lut must be (3, D, D, D), (B, 3, D, D, D) or (B, n, 3, D, D, D) "
-            f"with B = {batch.shape[0]}, got {tuple(lut.shape)}."
+            f"lut must be (3, D, D, D), (B, 3, D, D, D) or (B, n, 3, D, D, D), or a grid "
+            f"(B, gy, gx, 3, D, D, D) or (B, n, gy, gx, 3, D, D, D), "
+            f"with B = 1 or {batch.shape[0]}, got {tuple(lut.shape)}."
+        )
+    if lut.ndim > 6 and 0 in lut.shape[-6:-4]:
+        raise ValueError(
+            f"lut must have at least one LUT along each axis of its grid, got gy = "
+            f"{lut.shape[-6]} and gx = {lut.shape[-5]} in {tuple(lut.shape)}."
         )
     result = lut_composite(batch, mask, luts)
     return result if image.ndim == 4 else result.squeeze(0)
 
 
 # Registration. `image` (B, 3, H, W) of any stride; `mask` (B, 1, H, W), bool or float32, and `lut`
-# (B, n, 3, D, D, D), float32 (both float64 beside a float64 image). Backward returns gradients for
-# image, mask and lut; an empty tensor stands for each one that is not needed.
+# (B, n, 3, D, D, D) or (B, n, gy, gx, 3, D, D, D), float32 (both float64 beside a float64 image).
+# Backward returns gradients for image, mask and lut; an empty tensor stands for each that is not
+# needed.
 
 _library = torch.library.Library("harmaug", "DEF")
 _library.define("lut_composite(Tensor image, Tensor? mask, Tensor lut) -> Tensor")
@@ -138,7 +150,8 @@ def _kernel(image: Tensor, mask: Tensor | None, lut: Tensor) -> ModuleType:
     """Return the module that serves these tensors."""
     if native.takes(image, mask, lut):
         return native
-    if image.is_cuda and image.dtype != torch.float64 and _triton_available():
+    grid = lut.ndim == 8
+    if image.is_cuda and not grid and image.dtype != torch.float64 and _triton_available():
         from harmaug.lut import gpu
 
         return gpu

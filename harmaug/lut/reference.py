@@ -5,9 +5,15 @@ For a pixel x of the image, soft mask value m and LUT L,
     out = x, bit for bit,                               where m == 0 (or m is NaN)
     out = clamp((1 - m) * c + m * L(c), 0, 1)           elsewhere, with c = clamp(x, 0, 1)
 
-L is trilinear between the grid nodes. The clamp of x before the blend changes nothing for images
-in [0, 1] and keeps infinities from turning into NaN. A pixel with a NaN channel is NaN in the
-composite and has no gradient where the mask is above 0.
+L is trilinear between the nodes of the LUT. The clamp of x before the blend changes nothing for
+images in [0, 1] and keeps infinities from turning into NaN. A pixel with a NaN channel is NaN in
+the composite and has no gradient where the mask is above 0.
+
+L may differ from pixel to pixel. Then LUTs stand on a grid of gy rows and gx columns that lies over
+the whole frame, the outermost ones on its edges, and L(c) is bilinear between the four around a
+pixel. In a frame W pixels wide the centre of column x lies at (x + 0.5) / W of the width, column i
+of the grid at i / (gx - 1); rows alike. Along an axis with one LUT nothing changes. So one grid
+serves every size of a photo.
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     Args:
         image: (B, 3, H, W), floating point in [0, 1], or uint8.
         mask: (B, 1, H, W), bool or floating point in [0, 1]; None for the whole frame.
-        lut: (B, n, 3, D, D, D), floating point.
+        lut: (B, n, 3, D, D, D) or, for a grid of LUTs, (B, n, gy, gx, 3, D, D, D); floating point.
 
     Returns:
         (B, n, 3, H, W) in the dtype of ``image`` and its `memory_format`.
@@ -127,24 +133,51 @@ def _leaf(tensor: Tensor, needed: bool) -> Tensor:
 
 
 def _lookup(colour: Tensor, lut: Tensor) -> Tensor:
-    """Return the trilinear lookup of (B, 3, H, W) in (B, n, 3, D, D, D), as (B, n, 3, H, W)."""
-    batch, count, _, size = lut.shape[:4]
+    """Return (B, n, 3, H, W), the values of (B, 3, H, W) in LUTs or in grids of LUTs."""
+    batch, count, size = *lut.shape[:2], lut.shape[-1]
     position = colour.flatten(2) * (size - 1)  # (B, 3, HW), channels r, g, b
     cell = position.detach().floor().clamp(max=size - 2)
     red, green, blue = (position - cell).split(1, 1)
     stride = torch.tensor((1, size, size**2), device=lut.device).view(3, 1)
     corner = (cell.long() * stride).sum(1, keepdim=True)
-    table = lut.reshape(batch, count * 3, size**3)
+    nodes = size**3  # in a LUT; the LUTs of a grid follow each other
+    luts = lut.shape[2:-4].numel()
+    table = lut.reshape(batch, count, luts, 3, nodes).transpose(2, 3)
+    table = table.reshape(batch, count * 3, luts * nodes)
 
-    def node(offset: int) -> Tensor:
-        return table.gather(2, (corner + offset).expand(-1, count * 3, -1))
+    def node(index: Tensor) -> Tensor:
+        return table.gather(2, index.expand(-1, count * 3, -1))
 
-    def line(offset: int) -> Tensor:
+    def line(index: Tensor) -> Tensor:
         # Unlike a weighted sum, lerp is exact between equal nodes: saturated colours stay at 1.
-        return torch.lerp(node(offset), node(offset + 1), red)
+        return torch.lerp(node(index), node(index + 1), red)
 
-    def plane(offset: int) -> Tensor:
-        return torch.lerp(line(offset), line(offset + size), green)
+    def plane(index: Tensor) -> Tensor:
+        return torch.lerp(line(index), line(index + size), green)
 
-    result = torch.lerp(plane(0), plane(size**2), blue)
+    def cube(index: Tensor) -> Tensor:
+        return torch.lerp(plane(index), plane(index + size**2), blue)
+
+    if lut.ndim == 6:
+        return cube(corner).reshape(batch, count, 3, *colour.shape[2:])
+    rows, columns = lut.shape[2:4]
+    row, down = _places(colour.shape[2], rows, colour)
+    column, across = _places(colour.shape[3], columns, colour)
+    corner = corner + nodes * (row.unsqueeze(1) * columns + column).flatten()
+    across = across.repeat(len(down))
+    down = down.repeat_interleave(len(column))
+
+    def between_columns(index: Tensor) -> Tensor:
+        return torch.lerp(cube(index), cube(index + nodes), across) if columns > 1 else cube(index)
+
+    result = between_columns(corner)
+    if rows > 1:
+        result = torch.lerp(result, between_columns(corner + nodes * columns), down)
     return result.reshape(batch, count, 3, *colour.shape[2:])
+
+
+def _places(pixels: int, luts: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the LUT before each pixel along an axis of the grid, and the way to the next, 0..1."""
+    length = 2 * max(pixels, 1)  # of the frame in half pixels: whole numbers, for exact cells
+    position = (2 * torch.arange(pixels, device=like.device) + 1) * (luts - 1)
+    return position // length, (position % length).to(like.dtype) / length
