@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 from recipe_inputs import TRANSFORMS, assert_background_kept, generator, photos
 
 from harmaug import recipes
-from harmaug.recipes import ColorTransfer, Filters, Illuminant, RandomFilters, Retouch, build_recipe
+from harmaug.recipes import (
+    ColorTransfer,
+    Filters,
+    Illuminant,
+    RandomFilters,
+    Relight,
+    Retouch,
+    build_recipe,
+)
 
-NAMES = ("color-transfer", "retouch", "illuminant", "filters", "transplant")
+NAMES = ("color-transfer", "retouch", "illuminant", "filters", "relight", "transplant")
 
 
 def everything():
@@ -26,6 +34,8 @@ def everything():
         "filters": Filters(),
         "random filters": RandomFilters(),
         "illuminant": Illuminant(TRANSFORMS.to_standard, TRANSFORMS.from_standard),
+        "relight": Relight(),
+        "composition": build_recipe({"filters+retouch+relight": 1.0}, TRANSFORMS),
         "mixture": build_recipe(dict.fromkeys(NAMES, 1.0), TRANSFORMS, Filters()),
     }
 

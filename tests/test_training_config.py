@@ -152,6 +152,12 @@ def test_every_setting_is_explained_in_the_help_of_the_class():
         ({"kl_weight": math.nan}, "kl_weight must be"),
         ({"recipes": {"retouch": 0}}, "share of recipe 'retouch' must be above 0, got 0"),
         ({"recipes": {"retouch": math.inf}}, "share of recipe 'retouch' must be above 0"),
+        ({"recipes": {"sepia": 1.0}}, "unknown recipe 'sepia', expected one of color-transfer"),
+        ({"recipes": {"filters+sepia": 1.0}}, "unknown recipe 'sepia'"),
+        (
+            {"recipes": {"filters+relight": 0}},
+            r"share of recipe 'filters\+relight' must be above 0",
+        ),
         ({"patience": -1}, "patience must be a whole number from 0"),
         ({"seed": 2**32}, "seed must be"),
         ({"init": "unified", "basis": "b.safetensors"}, "leave out architecture, net and basis"),

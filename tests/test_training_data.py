@@ -149,6 +149,14 @@ def test_transplants_go_to_the_photos_of_the_pairs_and_to_those_without_composit
     assert len(source.photos) == sum(subsets.values()) > len(source.pairs)
 
 
+def test_transplants_are_made_where_they_are_a_part_of_a_recipe(pairs, tmp_path):
+    recipes = {"transplant+relight": 1.0, "filters+relight": 1.0}
+    config = small(pairs, write_basis(tmp_path / "basis.safetensors"), recipes=recipes)
+    source, heldout, _ = read_data(config)
+    assert len(source.photos) == len(source.pairs)
+    assert heldout.keys() == {*recipes, "pairs"}
+
+
 def test_photos_held_out_take_known_changes_where_no_pair_is_held_out(pairs, tmp_path):
     bare = write_folder(tmp_path / "bare", seed=1)
     (pairs / "pairs_train.txt").write_text("".join(f"p{k}_1_1.png\n" for k in range(24)))

@@ -21,6 +21,7 @@ def register(commands: Commands) -> None:
         "  harmaug train --data HAdobe5k HFlickr -o both --rounds 40\n"
         "  harmaug train --data webcam photos --recipes transplant=1 --init unified -o daylight\n"
         "  harmaug train --data photos --recipes retouch=1 --transforms looks/ -o retouched\n"
+        "  harmaug train --data photos --recipes retouch+relight=0.5 filters+relight=0.5 -o lit\n"
         "  harmaug augment photo.jpg mask.png --checkpoint mine -o composites",
         "Data are folders in the iHarmony4 layout: real_images, masks, and composite_images where "
         "there are composites. Recipes make composites of photos without. Where pairs are few, or "

@@ -8,7 +8,8 @@ the composite is (B, 3, H, W) in [0, 1], and its background keeps the bits of ``
 from harmaug.recipes.color_transfer import ColorTransfer
 from harmaug.recipes.filters import Filters, RandomFilters
 from harmaug.recipes.illuminant import Illuminant
-from harmaug.recipes.mixture import Mixture, Recipe, build_recipe
+from harmaug.recipes.mixture import Composition, Mixture, Recipe, build_recipe
+from harmaug.recipes.relight import Relight
 from harmaug.recipes.rendering import render_illuminants, render_tone_curves, render_white_balance
 from harmaug.recipes.retouch import Retouch
 from harmaug.recipes.transforms import Transforms, read_transforms, transform_files
@@ -16,11 +17,13 @@ from harmaug.recipes.transplant import Transplant
 
 __all__ = [
     "ColorTransfer",
+    "Composition",
     "Filters",
     "Illuminant",
     "Mixture",
     "RandomFilters",
     "Recipe",
+    "Relight",
     "Retouch",
     "Transforms",
     "Transplant",

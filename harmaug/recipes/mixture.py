@@ -1,4 +1,7 @@
-"""Mixtures of recipes, and recipes by name."""
+"""Mixtures and compositions of recipes, and recipes by name.
+
+A name ``a+b`` means recipe a, then recipe b on top of its result.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ import torch
 from torch import Generator, Tensor
 
 from harmaug.recipes.color_transfer import ColorTransfer
-from harmaug.recipes.filters import Filters
+from harmaug.recipes.filters import RandomFilters
 from harmaug.recipes.illuminant import Illuminant
+from harmaug.recipes.relight import Relight
 from harmaug.recipes.retouch import Retouch
 from harmaug.recipes.transforms import Transforms
 
+_NAMES = ("color-transfer", "retouch", "illuminant", "filters", "relight", "transplant")
 _SOURCES = {"illuminant": "illuminant polynomials", "transplant": "true pairs to fit changes to"}
 
 
@@ -57,13 +62,46 @@ class Mixture:
         return composite
 
 
+@dataclass(frozen=True)
+class Composition:
+    """Put several recipes on top of each other, in order.
+
+    Attributes:
+        parts: recipes; each takes the composite of the one before as its photo.
+    """
+
+    parts: Sequence[Recipe]
+
+    def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
+        """Make composites; shapes and ranges as in `Recipe`."""
+        composite = real.clone()
+        for recipe in self.parts:
+            composite = recipe(composite, mask, generator)
+        return composite
+
+
+def split_name(name: str) -> list[str]:
+    """Return the names of the recipes that ``+`` joins in a name.
+
+    Raises:
+        ValueError: one of them is unknown.
+    """
+    parts = name.split("+")
+    for part in parts:
+        if part not in _NAMES:
+            expected = f"expected one of {', '.join(_NAMES)}, or several joined by +"
+            raise ValueError(f"unknown recipe {part!r}, {expected}.")
+    return parts
+
+
 def build_recipe(
     shares: Mapping[str, float], transforms: Transforms, transplant: Recipe | None = None
 ) -> Recipe:
     """Build the mixture of recipes by name.
 
     Args:
-        shares: name -> how often, of color-transfer, retouch, illuminant, filters, transplant.
+        shares: name -> how often, of color-transfer, retouch, illuminant, filters, relight,
+            transplant; and of several, such as ``filters+relight``: each on top of the one before.
         transforms: looks and polynomials that "retouch" and "illuminant" draw from.
         transplant: the recipe of that name (`Transplant.fit`), where there are true pairs.
 
@@ -74,18 +112,20 @@ def build_recipe(
         "color-transfer": ColorTransfer(),
         "retouch": Retouch(transforms.looks, transforms.white_balance),
         "illuminant": None,
-        "filters": Filters(),
+        "filters": RandomFilters(),
+        "relight": Relight(),
         "transplant": transplant,
     }
     if transforms.to_standard is not None and transforms.from_standard is not None:
         known["illuminant"] = Illuminant(transforms.to_standard, transforms.from_standard)
-    parts = []
-    for name, share in shares.items():
-        if name not in known:
-            raise ValueError(f"unknown recipe {name!r}, expected one of {', '.join(known)}.")
-        if (recipe := known[name]) is None:
-            raise ValueError(f"the recipe {name!r} needs {_SOURCES[name]}.")
-        parts.append((recipe, share))
+    parts: list[tuple[Recipe, float]] = []
+    for names, share in shares.items():
+        layers = []
+        for name in split_name(names):
+            if (recipe := known[name]) is None:
+                raise ValueError(f"the recipe {name!r} needs {_SOURCES[name]}.")
+            layers.append(recipe)
+        parts.append((layers[0] if len(layers) == 1 else Composition(layers), share))
     if not parts:
-        raise ValueError(f"no recipe was named; there are {', '.join(known)}.")
+        raise ValueError(f"no recipe was named; there are {', '.join(_NAMES)}.")
     return parts[0][0] if len(parts) == 1 else Mixture(parts)

@@ -18,6 +18,7 @@ from harmaug.checkpoints import find_checkpoint
 from harmaug.checkpoints.files import read_card
 from harmaug.data.folder import subset_folders
 from harmaug.recipes import read_transforms
+from harmaug.recipes.mixture import split_name
 
 Architecture = Literal["lite", "syconet"]
 Precision = Literal["32-true", "bf16-mixed"]
@@ -76,9 +77,10 @@ class TrainConfig:
     )
     recipes: dict[str, float] = _setting(
         "share of the composites that each recipe makes: color-transfer, retouch, filters, "
-        "illuminant, or transplant, which makes the changes of the true pairs on other photos "
-        "(default: none if all folders have composites, else the first three, and illuminant if "
-        "the transforms hold illuminants)"
+        "illuminant, relight, or transplant, which makes the changes of the true pairs on other "
+        "photos; a+b makes a, then b on top of the result, as in filters+relight=0.2 (default: "
+        "none if all folders have composites, else the first three, and illuminant if the "
+        "transforms hold illuminants)"
     )
     pair_share: float = _share("share of true pairs where recipes make composites too", 0.1)
     jitter: float = _share("chance that a photo is retouched before a recipe takes it", 0.5)
@@ -157,6 +159,7 @@ class TrainConfig:
                 f"round_pairs must be at least a batch of {self.batch}, got {self.round_pairs}."
             )
         for name, share in (self.recipes or {}).items():
+            split_name(name)
             if not 0 < share < math.inf:
                 raise ValueError(f"the share of recipe {name!r} must be above 0, got {share}.")
         if self.init is not None and (self.basis is not None or self.net or self.architecture):

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
 from harmaug.recipes import Transforms, Transplant, build_recipe, read_transforms
+from harmaug.recipes.mixture import split_name
 from harmaug.training.config import TrainConfig
 from harmaug.training.heldout import make_heldout
 from harmaug.training.net import read_basis
@@ -149,7 +150,8 @@ def _by_use(
     true = [part for part in subsets.values() if part.composite is not None]
     photos = [part for part in subsets.values() if part.composite is None]
     pairs, transplant = merge(true) if true else None, None
-    if pairs is not None and "transplant" in config.recipes:
+    wanted = {part for name in config.recipes for part in split_name(name)}
+    if pairs is not None and "transplant" in wanted:
         transplant = _fit_transplant(read_basis(config), pairs, progress)
         photos.append(Images(pairs.real, pairs.mask, None))
     return pairs, merge(photos) if photos else None, transplant
