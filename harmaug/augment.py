@@ -44,6 +44,7 @@ class SycoNetAugment(FrozenNet):
         latent: Tensor | None = None,
         generator: torch.Generator | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> Tensor:
         """Return one composite a photo, (B, 3, H, W); arguments as in `augment`.
@@ -58,6 +59,7 @@ class SycoNetAugment(FrozenNet):
             latent=latent,
             generator=generator,
             strength=strength,
+            spatial=spatial,
             candidates=candidates,
         )
         if composites.shape[-4] != 1:
@@ -77,6 +79,7 @@ class SycoNetAugment(FrozenNet):
         latent: Tensor | None = None,
         generator: torch.Generator | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> Tensor:
         """Return n composites a photo, (B, n, 3, H, W), each of another latent.
@@ -95,6 +98,8 @@ class SycoNetAugment(FrozenNet):
             latent: (B, n, Z) instead of drawing from N(0, I).
             generator: draws the latents; torch's global generator if not given.
             strength: 0 leaves the photo as it is, 1 takes the sampled LUT; values between blend.
+            spatial: scales how much the change varies across the foreground, as light does; 0 takes
+                one LUT for all of it. A checkpoint without a spatial part ignores it.
             candidates: sample that many latents, at least n, and keep the n composites whose
                 foreground differs most from the background. An experiment: it did not help
                 training.
@@ -110,6 +115,7 @@ class SycoNetAugment(FrozenNet):
             latent=latent,
             generator=generator,
             strength=strength,
+            spatial=spatial,
             candidates=candidates,
         )
         return _like_real(self.recolour(decision.luts, inputs), inputs)
@@ -124,11 +130,17 @@ class SycoNetAugment(FrozenNet):
         latent: Tensor | None = None,
         generator: torch.Generator | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> Tensor:
-        """Return the LUTs of n composites a photo, (B, n, 3, D, D, D); arguments as in `augment`.
+        """Return the LUTs of n composites a photo; arguments as in `augment`.
 
-        `apply` puts them on any view or size of the same photo.
+        `apply` puts them on any size of the same photo.
+
+        Returns:
+            (B, n, 2, 2, 3, D, D, D): LUTs for the corners of the frame, bilinear between
+            (`harmaug.composite_lut`). With ``spatial=0``, and from a checkpoint without a spatial
+            part, one LUT for all of it, (B, n, 3, D, D, D).
         """
         inputs = self.admit(real, mask, space)
         decision = self.decide(
@@ -137,6 +149,7 @@ class SycoNetAugment(FrozenNet):
             latent=latent,
             generator=generator,
             strength=strength,
+            spatial=spatial,
             candidates=candidates,
         )
         luts = decision.luts  # a copy, for no graph takes tensors of inference mode
@@ -161,8 +174,8 @@ class SycoNetAugment(FrozenNet):
         """Recolour the foreground by sampled LUTs, in any view or size of their photo.
 
         Args:
-            luts: (B, 3, D, D, D), or (B, n, 3, D, D, D) for n results a photo; without B where
-                ``real`` has none.
+            luts: (B, n, ...) as `sample` gives them, for n results a photo, or (B, ...) for one;
+                without B where ``real`` has none.
             real: see the class.
             mask: see the class.
             space: value space of ``real`` and of the result.
@@ -179,10 +192,10 @@ class SycoNetAugment(FrozenNet):
         inputs = self.admit(real, mask, space)
         check_lut(luts, "luts")
         many = luts if inputs.batched else luts.unsqueeze(0)
-        if many.shape[0] != len(inputs.real) or many.ndim not in (5, 6):
+        if many.ndim not in (5, 6, 7, 8) or many.shape[0] != len(inputs.real):
             raise ValueError(
-                "luts must be (B, 3, D, D, D) or (B, n, 3, D, D, D) with B = "
-                f"{len(inputs.real)}, got {tuple(many.shape)}."
+                "luts must be (B, 3, D, D, D), (B, 2, 2, 3, D, D, D), or either with n after B, "
+                f"with B = {len(inputs.real)}, got {tuple(luts.shape)}."
             )
         if many.device != inputs.real.device:
             raise ValueError(
@@ -230,6 +243,7 @@ class SycoNetAugment(FrozenNet):
         latent: Tensor | None = None,
         generator: torch.Generator | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> Decision:
         """Return LUTs, latents and mixing weights for checked photos; arguments as in `augment`.
@@ -243,6 +257,7 @@ class SycoNetAugment(FrozenNet):
             latent=latent,
             generator=generator,
             strength=strength,
+            spatial=spatial,
             candidates=candidates,
         )
 
@@ -250,7 +265,7 @@ class SycoNetAugment(FrozenNet):
         """Recolour checked photos; with any batch of the photos that ``luts`` were decided for.
 
         Args:
-            luts: (B, 3, D, D, D) or (B, n, 3, D, D, D).
+            luts: (B, ...) or (B, n, ...), each a LUT or a grid of LUTs over the frame.
             inputs: B photos of any size.
 
         Returns:
@@ -264,7 +279,7 @@ class SycoNetAugment(FrozenNet):
         wide = inputs.photo if real.dtype != torch.float64 else space.decode(real)
         result = space.encode(lut_composite(wide, mask, luts)).to(real.dtype)
         inside, source = mask > 0, real
-        if luts.ndim == 6:
+        if luts.ndim in (6, 8):
             inside, source = inside.unsqueeze(1), source.unsqueeze(1)
         return torch.where(inside, result, source)
 

@@ -244,6 +244,6 @@ def _traversals(aug: SycoNetAugment, measured: Measured) -> Iterator[str]:
     for dimension in active:
         latent = torch.zeros(1, len(_TRAVERSED), net.latent_dim)
         latent[0, :, dimension] = torch.tensor(_TRAVERSED)
-        composites = lut_composite(real, mask, net.luts(net.condition(real, mask), latent))[0]
+        composites = lut_composite(real, mask, net.luts(net.condition(real, mask), latent, mask))[0]
         captions = (f"{value:+g}" for value in _TRAVERSED)
         yield report.gallery(f"dimension {dimension}", zip(captions, composites, strict=True))

@@ -41,7 +41,7 @@ def draw_errors(
     parts = []
     for photo, alpha, known in _chunks(real, mask, composite):
         latent = draw_latents(len(photo), draws, net.latent_dim, generator).to(photo)
-        samples = lut_composite(photo, alpha, net.luts(net.condition(photo, alpha), latent))
+        samples = lut_composite(photo, alpha, net.luts(net.condition(photo, alpha), latent, alpha))
         errors = [
             [foreground_error(draw, wanted, alpha) for draw in samples.unbind(1)]
             for wanted in (known, photo)
@@ -85,7 +85,7 @@ def reconstruct(
 ) -> Tensor:
     """Return the composites (N, 3, H, W) of the latents that `LutNet.encode` gives."""
     latent = net.encode(real, mask, composite, refine=refine).unsqueeze(1)
-    return lut_composite(real, mask, net.luts(net.condition(real, mask), latent))[:, 0]
+    return lut_composite(real, mask, net.luts(net.condition(real, mask), latent, mask))[:, 0]
 
 
 def reconstruction_error(

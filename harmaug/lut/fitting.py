@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmaug.lut.ops import apply_lut
+from harmaug.lut.ops import lut_composite
 
 _STEPS = 500
 
@@ -25,13 +25,11 @@ def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Te
     Returns:
         (B, K), each row non-negative with sum 1.
     """
-    low, high = basis.amin(), basis.amax()  # a basis may leave [0, 1], to which apply_lut clamps
-    inner = ((basis - low) / (high - low)).unsqueeze(0)
     weights = []
     for photo, alpha, target in zip(real, mask, composite, strict=True):
         inside = alpha[0] > 0
         share, pixels = alpha[:, inside], photo[:, inside]  # (1, P), (3, P)
-        recoloured = apply_lut(pixels[None, :, None], inner)[0, :, :, 0] * (high - low) + low
+        recoloured = basis_colours(basis, pixels.unsqueeze(0))[0]  # (K, 3, P)
         root = share.sqrt()
         columns = (recoloured * share * root).flatten(1)  # (K, 3P)
         wanted = ((target[:, inside] - (1 - share) * pixels) * root).flatten().unsqueeze(0)
@@ -40,6 +38,18 @@ def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Te
             simplex_least_squares(columns @ columns.mT * scale, wanted @ columns.mT * scale)
         )
     return torch.cat(weights)
+
+
+def basis_colours(basis: Tensor, colours: Tensor) -> Tensor:
+    """Return colours through each LUT of a basis, (B, K, 3, P), not clamped to [0, 1].
+
+    Args:
+        basis: (K, 3, D, D, D), any real values.
+        colours: (B, 3, P) in [0, 1].
+    """
+    low, high = basis.amin(), basis.amax()  # a basis may leave [0, 1], to which the lookup clamps
+    inner = ((basis - low) / (high - low)).unsqueeze(0)
+    return lut_composite(colours.unsqueeze(2), None, inner).squeeze(3) * (high - low) + low
 
 
 def simplex_least_squares(gram: Tensor, linear: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from harmaug.inputs import Inputs
-from harmaug.lut import identity_lut, mix_luts
+from harmaug.lut import identity_lut
 from harmaug.nets.judging import Foreground, hardest, spoilt
 from harmaug.nets.latents import draw_latents
 from harmaug.nets.lut_net import LutNet
-from harmaug.nets.prior import Transport
+from harmaug.nets.spatial import frame_corners
 
 # A drawn latent that spoils its photo is multiplied by these in turn until none is spoilt: the
 # opposite is as likely and as strong, a half of it is weaker.
@@ -26,9 +26,11 @@ class Decision(NamedTuple):
     """LUTs for B photos, n each, and what they come from.
 
     Attributes:
-        luts: (B, n, 3, D, D, D), as `SycoNetAugment.sample` gives them.
+        luts: (B, n, 3, D, D, D), or (B, n, 2, 2, 3, D, D, D) for the corners of the frame, as
+            `SycoNetAugment.sample` gives them.
         latent: (B, n, Z); given as the latent it decides the same again.
-        weights: (B, n, K), mixing weights of the LUTs; 0 where the mask is empty.
+        weights: mixing weights (B, n, K), or (B, n, 4, K) for the corners of the foreground's box;
+            0 where the mask is empty.
     """
 
     luts: Tensor
@@ -44,6 +46,7 @@ def decide(
     latent: Tensor | None = None,
     generator: torch.Generator | None = None,
     strength: float = 1.0,
+    spatial: float = 1.0,
     candidates: int | None = None,
 ) -> Decision:
     """Draw latents, or take given ones, and mix their LUTs.
@@ -55,13 +58,15 @@ def decide(
         latent: (B, n, Z) instead of drawing.
         generator: draws the latents; torch's global generator if not given.
         strength: moves the LUTs from the identity (0) to the mixed ones (1) and beyond.
+        spatial: scales how much the change varies across the foreground; 0: one LUT for all of it.
         candidates: draw that many latents, at least n, and keep the n hardest.
 
     Returns:
         The decision; in tensors of inference mode where nothing asks for a gradient.
     """
-    if not 0 <= strength < math.inf:
-        raise ValueError(f"strength must be a finite number from 0 upwards, got {strength}.")
+    for name, amount in (("strength", strength), ("spatial", spatial)):
+        if not 0 <= amount < math.inf:
+            raise ValueError(f"{name} must be a finite number from 0 upwards, got {amount}.")
     if not all(isinstance(count, (int, Integral)) for count in (n, candidates or n)):
         raise TypeError(f"n and candidates must be whole numbers, got {n!r}, {candidates!r}.")
     if generator is not None and not isinstance(generator, torch.Generator):
@@ -86,7 +91,9 @@ def decide(
     )
     alone = not asked and not torch.compiler.is_compiling()
     with torch.autocast(device.type, enabled=False), torch.inference_mode(alone):
-        decision = decide_latents(net, photo, mask, inputs.foreground, latent, drawn=drawn)
+        decision = decide_latents(
+            net, photo, mask, inputs.foreground, latent, drawn=drawn, spatial=float(spatial)
+        )
         if candidates is not None:
             order = hardest(decision.luts, photo, mask, n)
             rows = torch.arange(len(order), device=device).unsqueeze(1)
@@ -129,6 +136,7 @@ def decide_latents(
     latent: Tensor,
     *,
     drawn: bool,
+    spatial: float = 1.0,
 ) -> Decision:
     """Mix the LUTs of n latents a photo.
 
@@ -140,29 +148,35 @@ def decide_latents(
             nothing and gets identity LUTs.
         latent: (B, n, Z).
         drawn: whether the latents were drawn; a drawn one that spoils its photo is replaced.
+        spatial: scales how much the change varies across the foreground.
     """
     if all(foreground):
-        return _decide(net, photo, mask, latent, drawn)
+        return _decide(net, photo, mask, latent, drawn, spatial)
     neutral = identity_lut(net.basis.shape[-1], dtype=latent.dtype, device=latent.device)
+    some, varies = latent.shape[:2], net.spatial and spatial > 0
     decision = Decision(
-        neutral.repeat(*latent.shape[:2], 1, 1, 1, 1),
+        neutral.expand(*some, *([2, 2] if varies else []), *neutral.shape).clone(),
         latent.clone(),
-        latent.new_zeros(*latent.shape[:2], len(net.basis)),
+        latent.new_zeros(*some, *([4] if varies else []), len(net.basis)),
     )
     if any(foreground):
         rows = torch.tensor([row for row, some in enumerate(foreground) if some]).to(latent.device)
-        part = _decide(net, photo[rows], mask[rows], latent[rows], drawn)
+        part = _decide(net, photo[rows], mask[rows], latent[rows], drawn, spatial)
         for whole, values in zip(decision, part, strict=True):
             whole[rows] = values
     return decision
 
 
-def _decide(net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool) -> Decision:
+def _decide(
+    net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool, spatial: float
+) -> Decision:
     condition = net.condition(photo, mask)
     prior = net.prepared_prior(condition)
-    luts, _, weights = decision = _mixed(net, condition, prior, latent)
+    corners = frame_corners(mask) if net.spatial and spatial else None
+    weights = net.mixing_weights(condition, latent, spatial, prior)
+    luts = net.mix(weights, corners)
     if not drawn:
-        return decision
+        return Decision(luts, latent, weights)
     foreground = Foreground.of(photo, mask)
     places = spoilt(luts, foreground).nonzero()
     first = latent[places.unbind(1)].unsqueeze(1)
@@ -170,18 +184,15 @@ def _decide(net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: boo
         if not len(places):
             break
         row, column = places.unbind(1)
-        again = _mixed(net, condition[row], prior.rows(row), share * first)
+        other = share * first
+        mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
+        again = net.mix(mixing, None if corners is None else corners[row])
         # In place, as copies of all LUTs would take long; autograd keeps the others.
-        luts.index_put_((row, column), again.luts.squeeze(1))
+        luts.index_put_((row, column), again.squeeze(1))
         latent, weights = (
             whole.index_put((row, column), part.squeeze(1))
-            for whole, part in ((latent, again.latent), (weights, again.weights))
+            for whole, part in ((latent, other), (weights, mixing))
         )
-        still = spoilt(again.luts, foreground.rows(row)).squeeze(1)
+        still = spoilt(again, foreground.rows(row)).squeeze(1)
         places, first = places[still], first[still]
     return Decision(luts, latent, weights)
-
-
-def _mixed(net: LutNet, condition: Tensor, prior: Transport, latent: Tensor) -> Decision:
-    weights = net.decode(condition, prior(latent))
-    return Decision(mix_luts(weights, net.basis), latent, weights)

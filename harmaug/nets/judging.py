@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from harmaug.lut.ops import lut_composite
-from harmaug.nets.statistics import thumbnails
 
 _SIDE = 64  # pixels of the longest side of the view
 _CLIPPED = 0.1  # of the foreground; seen on contact sheets, more looks blown out
@@ -17,16 +16,20 @@ _BORDER = 0.49  # from the middle of the range; LUTs flatten out before they rea
 
 
 class Foreground(NamedTuple):
-    """Pixels of the foregrounds of B photos, on a grid that is fine enough to judge LUTs by.
+    """Small views of B photos and their foregrounds, fine enough to judge LUTs by.
 
     Attributes:
-        pixels: (B, 2, 3, P): colours in [0, 1], and for each value the distance from 0.5 from
-            which on it counts as clipped; out of reach for one that is clipped in the photo.
-        share: (B, P, 1), of each pixel in its foreground; 0 for pixels that only fill up.
+        view: (B, 3, h, w) in [0, 1].
+        inside: (B, 1, h, w), bool, the foreground.
+        limit: (B, 1, 3, h * w), for each value the distance from 0.5 from which on it counts as
+            clipped; out of reach for one that is clipped in the photo.
+        share: (B, h * w, 1), of each pixel in its foreground.
         variance: (B, 1), of the mean channel: the least that a recoloured foreground must keep.
     """
 
-    pixels: Tensor
+    view: Tensor
+    inside: Tensor
+    limit: Tensor
     share: Tensor
     variance: Tensor
 
@@ -34,17 +37,15 @@ class Foreground(NamedTuple):
     @torch.no_grad()
     def of(cls, photo: Tensor, mask: Tensor) -> Foreground:
         """Return those of photos (B, 3, H, W) in [0, 1] and masks (B, 1, H, W) in [0, 1]."""
-        step = -(-max(photo.shape[2:]) // _SIDE)
-        view, weights = (image[:, :, ::step, ::step].flatten(2) for image in (photo, mask))
         # A foreground that falls between the sampled pixels is judged by none and passes.
-        most = max((weights > 0).sum(2).flatten().tolist(), default=0)
-        weights, place = weights.topk(most, sorted=False)
-        colours = view.gather(2, place.expand(-1, 3, -1))
-        share = (weights / weights.sum(2, keepdim=True).clamp_min(1e-6)).mT
+        view, weights = _views(photo, mask)
+        share = weights.flatten(2).mT
+        share = share / share.sum(1, keepdim=True).clamp_min(1e-6)
+        colours = view.flatten(2).unsqueeze(1)
         clipped = (colours - 0.5).abs() >= _BORDER
         limit = clipped.to(colours.dtype).clamp_min(_BORDER)
-        variance = _CONTRAST**2 * _variance(colours.unsqueeze(1), share)
-        return cls(torch.stack((colours, limit), 1), share, variance)
+        variance = _CONTRAST**2 * _variance(colours, share)
+        return cls(view, weights > 0, limit, share, variance)
 
     def rows(self, rows: Tensor) -> Foreground:
         """Return those of some photos, (M,) indices."""
@@ -56,13 +57,12 @@ def spoilt(luts: Tensor, foreground: Foreground) -> Tensor:
     """Return (B, n), bool: LUTs that clip over a tenth of the foreground anew, or flatten it.
 
     Args:
-        luts: (B, n, 3, D, D, D).
+        luts: (B, n, 3, D, D, D), or (B, n, 2, 2, 3, D, D, D) for the corners of the frame.
         foreground: of B photos.
     """
-    colours, limit = foreground.pixels.split(1, 1)  # (B, 1, 3, P) each
-    moved = lut_composite(colours.transpose(1, 2), None, luts).squeeze(3)  # (B, n, 3, P)
+    moved = lut_composite(foreground.view, foreground.inside, luts).flatten(3)  # (B, n, 3, h * w)
     # By channel: an orange whose red is at its limit already can still be blown out to white.
-    clipped = ((moved - 0.5).abs() >= limit).any(2)
+    clipped = ((moved - 0.5).abs() >= foreground.limit).any(2)
     flat = _variance(moved, foreground.share) < foreground.variance
     return ((clipped.float() @ foreground.share).squeeze(2) > _CLIPPED) | flat
 
@@ -73,20 +73,27 @@ def hardest(luts: Tensor, photo: Tensor, mask: Tensor, n: int) -> Tensor:
     The figure is the distance in Lab between the mean colours of foreground and background.
 
     Args:
-        luts: (B, m, 3, D, D, D).
+        luts: (B, m, 3, D, D, D), or (B, m, 2, 2, 3, D, D, D).
         photo: (B, 3, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
         n: how many of the m.
     """
     from kornia.color import rgb_to_lab  # not at import: kornia loads slowly
 
-    colours, weights = thumbnails(photo, mask, _SIDE)
-    share = weights / weights.sum(3, keepdim=True).clamp_min(1e-6)  # (B, 2, 1, P)
-    moved = lut_composite(colours[:, 0].unsqueeze(2), None, luts)  # (B, m, 3, 1, P)
-    foreground = (rgb_to_lab(moved).squeeze(3) * share[:, :1]).sum(3)
-    background = (rgb_to_lab(colours[:, 1].unsqueeze(2)).squeeze(2) * share[:, 1]).sum(2)
+    view, weights = _views(photo, mask)
+    regions = torch.stack((weights, 1 - weights), 1).flatten(3)  # (B, 2, 1, P)
+    share = regions / regions.sum(3, keepdim=True).clamp_min(1e-6)
+    moved = lut_composite(view, weights > 0, luts)
+    foreground = (rgb_to_lab(moved).flatten(3) * share[:, :1]).sum(3)
+    background = (rgb_to_lab(view).flatten(2) * share[:, 1]).sum(2)
     mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
     return mismatch.topk(n, dim=1).indices
+
+
+def _views(photo: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a regular sample of the pixels of photos and masks, of at most 64 a side."""
+    step = max(-(-max(photo.shape[2:]) // _SIDE), 1)
+    return photo[:, :, ::step, ::step], mask[:, :, ::step, ::step]
 
 
 def _variance(colours: Tensor, share: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class LiteSycoNet(LutNet):
         lut_size: D.
         width: units of the hidden layers.
         thumbnail: longest side, in pixels, of the picture that statistics are taken from.
+        spatial: whether the change varies across the foreground.
     """
 
     refinement_steps = 300
@@ -40,17 +41,18 @@ class LiteSycoNet(LutNet):
         lut_size: int = 17,
         width: int = 256,
         thumbnail: int = 64,
+        spatial: bool = False,
     ) -> None:
         photo, change = statistics.PHOTO_SIZE, statistics.REGION_SIZE + statistics.CHANGE_SIZE
-        super().__init__(latent_dim, basis_size, lut_size, description=photo)
+        super().__init__(latent_dim, basis_size, lut_size, photo, spatial)
         self.width = width
         self.thumbnail = thumbnail
         self.register_buffer("photo_mean", torch.zeros(photo))
         self.register_buffer("photo_std", torch.ones(photo))
         self.register_buffer("change_mean", torch.zeros(change))
         self.register_buffer("change_std", torch.ones(change))
-        self.encoder = _mlp(photo + change, width, 2 * latent_dim)
-        self.decoder = _mlp(photo + latent_dim, width, basis_size)
+        self.encoder = _mlp(photo + change, width, 2 * self.code_dim)
+        self.decoder = _mlp(photo + self.code_dim, width, basis_size)
 
     def config(self) -> dict[str, Any]:
         return {
@@ -59,6 +61,7 @@ class LiteSycoNet(LutNet):
             "lut_size": self.basis.shape[-1],
             "width": self.width,
             "thumbnail": self.thumbnail,
+            "spatial": self.spatial,
         }
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:

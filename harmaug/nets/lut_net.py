@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from harmaug.lut.tensors import identity_lut, mix_luts
 from harmaug.nets.prior import Prior, Transport
-from harmaug.nets.refine import refine_latent
+from harmaug.nets.refine import known_pixels, refine_latent
+from harmaug.nets.spatial import PARTS, corner_latents, frame_corners
 
 
 class LutNet(nn.Module):
@@ -21,6 +23,9 @@ class LutNet(nn.Module):
 
     Attributes:
         latent_dim: Z.
+        code_dim: C; Z, or a quarter of it where the change varies across the foreground.
+        spatial: whether it does (`nets.spatial`).
+        spread: (3, C, C), how the latents of its corners differ; absent where it does not.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
         prior: maps z ~ N(0, I) to the net's codes, in another way for each photo.
         refinement_steps: steps by which `encode` improves the posterior's mean; for nets with a
@@ -30,18 +35,33 @@ class LutNet(nn.Module):
         latent_dim: Z.
         basis_size: K.
         lut_size: D.
-        description: C, numbers of a photo that the prior depends on.
+        description: numbers of a photo that the prior depends on.
+        spatial: whether the change varies across the foreground; then Z is a multiple of 4.
     """
 
     refinement_steps = 0
 
+    spread: Tensor
+
     def __init__(
-        self, latent_dim: int, basis_size: int, lut_size: int, description: int = 0
+        self,
+        latent_dim: int,
+        basis_size: int,
+        lut_size: int,
+        description: int = 0,
+        spatial: bool = False,
     ) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        if spatial and latent_dim % PARTS:
+            raise ValueError(
+                f"latent_dim of a spatial net must be a multiple of {PARTS}, got {latent_dim}."
+            )
+        self.latent_dim, self.spatial = latent_dim, spatial
+        self.code_dim = latent_dim // PARTS if spatial else latent_dim
         self.basis = nn.Parameter(identity_lut(lut_size).repeat(basis_size, 1, 1, 1, 1))
-        self.prior = Prior(latent_dim, description)
+        self.prior = Prior(self.code_dim, description)
+        if spatial:
+            self.register_buffer("spread", torch.zeros(PARTS - 1, self.code_dim, self.code_dim))
 
     def config(self) -> dict[str, Any]:
         """Return the keyword arguments that build this net again."""
@@ -52,11 +72,11 @@ class LutNet(nn.Module):
         raise NotImplementedError
 
     def describe(self, condition: Tensor) -> Tensor:
-        """Return the numbers (B, C) that the prior depends on, near standard normal; C may be 0."""
+        """Return the numbers (B, M) that the prior depends on, near standard normal; M may be 0."""
         return condition.new_zeros(len(condition), 0)
 
     def decode(self, condition: Tensor, code: Tensor) -> Tensor:
-        """Return mixing weights (B, n, K), convex, of conditions (B, ...) and codes (B, n, Z)."""
+        """Return mixing weights (B, n, K), convex, of conditions (B, ...) and codes (B, n, C)."""
         raise NotImplementedError
 
     def start_from(self, weights: Tensor) -> None:
@@ -68,20 +88,71 @@ class LutNet(nn.Module):
         raise NotImplementedError
 
     def posterior(self, condition: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance, (B, Z) each, of the codes of known composites."""
+        """Return mean and log-variance, (B, C) each, of the codes of known composites."""
         raise NotImplementedError
 
     def prepared_prior(self, condition: Tensor) -> Transport:
         """Return the prior's map for the photos of a condition, for all their latents."""
         return self.prior.prepared(self.describe(condition).unsqueeze(1))
 
-    def mixing_weights(self, condition: Tensor, latent: Tensor) -> Tensor:
-        """Return mixing weights (B, n, K) for latents (B, n, Z) drawn from N(0, I)."""
-        return self.decode(condition, self.prepared_prior(condition)(latent))
+    def mixing_weights(
+        self,
+        condition: Tensor,
+        latent: Tensor,
+        spatial: float = 0.0,
+        prior: Transport | None = None,
+    ) -> Tensor:
+        """Return mixing weights, convex.
 
-    def luts(self, condition: Tensor, latent: Tensor) -> Tensor:
-        """Return the mixed LUTs (B, n, 3, D, D, D) for latents (B, n, Z) drawn from N(0, I)."""
-        return mix_luts(self.mixing_weights(condition, latent), self.basis)
+        Args:
+            condition: (B, ...), of `condition`.
+            latent: (B, n, Z), drawn from N(0, I).
+            spatial: how much the change varies across the foreground; 0: one for all of it.
+            prior: that of `prepared_prior`, where it is known already.
+
+        Returns:
+            (B, n, K); of a spatial net, with ``spatial`` above 0, (B, n, 4, K) for the corners of
+            the foreground's box.
+        """
+        prior = prior or self.prepared_prior(condition)
+        if not (self.spatial and spatial):
+            return self.decode(condition, prior(latent[..., : self.code_dim]))
+        corners = corner_latents(latent, self.spread, spatial).flatten(1, 2)
+        return self.decode(condition, prior(corners)).unflatten(1, (latent.shape[1], -1))
+
+    def mix(self, weights: Tensor, corners: Tensor | None) -> Tensor:
+        """Return LUTs (B, n, 3, D, D, D) or (B, n, 2, 2, 3, D, D, D) of `mixing_weights`.
+
+        Args:
+            weights: (B, n, K) or (B, n, 4, K).
+            corners: (B, 4, 4), of `spatial.frame_corners`; read for the latter alone.
+        """
+        if weights.ndim == 3:
+            return mix_luts(weights, self.basis)
+        assert corners is not None
+        return mix_luts(corners.unsqueeze(1) @ weights, self.basis).unflatten(2, (2, 2))
+
+    def luts(self, condition: Tensor, latent: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the LUTs of latents drawn from N(0, I).
+
+        Args:
+            condition: (B, ...), of `condition`.
+            latent: (B, n, Z).
+            mask: (B, 1, H, W) in [0, 1], whose foregrounds the change varies across; without it
+                there is one change for all of a foreground.
+
+        Returns:
+            (B, n, 3, D, D, D); of a spatial net, with ``mask``, (B, n, 2, 2, 3, D, D, D).
+        """
+        if mask is None or not self.spatial:
+            return self.mix(self.mixing_weights(condition, latent), None)
+        return self.mix(self.mixing_weights(condition, latent, 1.0), frame_corners(mask))
+
+    def first_latent(self, condition: Tensor, change: Tensor) -> Tensor:
+        """Return the latent (B, Z) of the posterior's mean; its spatial parts are 0."""
+        mean, _ = self.posterior(condition, change)
+        latent = self.prior.inverse(mean, self.describe(condition))
+        return F.pad(latent, (0, self.latent_dim - self.code_dim))
 
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
@@ -97,18 +168,15 @@ class LutNet(nn.Module):
         """
         with torch.no_grad():
             condition = self.condition(real, mask)
-            mean, _ = self.posterior(condition, self.change(real, mask, composite))
-            latent = self.prior.inverse(mean, self.describe(condition))
+            latent = self.first_latent(condition, self.change(real, mask, composite))
         if not refine or not self.refinement_steps:
             return latent
         with torch.inference_mode(False):
             seen = condition.clone()  # descent cannot pass through an inference tensor
+            target = known_pixels(self.basis.detach(), real, mask, composite)
         return refine_latent(
-            lambda z: self.mixing_weights(seen, z),
-            self.basis,
+            lambda z: self.mixing_weights(seen, z.unsqueeze(1), 1.0).flatten(1, -2),
             latent,
-            real,
-            mask,
-            composite,
+            target,
             self.refinement_steps,
         )

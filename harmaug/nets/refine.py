@@ -1,62 +1,111 @@
-"""Refinement of a known composite's latent: from the encoder's guess to a better one."""
+"""Refinement of latents on known composites: from the encoder's guess to a better one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from harmaug.lut import composite_lut, mix_luts
+from harmaug.lut.fitting import basis_colours
+from harmaug.nets.spatial import box_weights
 
 _RATE = 0.2  # of Adam at the start, in standard deviations of the prior
-_SIDE = 128  # pixels of the longest side that are used, at least half as many
+_SIDE = 64  # pixels of the longest side that are used, at least half as many
 _LENGTH_WEIGHT = 0.1  # fMSE on 0..255 that a unit of squared length must be worth
+
+
+class KnownPixels(NamedTuple):
+    """Pixels of B pairs as refinement looks at them: what a basis can make of each.
+
+    Mixing LUTs and looking a colour up in the mixture is the same as mixing what the LUTs give, so
+    that the lookups are done once for all steps.
+
+    Attributes:
+        colours: (B, K, 3, P), the photo through each LUT of the basis.
+        real: (B, 3, P) in [0, 1].
+        composite: (B, 3, P) in [0, 1].
+        alpha: (B, 1, P) in [0, 1], the mask.
+        corners: (B, 4, P), bilinear weights of the corners of the foreground's box.
+    """
+
+    colours: Tensor
+    real: Tensor
+    composite: Tensor
+    alpha: Tensor
+    corners: Tensor
+
+    def rebuilt(self, weights: Tensor) -> Tensor:
+        """Return the composites (B, 3, P) of mixing weights (B, 1, K) or (B, 4, K)."""
+        moved = (weights @ self.colours.flatten(2)).unflatten(2, self.real.shape[1:])
+        mixed = (moved * self.corners.unsqueeze(2)).sum(1) if weights.shape[1] > 1 else moved[:, 0]
+        return ((1 - self.alpha) * self.real + self.alpha * mixed).clamp(0, 1)
+
+    def error(self, weights: Tensor) -> Tensor:
+        """Return the fMSE (B,), on values 0..255, of mixing weights (B, 1, K) or (B, 4, K)."""
+        share = self.alpha / self.alpha.sum(2, keepdim=True).clamp_min(1e-6) / 3 * 255**2
+        return ((self.rebuilt(weights) - self.composite).square() * share).sum((1, 2))
+
+
+def known_pixels(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> KnownPixels:
+    """Return a regular sample of the pixels of pairs.
+
+    Args:
+        basis: (K, 3, D, D, D).
+        real: (B, 3, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1].
+        composite: (B, 3, H, W) in [0, 1].
+    """
+    height, width = real.shape[2:]
+    step = max(-(-max(height, width) // _SIDE), 1)
+    photo, alpha, wanted = (image[:, :, ::step, ::step] for image in (real, mask, composite))
+    rows, columns = (
+        (torch.arange(0, length, step, device=real.device) + 0.5) / length
+        for length in (height, width)
+    )
+    row, column = (x.reshape(1, -1) for x in torch.meshgrid(rows, columns, indexing="ij"))
+    return KnownPixels(
+        basis_colours(basis, photo.flatten(2)),
+        photo.flatten(2),
+        wanted.flatten(2),
+        alpha.flatten(2),
+        box_weights(mask, column, row),
+    )
 
 
 def refine_latent(
     mixing_weights: Callable[[Tensor], Tensor],
-    basis: Tensor,
     latent: Tensor,
-    real: Tensor,
-    mask: Tensor,
-    composite: Tensor,
+    known: KnownPixels,
     steps: int,
+    length_weight: float = _LENGTH_WEIGHT,
 ) -> Tensor:
-    """Return a latent that rebuilds a known composite better and is still likely.
+    """Return latents that rebuild known composites better and are still likely.
 
     An encoder serves all pairs and is seldom exact for one. A few steps on the pair itself close
     most of that gap, as in semi-amortised variational autoencoders (Kim et al., 2018). The loss is
-    fMSE on a regular sample of the pixels plus the squared length of the latent.
+    fMSE plus the squared length of the latent.
 
     Args:
-        mixing_weights: latents (B, 1, Z) to mixing weights (B, 1, K).
-        basis: (K, 3, D, D, D).
+        mixing_weights: latents (B, Z) to mixing weights (B, 1, K) or (B, 4, K).
         latent: (B, Z), the start.
-        real: (B, 3, H, W) in [0, 1].
-        mask: (B, 1, H, W) in [0, 1].
-        composite: (B, 3, H, W) in [0, 1].
+        known: pixels of B pairs.
         steps: of Adam.
+        length_weight: of the squared length.
 
     Returns:
         (B, Z), without a gradient to the inputs.
     """
     # Inference mode has no gradients.
     with torch.inference_mode(False), torch.enable_grad():
-        step = max(-(-max(real.shape[2:]) // _SIDE), 1)
-        photo, alpha, wanted = (
-            image[:, :, ::step, ::step].detach().clone() for image in (real, mask, composite)
-        )
-        share = alpha / alpha.sum((2, 3), keepdim=True).clamp_min(1e-6) / 3 * 255**2
-        basis = basis.detach().clone()
+        known = KnownPixels(*(value.detach().clone() for value in known))
         refined = latent.detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([refined], lr=_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
-            luts = mix_luts(mixing_weights(refined.unsqueeze(1)), basis).squeeze(1)
-            rebuilt = composite_lut(photo, alpha, luts)
-            error = ((rebuilt - wanted).square() * share).sum((1, 2, 3))
-            loss = (error + _LENGTH_WEIGHT * refined.square().sum(1)).sum()
+            error = known.error(mixing_weights(refined))
+            loss = (error + length_weight * refined.square().sum(1)).sum()
             refined.grad = torch.autograd.grad(loss, refined)[0]
             optimizer.step()
             schedule.step()

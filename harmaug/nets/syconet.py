@@ -36,6 +36,8 @@ class SycoNet(LutNet):
         size: input resolution of the encoders, a multiple of 32.
         reconstruction: with the branch that encodes known composites; the released weights have
             none.
+        spatial: whether the change varies across the foreground; then a composite takes four
+            passes of the encoder, one a corner.
     """
 
     def __init__(
@@ -46,19 +48,20 @@ class SycoNet(LutNet):
         width: int = 64,
         size: int = 256,
         reconstruction: bool = True,
+        spatial: bool = False,
     ) -> None:
-        super().__init__(latent_dim, basis_size, lut_size)
+        super().__init__(latent_dim, basis_size, lut_size, spatial=spatial)
         if size < 1 or size % 2**_HALVINGS:
             raise ValueError(f"size must be a positive multiple of {2**_HALVINGS}, got {size}.")
         self.width = width
         self.size = size
-        self.generation = Trunk(4, latent_dim, width)
+        self.generation = Trunk(4, self.code_dim, width)
         self.mixing = nn.Conv2d(self.generation.out_channels, basis_size, 1)
         self.reconstruction: Trunk | None = None
         if reconstruction:
             self.reconstruction = Trunk(7, 0, width)
-            self.mean = nn.Linear(self.reconstruction.out_channels, latent_dim)
-            self.log_variance = nn.Linear(self.reconstruction.out_channels, latent_dim)
+            self.mean = nn.Linear(self.reconstruction.out_channels, self.code_dim)
+            self.log_variance = nn.Linear(self.reconstruction.out_channels, self.code_dim)
             # Little noise at first, so that the decoder learns to use its code.
             nn.init.constant_(self.log_variance.bias, -4.0)
         with torch.no_grad():
@@ -74,6 +77,7 @@ class SycoNet(LutNet):
             "width": self.width,
             "size": self.size,
             "reconstruction": self.reconstruction is not None,
+            "spatial": self.spatial,
         }
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:

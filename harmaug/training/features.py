@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from harmaug.nets import Codes, LutNet
+from harmaug.nets.spatial import box_weights
 from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
 
@@ -23,6 +24,7 @@ class Features(NamedTuple):
     change: Tensor  # (N, ...), of `LutNet.change`
     real: Tensor  # (N, 3, 1, P) in [0, 1], foreground pixels of the photos
     composite: Tensor  # (N, 3, 1, P) in [0, 1], the same pixels of the composites
+    corners: Tensor  # (N, 4, P), bilinear weights of the corners of the foregrounds' boxes
 
 
 @torch.no_grad()
@@ -33,25 +35,32 @@ def draw_features(
     chunks = []
     for first in range(0, count, _CHUNK):
         pairs = source.draw(min(_CHUNK, count - first), generator)
-        before, after = foreground_pixels(*pairs, pixels, generator)
+        pixels_of_pairs = foreground_pixels(*pairs, pixels, generator)
         real, mask, composite = (part.to(net.basis.device) for part in pairs)
         condition, change = net.condition(real, mask), net.change(real, mask, composite)
-        chunks.append((condition.cpu(), change.cpu(), before, after))
+        chunks.append((condition.cpu(), change.cpu(), *pixels_of_pairs))
     return Features(*(torch.cat(values) for values in zip(*chunks, strict=True)))
 
 
 def foreground_pixels(
     real: Tensor, mask: Tensor, composite: Tensor, count: int, generator: Generator | None
-) -> tuple[Tensor, Tensor]:
-    """Draw ``count`` foreground pixels of each pair: (B, 3, 1, count) of photo and of composite.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw ``count`` foreground pixels of each pair, with replacement.
 
-    Each mask must have pixels at 0.5 or above. They are drawn with replacement.
+    Each mask must have pixels at 0.5 or above.
+
+    Returns:
+        (B, 3, 1, count) of the photos, of the composites, and weights (B, 4, count) of the
+        corners of the foregrounds' boxes.
     """
     inside = (mask.flatten(1) >= 0.5).to(real)
     index = torch.multinomial(inside, count, replacement=True, generator=generator)
+    height, width = mask.shape[2:]
+    column, row = ((index % width) + 0.5) / width, ((index // width) + 0.5) / height
+    corners = box_weights(mask, column, row)
     index = index.unsqueeze(1).expand(-1, 3, -1)
     before, after = (image.flatten(2).gather(2, index).unsqueeze(2) for image in (real, composite))
-    return before, after
+    return before, after, corners
 
 
 def calibration_features(

@@ -111,7 +111,7 @@ def write_sample_sheet(net: LutNet, heldout: Mapping[str, Pairs], path: Path) ->
         largest = int(pairs.mask.sum((1, 2, 3)).argmax())
         real, mask, composite = (p[largest : largest + 1].to(net.basis.device) for p in pairs)
         known = net.encode(real, mask, composite).unsqueeze(1)
-        luts = net.luts(net.condition(real, mask), torch.cat((known, latent.to(known)), 1))
+        luts = net.luts(net.condition(real, mask), torch.cat((known, latent.to(known)), 1), mask)
         images = torch.cat((real, composite, composite_lut(real, mask, luts)[0]))
         pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         pictures = map(thumbnail, pixels)

@@ -10,6 +10,7 @@ from harmaug.checkpoints import find_checkpoint, open_checkpoint
 from harmaug.lut import identity_lut
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.nets import ARCHITECTURES, LiteSycoNet, LutNet
+from harmaug.nets.spatial import PARTS
 from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
 
@@ -29,10 +30,10 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
                 f"{config.init} has no reconstruction branch (the released weights come without "
                 "one), so it cannot be trained further; start from another checkpoint."
             )
-        return net
+        return _with_spatial_part(net, config.spatial)
     basis = read_basis(config)
     architecture = config.architecture or "lite"
-    settings = dict(config.net)
+    settings = {"spatial": config.spatial} | config.net
     if architecture == "syconet":
         settings.setdefault("size", config.image_size)
     try:
@@ -49,6 +50,19 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
     nearest = simplex_least_squares(flat @ flat.mT, (neutral @ flat.mT).unsqueeze(0))[0]
     net.start_from(nearest)
     return net
+
+
+def _with_spatial_part(net: LutNet, spatial: bool) -> LutNet:
+    """Return a net with or without a spatial part, else the same; a new one varies nothing yet."""
+    if net.spatial == spatial:
+        return net
+    size = net.code_dim * (PARTS if spatial else 1)
+    other = type(net)(**net.config() | {"latent_dim": size, "spatial": spatial})
+    other.load_state_dict(
+        other.state_dict()
+        | {name: value for name, value in net.state_dict().items() if name != "spread"}
+    )
+    return other
 
 
 def read_basis(config: TrainConfig) -> Tensor:

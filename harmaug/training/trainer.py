@@ -19,11 +19,12 @@ from harmaug.io.atomic import atomic_write
 from harmaug.nets import LutNet
 from harmaug.training.config import TrainConfig
 from harmaug.training.data import read_data
-from harmaug.training.features import calibrate, calibration_features, draw_features
+from harmaug.training.features import Features, calibrate, calibration_features, draw_features
 from harmaug.training.heldout import Figures, measure, write_sample_sheet
 from harmaug.training.losses import Reconstruction, kl_divergence, reconstruction_loss
 from harmaug.training.net import build_net
 from harmaug.training.progress import Log, Progress, load_state, save_state
+from harmaug.training.spread import fit_spread
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -98,10 +99,12 @@ class Trainer:
                 with atomic_write(self.output / "config.json") as temporary:
                     config.save(temporary)
             log = Log(self.output, done, tensorboard)
+            calibration = calibration_features(config, self.net, self.source)
             if config.init is not None and not resume:  # what the training must improve on
+                if self.net.spatial and not self.net.spread.any():  # a new spatial part
+                    fit_spread(self.net.eval(), calibration[0], config.generator("calibration"))
                 figures = asdict(self.validate())
                 log.write(asdict(self.progress) | figures)
-            calibration = calibration_features(config, self.net, self.source)
         while True:
             # Only the leader has measured, and all must stop together.
             progress = self.progress = self.fabric.broadcast(self.progress)
@@ -114,7 +117,7 @@ class Trainer:
             if leader:
                 figures = {}
                 if progress.round % config.validate_every == 0 or progress.round == config.rounds:
-                    calibrate(self.net, *calibration, config.generator("calibration"))
+                    self.calibrate(*calibration)
                     figures = asdict(self.validate())
                 log.write(asdict(progress) | losses | figures)
                 save_state(self.state, self.net, self.optimizer, progress)
@@ -145,10 +148,10 @@ class Trainer:
             self.optimizer.param_groups[0]["lr"] = config.learning_rate * rate
             self.optimizer.param_groups[1]["lr"] = config.basis_learning_rate * rate
             # Each process draws for all and takes its share: any number gives the same training.
-            noise = torch.randn(config.batch, self.net.latent_dim, generator=generator)
+            noise = torch.randn(config.batch, self.net.code_dim, generator=generator)
             noise = noise[mine].to(fabric.device)
             rows = order[step % steps * config.batch :][: config.batch][mine]
-            condition, change, real, composite = (values[rows] for values in features)
+            condition, change, real, composite = (values[rows] for values in features[:4])
             rebuilt, mean, log_variance = self.module(condition, change, real, noise)
             reconstruction = reconstruction_loss(rebuilt, composite)
             kl = kl_divergence(mean, log_variance).sum()
@@ -165,6 +168,13 @@ class Trainer:
                 "again with a lower learning rate."
             )
         return {"reconstruction": losses[0].item(), "kl": losses[1].item()}
+
+    def calibrate(self, fitted: Features, aside: Features | None) -> None:
+        """Fit the prior to training pairs, and put the net in eval."""
+        generator = self.config.generator("calibration")
+        calibrate(self.net, fitted, aside, generator)
+        if self.net.spatial:
+            fit_spread(self.net, fitted, generator)
 
     def validate(self) -> Figures:
         """Measure the calibrated net and save it; with patience save only a better one."""
