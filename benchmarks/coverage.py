@@ -81,20 +81,21 @@ def compare(
     items: list[HarmonyItem], pairs: list[Pair], samplers: dict[str, Sampler], seeds: int
 ) -> dict[str, Any]:
     """Return coverage and strength of each sampler on one kind."""
-    views = [pair.foreground(_PIXELS) for pair in pairs]
+    places = [pair.inside(_PIXELS) for pair in pairs]
+    views = [pair.at(some) for pair, some in zip(pairs, places, strict=True)]
     basis = SycoNetAugment.from_pretrained("unified").basis
-    changes = torch.cat([mix_luts(fit_pair(basis, *pair.foreground()), basis) for pair in pairs])
+    changes = torch.cat([mix_luts(fit_pair(basis, *pair), basis) for pair in pairs])
     photos = [item.real for item in items]
     # By sampler, (pairs, seeds): fMSE of the draw nearest to the composite, and median strength.
     nearest: dict[str, list[list[float]]] = defaultdict(list)
     strength: dict[str, list[list[float]]] = defaultdict(list)
-    for row, (item, pair, view) in enumerate(zip(items, pairs, views, strict=True)):
+    for row, (item, pair, view, some) in enumerate(zip(items, pairs, views, places, strict=True)):
         others = changes[[photo != item.real for photo in photos]]
         drawn = samplers | ({OWN: Changes(others)} if len(others) >= DRAWS else {})
         drawn[BEST] = Changes(changes[row : row + 1])
         for name, sampler in drawn.items():
             found = [
-                _of_draws(view, sampler(pair, view, DRAWS, pair_generator(item, seed)))
+                _of_draws(view, sampler(pair, some, DRAWS, pair_generator(item, seed)))
                 for seed in range(seeds)
             ]
             nearest[name].append([to_composite.min().item() for to_composite, _ in found])

@@ -14,10 +14,13 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5):
+def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5, spatial=False):
     """A random net over a basis of gains and tints, which refines latents in few steps."""
     torch.manual_seed(seed)
-    net = LiteSycoNet(latent_dim, basis_size, lut_size, width=16, thumbnail=16)
+    sizes = {"basis_size": basis_size, "lut_size": lut_size, "width": 16, "thumbnail": 16}
+    net = LiteSycoNet(latent_dim * (4 if spatial else 1), spatial=spatial, **sizes)
+    if spatial:
+        net.spread.copy_(torch.eye(latent_dim))
     gain = torch.linspace(0.5, 1.6, basis_size).view(-1, 1, 1, 1, 1)
     tint = torch.rand(basis_size, 3, 1, 1, 1) * 0.4 + 0.8
     with torch.no_grad():
@@ -41,12 +44,13 @@ def random_pair(seed=0, height=20, width=24, basis=None):
 
 
 class FixedDraws:
-    """Draws that are the view's own pictures: its composite, or its photo."""
+    """Draws that are the photo's own pictures: its composite, or its photo."""
 
     def __init__(self, which, roughness=None):
         self.which, self.roughness = which, roughness
 
-    def __call__(self, photo, view, n, generator):
+    def __call__(self, photo, places, n, generator):
+        view = photo if places is None else photo.at(places)
         for name in (self.which[k % len(self.which)] for k in range(n)):
             rough = None if self.roughness is None else torch.tensor([self.roughness])
             yield Draws(getattr(view, name), rough)

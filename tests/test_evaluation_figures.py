@@ -7,16 +7,12 @@ from photo_folders import write_folder
 from harmaug.augment import SycoNetAugment
 from harmaug.data.folder import HarmonyFolder
 from harmaug.evaluation.figures import (
-    CANDIDATES,
     OVERALL,
-    STRENGTHS,
     active_dimensions,
     kl_divergence,
-    responses,
     summarize,
 )
 from harmaug.evaluation.measure import measure
-from harmaug.evaluation.pairs import read_pair
 from harmaug.evaluation.samplers import CheckpointSampler
 from harmaug.training import losses
 
@@ -108,17 +104,3 @@ def test_one_pair_has_no_spread(folder):
     assert np.isnan(found["draws"]["net"]["frechet"].value)
     assert found["composites"]["shift"]["covariance"] is None
     assert found["latent"]["active"] is None
-
-
-def test_strength_and_candidates_do_what_they_say(folder):
-    pairs = [read_pair(folder, row) for row in range(len(folder))]
-    found = responses(SycoNetAugment(NET), pairs)
-    strength, candidates = found["strength"], found["candidates"]
-    assert strength["settings"] == list(STRENGTHS)
-    assert candidates["settings"] == list(CANDIDATES)
-    assert strength["fMSE"][0] == pytest.approx([0, 0, 0], abs=0.01)
-    assert strength["mismatch"][0][1] == pytest.approx(found["photo_mismatch"], rel=0.2)
-    medians = [quartiles[1] for quartiles in strength["fMSE"]]
-    assert medians == sorted(medians)
-    hardest = [quartiles[1] for quartiles in candidates["mismatch"]]
-    assert hardest[-1] > hardest[0]

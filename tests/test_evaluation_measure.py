@@ -20,7 +20,7 @@ from harmaug.evaluation.draws import (
 from harmaug.evaluation.measure import best_mixture, mean_lab, measure
 from harmaug.evaluation.metrics import fmse, psnr
 from harmaug.evaluation.pairs import read_pair
-from harmaug.evaluation.samplers import CheckpointSampler
+from harmaug.evaluation.samplers import CheckpointSampler, Draws
 
 NET = small_net()
 SAMPLER = CheckpointSampler(SycoNetAugment(NET))
@@ -67,12 +67,12 @@ def test_a_draw_that_is_the_composite_covers_it(folder):
 
 def test_clipped_counts_what_newly_holds_0_or_255(folder):
     class HalfBlack:
-        def __call__(self, photo, view, n, generator):
-            composite = view.real.clone()
+        def __call__(self, photo, places, n, generator):
+            composite = photo.at(places).real.clone()
             composite[..., ::2] = 0.001  # 8 bits hold 0
             composite[..., 1::2] = 0.003  # 8 bits hold 1
             for _ in range(n):
-                yield FixedDraws(["real"])(photo, view._replace(real=composite), 1, None).__next__()
+                yield Draws(composite, None)
 
     clipped = measured(folder, half=HalfBlack()).drawn["half"].clipped
     np.testing.assert_allclose(clipped, 0.5, atol=0.05)

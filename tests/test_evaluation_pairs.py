@@ -17,12 +17,12 @@ def folder(tmp_path):
 class TestPair:
     def test_the_foreground_holds_every_pixel_under_the_mask(self):
         pair = random_pair()
-        strip = pair.foreground()
+        strip = pair.at(pair.inside())
         inside = pair.mask[0, 0] > 0
         for whole, part in zip(pair, strip, strict=True):
             assert torch.equal(part[0, :, 0], whole[0][:, inside])
         for image in (pair.real * 0.5, 1 - pair.real):
-            other = pair._replace(real=image).foreground().real
+            other = pair._replace(real=image).at(pair.inside()).real
             torch.testing.assert_close(
                 fmse(other, strip.real, strip.mask), fmse(image, pair.real, pair.mask)
             )
@@ -30,11 +30,11 @@ class TestPair:
     def test_a_part_of_it_spreads_over_the_whole(self):
         pair = random_pair(height=40)
         rows = torch.arange(40.0).view(1, 1, 40, 1).expand_as(pair.mask)
-        few = pair._replace(real=rows.expand(1, 3, -1, -1)).foreground(20).real[0, 0, 0]
+        few = pair._replace(real=rows.expand(1, 3, -1, -1)).at(pair.inside(20)).real[0, 0, 0]
         assert len(few) == 20
         assert few[0] == 0
         assert few[-1] == 39
-        assert pair.foreground(10**6).real.shape == pair.foreground().real.shape
+        assert torch.equal(pair.inside(10**6), pair.inside())
 
     def test_its_random_numbers_hang_on_name_and_seed_alone(self, folder):
         numbers = [

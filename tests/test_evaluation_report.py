@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harmaug.evaluation import report
-from harmaug.evaluation.report import Cloud, _ticks, band_chart, cloud_chart
+from harmaug.evaluation.report import Cloud, _ticks, cloud_chart
 
 NAN = math.nan
 
@@ -26,33 +26,6 @@ def svg(chart):
 
 
 class TestCharts:
-    def test_a_line_rises_with_its_values_within_its_band(self):
-        bands = [[0.5, 1.0, 1.5], [1.0, 2.0, 2.5], [2.0, 3.0, 4.0]]
-        chart = svg(band_chart([1, 2, 4], bands, "draws", "m", "mismatch"))
-        points = chart["polyline"][0].get("points").split()
-        x, y = np.array([point.split(",") for point in points], dtype=float).T
-        assert (np.diff(x) > 0).all()
-        assert (np.diff(y) < 0).all()  # downwards is larger
-        border = [p.split(",") for p in chart["polygon"][0].get("points").split()]
-        borders = np.array(border, dtype=float)[:, 1]
-        assert (borders[:3] > y).all()
-        assert (borders[:2:-1] < y).all()
-        labels = [text.text for text in chart["text"]]
-        assert {"1", "2", "4", "m", "mismatch"} <= set(labels)
-
-    def test_unknown_values_are_left_out(self):
-        bands = [[0.5, 1.0, 2.0], [NAN, NAN, NAN], [2.0, 3.0, 4.0]]
-        chart = band_chart([0, 1, 2], bands, "a < b", "x & y", "z")
-        found = svg(chart)
-        assert len(found["polyline"][0].get("points").split()) == 2
-        assert "nan" not in chart
-        assert "a &lt; b" in chart
-
-    @pytest.mark.parametrize("values", [[0.0], [0.0, 0.0], [NAN], [1e-9, 1e9]])
-    def test_odd_values_still_make_a_chart(self, values):
-        bands = [[value] * 3 for value in values]
-        assert "nan" not in band_chart(list(range(len(values))), bands, "a", "x", "y")
-
     def test_an_ellipse_holds_two_deviations(self):
         cloud = Cloud("a", np.zeros(2), np.diag([100.0, 25.0]), np.array([[20.0, 0.0]]))
         chart = svg(cloud_chart([cloud], "a*", "b*"))

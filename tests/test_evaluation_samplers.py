@@ -23,14 +23,15 @@ AUG = SycoNetAugment(NET)
 LOOKS = torch.stack([identity_lut(5) ** power for power in (0.5, 0.8, 1.3, 2.0)])
 SAMPLERS = {
     "checkpoint": CheckpointSampler(AUG),
+    "spatial": CheckpointSampler(SycoNetAugment(small_net(spatial=True))),
     "filters": FilterSampler(0.8),
     "mixtures": BasisMixtures(NET.basis),
     "looks": RandomLooks(LOOKS),
 }
 
 
-def draw(sampler, photo, view, n=10, seed=0):
-    chunks = list(sampler(photo, view, n, generator(seed)))
+def draw(sampler, photo, places=None, n=10, seed=0):
+    chunks = list(sampler(photo, places, n, generator(seed)))
     rough = None if chunks[0].roughness is None else torch.cat([c.roughness for c in chunks])
     return torch.cat([chunk.composites for chunk in chunks]), rough
 
@@ -42,8 +43,8 @@ def sampler(request):
 
 def test_the_foreground_alone_is_drawn_as_it_is_within_the_frame(sampler):
     pair = random_pair()
-    whole, rough = draw(sampler, pair, pair)
-    strip, rough_of_strip = draw(sampler, pair, pair.foreground())
+    whole, rough = draw(sampler, pair)
+    strip, rough_of_strip = draw(sampler, pair, pair.inside())
     assert whole.shape == (10, *pair.real.shape[1:])
     inside = pair.mask[0, 0] > 0
     torch.testing.assert_close(whole[:, :, inside], strip[:, :, 0], atol=1e-5, rtol=0)
@@ -54,7 +55,7 @@ def test_the_foreground_alone_is_drawn_as_it_is_within_the_frame(sampler):
 
 def test_the_generator_alone_decides(sampler):
     pair = random_pair()
-    draws = [draw(sampler, pair, pair, seed=seed)[0] for seed in (0, 0, 1)]
+    draws = [draw(sampler, pair, seed=seed)[0] for seed in (0, 0, 1)]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
     assert len(draws[0].flatten(1).unique(dim=0)) == 10
@@ -63,12 +64,12 @@ def test_the_generator_alone_decides(sampler):
 def test_the_composite_is_not_looked_at(sampler):
     pair = random_pair()
     blind = pair._replace(composite=torch.full_like(pair.real, torch.nan))
-    assert torch.equal(draw(sampler, pair, pair)[0], draw(sampler, blind, blind)[0])
+    assert torch.equal(draw(sampler, pair)[0], draw(sampler, blind)[0])
 
 
 def test_a_checkpoint_draws_what_its_net_decodes():
     pair = random_pair()
-    drawn, rough = draw(SAMPLERS["checkpoint"], pair, pair)
+    drawn, rough = draw(SAMPLERS["checkpoint"], pair)
     latent = draw_latents(1, 10, NET.latent_dim, generator())
     luts = NET.luts(NET.condition(pair.real, pair.mask), latent)
     torch.testing.assert_close(drawn, composite_lut(pair.real, pair.mask, luts)[0])
@@ -77,7 +78,7 @@ def test_a_checkpoint_draws_what_its_net_decodes():
 
 def test_a_low_concentration_takes_one_lut_at_a_time():
     pair = random_pair()
-    drawn, _ = draw(BasisMixtures(NET.basis, 1e-3), pair, pair, n=40)
+    drawn, _ = draw(BasisMixtures(NET.basis, 1e-3), pair, n=40)
     pure = composite_lut(pair.real, pair.mask, NET.basis.unsqueeze(0))[0]
     distance = torch.cdist(drawn.flatten(1), pure.flatten(1)).min(1).values
     assert distance.median() < 1e-3
@@ -85,11 +86,11 @@ def test_a_low_concentration_takes_one_lut_at_a_time():
 
 def test_looks_lie_between_the_photo_and_the_look():
     pair = random_pair()
-    drawn, _ = draw(RandomLooks(LOOKS[:1]), pair, pair, n=20)
+    drawn, _ = draw(RandomLooks(LOOKS[:1]), pair, n=20)
     look = composite_lut(pair.real, pair.mask, LOOKS[0])
     assert (drawn <= look + 1e-6).all()  # the look brightens
     assert (drawn >= pair.real - 1e-6).all()
-    weak, _ = draw(RandomLooks(LOOKS[:1], (0.0, 0.0)), pair, pair)
+    weak, _ = draw(RandomLooks(LOOKS[:1], (0.0, 0.0)), pair)
     torch.testing.assert_close(weak, pair.real.expand_as(weak), atol=1e-6, rtol=0)
 
 
@@ -100,7 +101,7 @@ def test_matched_filters_are_as_strong_as_the_composites(factor):
     matched = match_filters(pairs, seed=5)
     wanted = torch.cat([fmse(p.composite, p.real, p.mask) for p in pairs]).median()
     errors = [
-        foreground_error(draw(matched, p, p, n=64, seed=seed)[0], p.real, p.mask)
+        foreground_error(draw(matched, p, n=64, seed=seed)[0], p.real, p.mask)
         for seed, p in enumerate(pairs)
     ]
     assert torch.cat(errors).median().item() == pytest.approx(wanted.item(), rel=0.2)

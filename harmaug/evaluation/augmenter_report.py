@@ -16,7 +16,6 @@ from harmaug.evaluation.draws import reconstruct
 from harmaug.evaluation.figures import (
     OVERALL,
     AugmenterEvaluation,
-    Response,
     Shift,
     SubsetFigures,
     active_dimensions,
@@ -36,6 +35,8 @@ TERMS = (
     ("Frechet", "distance in Lab of two normal distributions: shifts of draws, and true shifts"),
     ("shift", "change of the mean Lab colour of the foreground"),
     ("spread", "standard deviations of the shift in L*, a* and b*"),
+    ("variation", "fMSE of what a map that varies in space explains and one for all does not"),
+    ("one LUT", "the same with one LUT for all of a foreground"),
     ("clipped", "share of the foreground with a channel newly at 0 or 255; mean"),
     ("roughness", "mean squared second difference of the drawn LUTs; 0 for an affine colour map"),
     ("limit", "best mixture of the basis, fitted to each pair; with this basis no net is nearer"),
@@ -66,15 +67,16 @@ def headline(subset: str, figures: SubsetFigures) -> str:
 def draw_rows(figures: SubsetFigures, draws: int) -> list[list[str]]:
     """Return a row for each sampler on a subset, and one for the true composites."""
     head = ["draws", f"best of {draws}", "checkpoint / this", "strength", "Frechet"]
-    rows = [[*head, "spread L* a* b*", "clipped", "roughness"]]
+    rows = [[*head, "spread L* a* b*", "variation", "clipped", "roughness"]]
     for position, (name, found) in enumerate(figures["draws"].items()):
         ratio, rough = found["checkpoint_coverage_over_this"], found["roughness"]
         cells = [name, number(found["coverage"]), number(ratio) if position else ""]
         cells += [number(found["strength"]), number(found["frechet"]), _spread(found["shift"])]
+        cells.append(number(found["variation"]))
         cells += [_percent(found["clipped"].value), "-" if rough is None else number(rough.value)]
         rows.append(cells)
     truth = figures["composites"]
-    shown = [_spread(truth["shift"]), _percent(truth["clipped"].value)]
+    shown = [_spread(truth["shift"]), number(truth["variation"]), _percent(truth["clipped"].value)]
     return [*rows, ["true composites", "", "", "1", "0", *shown, ""]]
 
 
@@ -82,11 +84,16 @@ def reconstruction_rows(figures: SubsetFigures) -> list[list[str]]:
     """Return the reconstruction and the latent space of a checkpoint on a subset."""
     found, latent = figures["reconstruction"], figures["latent"]
     active = "-" if latent["active"] is None else f"{latent['active']} of {latent['dimensions']}"
+    one_lut = [
+        ["mean latent, one LUT", number(found["one_LUT_fMSE"]), ""],
+        ["limit of the basis, one LUT", number(found["one_LUT_limit_fMSE"]), ""],
+    ]
     return [
         ["reconstruction", "fMSE", "PSNR"],
         ["mean latent", number(found["fMSE"]), number(found["PSNR"])],
         ["limit of the basis", number(found["limit_fMSE"]), number(found["limit_PSNR"])],
         ["ratio", number(found["over_limit"]), ""],
+        *(one_lut if found["one_LUT_limit_fMSE"] != found["limit_fMSE"] else []),
         ["latent dimensions active", active, ""],
         ["KL in nats", number(latent["KL"]), ""],
     ]
@@ -115,7 +122,7 @@ def augmenter_report(
     aug: SycoNetAugment, measured: Measured, evaluation: AugmenterEvaluation
 ) -> str:
     """Return the HTML of the report."""
-    settings, responses = evaluation.settings, evaluation.responses
+    settings = evaluation.settings
     size, draws, seed = settings["size"], settings["draws"], settings["seed"]
     parts = [
         report.paragraph(
@@ -138,15 +145,6 @@ def augmenter_report(
                 "composites; ellipses are two standard deviations.",
             ),
             _shift_charts(measured),
-            report.section(
-                "Responses to strength and candidates",
-                "Mismatch is the Lab distance between the mean colours of foreground and "
-                f"background. Its median is {number(responses['photo_mismatch'])} in the photos "
-                f"and {number(responses['composite_mismatch'])} in the true composites. Bands are "
-                "quartiles over photos and draws.",
-            ),
-            _response_charts("strength", responses["strength"]),
-            _response_charts("candidates", responses["candidates"]),
             report.section("Pairs"),
             *_pair_galleries(aug, measured, draws, seed),
             *_traversals(aug, measured),
@@ -180,14 +178,6 @@ def _shift_charts(measured: Measured) -> str:
     return report.charts(charts)
 
 
-def _response_charts(setting: str, found: Response) -> str:
-    bands = {"mismatch, Lab": found["mismatch"], "fMSE to the photo": found["fMSE"]}
-    places, legend = found["settings"], "draws, median"
-    return report.charts(
-        [report.band_chart(places, band, legend, setting, label) for label, band in bands.items()]
-    )
-
-
 def _pair_galleries(
     aug: SycoNetAugment, measured: Measured, draws: int, seed: int
 ) -> Iterator[str]:
@@ -209,7 +199,7 @@ def _pair_gallery(
     aug: SycoNetAugment, measured: Measured, index: int, draws: int, seed: int
 ) -> str:
     item, pair = measured.items[index], measured.pair(index)
-    chunks = CheckpointSampler(aug)(pair, pair, draws, pair_generator(item, seed))
+    chunks = CheckpointSampler(aug)(pair, None, draws, pair_generator(item, seed))
     drawn = torch.cat([chunk.composites for chunk in chunks])
     best = int(foreground_error(drawn, pair.composite, pair.mask).argmin())
     change = foreground_error(pair.composite, pair.real, pair.mask).item()

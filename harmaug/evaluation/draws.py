@@ -81,11 +81,18 @@ def strength(
 
 @torch.no_grad()
 def reconstruct(
-    net: LutNet, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
+    net: LutNet,
+    real: Tensor,
+    mask: Tensor,
+    composite: Tensor,
+    *,
+    refine: bool = True,
+    spatial: float = 1.0,
 ) -> Tensor:
     """Return the composites (N, 3, H, W) of the latents that `LutNet.encode` gives."""
-    latent = net.encode(real, mask, composite, refine=refine).unsqueeze(1)
-    return lut_composite(real, mask, net.luts(net.condition(real, mask), latent, mask))[:, 0]
+    latent = net.encode(real, mask, composite, refine=refine, spatial=spatial).unsqueeze(1)
+    luts = net.luts(net.condition(real, mask), latent, mask, spatial)
+    return lut_composite(real, mask, luts)[:, 0]
 
 
 def reconstruction_error(

@@ -10,7 +10,7 @@ from pathlib import Path
 from harmaug.augment import SycoNetAugment
 from harmaug.data.folder import HarmonyFolder
 from harmaug.evaluation.augmenter_report import augmenter_report, pair_rows
-from harmaug.evaluation.figures import AugmenterEvaluation, responses, summarize
+from harmaug.evaluation.figures import AugmenterEvaluation, summarize
 from harmaug.evaluation.harmonizer import (
     HarmonizerEvaluation,
     find_predictions,
@@ -26,7 +26,6 @@ from harmaug.recipes.transforms import read_transforms
 
 AUGMENTER_FILES = ("figures.json", "pairs.csv", "report.html")
 HARMONIZER_FILES = ("scores.json", "images.csv", "report.html")
-_RESPONSE_PAIRS = 24  # on which strength and candidates are tried
 
 _Path = str | os.PathLike[str]
 
@@ -89,8 +88,6 @@ def evaluate_augmenter(
 
     samplers = build_samplers(augmenters, folder, baselines=baselines, looks=looks, seed=seed)
     measured = measure(aug.net, folder, samplers, draws, seed)
-    few = range(0, len(measured.rows), max(len(measured.rows) // _RESPONSE_PAIRS, 1))
-    pairs = [measured.pair(number) for number in few]
     found = AugmenterEvaluation(
         settings={
             "checkpoint": names[0],
@@ -106,7 +103,6 @@ def evaluate_augmenter(
         samplers=describe_samplers(samplers),
         skipped={"absent": len(folder.missing), "empty": len(folder) - len(measured.rows)},
         figures=summarize(measured, scenes, seed),
-        responses=responses(aug, pairs, seed),
     )
     html = augmenter_report(aug, measured, found)
     _write(paths, vars(found), pair_rows(measured, scenes), html)

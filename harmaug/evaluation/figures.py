@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
-import torch
 
-from harmaug.augment import SycoNetAugment
 from harmaug.evaluation.bootstrap import Estimate, SceneBootstrap, frechet_distance, moments
 from harmaug.evaluation.draws import ACTIVE_VARIANCE, coverage, strength
-from harmaug.evaluation.measure import Drawn, Measured, mean_lab
-from harmaug.evaluation.metrics import foreground_error
-from harmaug.evaluation.pairs import Pair, Scenes, scene_of
-from harmaug.lut.ops import lut_composite
+from harmaug.evaluation.measure import Drawn, Measured
+from harmaug.evaluation.pairs import Scenes, scene_of
 
 OVERALL = "all"
-STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-CANDIDATES = (1, 2, 4, 8, 16, 32)
-_PIXELS = 2048  # of a foreground, for responses
-_DRAWS = 8  # for each pair and setting, for responses
 
 
 class Shift(TypedDict):
@@ -41,6 +32,7 @@ class DrawFigures(TypedDict):
     frechet: Estimate
     shift: Shift
     clipped: Estimate
+    variation: Estimate
     roughness: Estimate | None  # None where no LUT was drawn
 
 
@@ -49,27 +41,10 @@ class SubsetFigures(TypedDict):
 
     pairs: int
     scenes: int
-    composites: dict[str, Any]  # fMSE and clipped: Estimate; shift: Shift
-    reconstruction: dict[str, Estimate]  # fMSE, PSNR, limit_fMSE, limit_PSNR, over_limit
+    composites: dict[str, Any]  # fMSE, clipped and variation: Estimate; shift: Shift
+    reconstruction: dict[str, Estimate]  # fMSE, PSNR, their limits, over_limit; one LUT's fMSE
     latent: dict[str, Any]  # dimensions: int; active: int, None of one pair; KL: Estimate
     draws: dict[str, DrawFigures]  # by sampler, the checkpoint first
-
-
-class Response(TypedDict):
-    """Quartiles over photos and draws, one row a setting."""
-
-    settings: list[float]
-    mismatch: list[list[float]]  # Lab distance of the mean colours of foreground and background
-    fMSE: list[list[float]]  # to the photo
-
-
-class Responses(TypedDict):
-    """Responses of draws to two settings, and the median mismatch of the pairs themselves."""
-
-    strength: Response
-    candidates: Response
-    photo_mismatch: float
-    composite_mismatch: float
 
 
 @dataclass(frozen=True)
@@ -81,7 +56,6 @@ class AugmenterEvaluation:
     samplers: dict[str, str]  # descriptions by name
     skipped: dict[str, int]  # pairs left out: "absent" files, "empty" masks
     figures: dict[str, SubsetFigures]  # by subset; over `OVERALL` first where there are several
-    responses: Responses
 
 
 def summarize(
@@ -106,19 +80,6 @@ def kl_divergence(code: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return 0.5 * (code**2 + variance - 1 - np.log(variance)).sum(1)
 
 
-@torch.no_grad()
-def responses(aug: SycoNetAugment, pairs: Sequence[Pair], seed: int = 0) -> Responses:
-    """Return how draws for some pairs respond; the same latents are drawn at every strength."""
-    by_strength = [_mismatches(aug, pairs, seed, strength=value) for value in STRENGTHS]
-    by_candidates = [_mismatches(aug, pairs, seed, n=1, candidates=v) for v in CANDIDATES]
-    return {
-        "strength": _quartiles(STRENGTHS, by_strength),
-        "candidates": _quartiles(CANDIDATES, by_candidates),
-        "photo_mismatch": _median_mismatch([pair.real for pair in pairs], pairs),
-        "composite_mismatch": _median_mismatch([pair.composite for pair in pairs], pairs),
-    }
-
-
 def _figures(measured: Measured, scenes: Scenes, seed: int) -> SubsetFigures:
     boot = SceneBootstrap([scene_of(item, scenes) for item in measured.items], seed=seed)
     truth, rebuilt = measured.truth, measured.rebuilt
@@ -130,6 +91,7 @@ def _figures(measured: Measured, scenes: Scenes, seed: int) -> SubsetFigures:
         "composites": {
             "fMSE": boot.median(truth.to_photo),
             "clipped": boot.mean(truth.clipped),
+            "variation": boot.median(truth.variation),
             "shift": _shift(truth.shift),
         },
         "reconstruction": {
@@ -138,6 +100,8 @@ def _figures(measured: Measured, scenes: Scenes, seed: int) -> SubsetFigures:
             "limit_fMSE": boot.median(rebuilt.limit_fmse),
             "limit_PSNR": boot.median(rebuilt.limit_psnr),
             "over_limit": boot.ratio(rebuilt.fmse, rebuilt.limit_fmse),
+            "one_LUT_fMSE": boot.median(rebuilt.whole_fmse),
+            "one_LUT_limit_fMSE": boot.median(rebuilt.whole_limit_fmse),
         },
         "latent": {
             "dimensions": rebuilt.code.shape[1],
@@ -166,6 +130,7 @@ def _draw_figures(drawn: Drawn, first: Drawn, truth: Drawn, boot: SceneBootstrap
         "frechet": boot(frechet),
         "shift": _shift(drawn.shift),
         "clipped": boot.mean(drawn.clipped),
+        "variation": boot.median(drawn.variation),
         "roughness": None if drawn.roughness is None else boot.mean(drawn.roughness),
     }
 
@@ -174,41 +139,3 @@ def _shift(shifts: np.ndarray) -> Shift:
     mean, covariance = moments(shifts, np.ones((1, len(shifts))))
     known = shifts.shape[0] * shifts.shape[1] > 1
     return {"mean": mean[0].tolist(), "covariance": covariance[0].tolist() if known else None}
-
-
-def _mismatches(
-    aug: SycoNetAugment, pairs: Sequence[Pair], seed: int, n: int = _DRAWS, **setting: Any
-) -> np.ndarray:
-    """Return mismatch and fMSE to the photo, (2, draws), under a setting."""
-    generator = torch.Generator().manual_seed(seed)
-    found = []
-    for pair in pairs:
-        luts = [
-            aug.sample(pair.real, pair.mask, n, generator=generator, **setting)
-            for _ in range(_DRAWS // n)
-        ]
-        view = pair.foreground(_PIXELS)
-        composites = lut_composite(view.real, view.mask, torch.cat(luts, 1))[0]
-        mismatch = _mismatch(composites, view.mask, pair)
-        found.append(torch.stack((mismatch, foreground_error(composites, view.real, view.mask))))
-    return torch.cat(found, 1).double().numpy()
-
-
-def _mismatch(images: torch.Tensor, mask: torch.Tensor, pair: Pair) -> torch.Tensor:
-    """Return Lab distances (n,) between foregrounds (n, 3, H, W) and the background of a pair."""
-    away = mean_lab(images, mask) - mean_lab(pair.real, 1 - pair.mask)
-    return torch.linalg.vector_norm(away, dim=1)
-
-
-def _median_mismatch(images: Sequence[torch.Tensor], pairs: Sequence[Pair]) -> float:
-    both = zip(images, pairs, strict=True)
-    return float(np.nanmedian([_mismatch(image, p.mask, p).item() for image, p in both]))
-
-
-def _quartiles(settings: Sequence[float], found: Sequence[np.ndarray]) -> Response:
-    quartiles = np.nanpercentile(np.stack(found), (25, 50, 75), axis=2)  # (3, settings, 2)
-    return {
-        "settings": list(settings),
-        "mismatch": quartiles[:, :, 0].T.tolist(),
-        "fMSE": quartiles[:, :, 1].T.tolist(),
-    }

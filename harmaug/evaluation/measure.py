@@ -16,12 +16,13 @@ from harmaug.evaluation.draws import reconstruct
 from harmaug.evaluation.metrics import foreground_error, psnr
 from harmaug.evaluation.pairs import Pair, pair_generator, read_pair
 from harmaug.evaluation.samplers import Sampler
-from harmaug.lut import mix_luts
+from harmaug.evaluation.variation import variation
+from harmaug.lut.box import frame_corners
 from harmaug.lut.fitting import fit_pair
 from harmaug.lut.ops import lut_composite
 from harmaug.nets import LutNet
 
-_LAB_PIXELS = 2048  # of a foreground, for its mean colour
+_FEW_PIXELS = 2048  # of a foreground, for its mean colour and variation
 _EXTREME = 0.5 / 255  # nearer to 0 or 1 than this, 8 bits hold 0 or 255
 
 
@@ -30,8 +31,10 @@ class Rebuilt(NamedTuple):
 
     fmse: np.ndarray  # (N,), of the composite of the mean latent
     psnr: np.ndarray  # (N,), likewise, over the frame
-    limit_fmse: np.ndarray  # (N,), of the best convex mixture of the basis
+    limit_fmse: np.ndarray  # (N,), of the best convex mixture of the basis, or one a corner
     limit_psnr: np.ndarray  # (N,), likewise, over the frame
+    whole_fmse: np.ndarray  # (N,), as fmse with one LUT for all of a foreground
+    whole_limit_fmse: np.ndarray  # (N,), as limit_fmse likewise
     code: np.ndarray  # (N, Z), posterior means
     variance: np.ndarray  # (N, Z), posterior variances
 
@@ -43,6 +46,7 @@ class Drawn(NamedTuple):
     to_photo: np.ndarray  # (N, n), fMSE to the photo
     shift: np.ndarray  # (N, n, 3), change of the foreground's mean Lab colour
     clipped: np.ndarray  # (N, n), share of the foreground newly at 0 or 255 in some channel
+    variation: np.ndarray  # (N, n), fMSE, how much the change varies within the foreground
     roughness: np.ndarray | None  # (N, n), `lut_roughness`; None where no LUT was drawn
 
 
@@ -101,12 +105,13 @@ def measure(
         item, pair = folder.items[row], read_pair(folder, row)
         if pair.mask.sum() < 1:
             continue
-        view = pair.foreground()
+        view = _View.of(pair)
         rows.append(row)
-        truth.append(_compared(view, slice(None), view.composite))
+        truth.append(_compared(view, view.pixels.composite))
         rebuilt.append(_rebuild(net, pair))
         for name, sampler in samplers[item.subset].items():
-            figures = _draw(sampler, pair, view, draws, pair_generator(item, seed))
+            chunks = sampler(pair, view.places, draws, pair_generator(item, seed))
+            figures = _joined([_compared(view, *chunk) for chunk in chunks], 1)
             drawn.setdefault(name, []).append(figures)
     if not rows:
         raise ValueError(f"no mask of {folder.root} has a foreground of a pixel or more.")
@@ -114,9 +119,16 @@ def measure(
     return Measured(folder, np.array(rows), _joined(truth), _joined(rebuilt), joined)
 
 
-def best_mixture(net: LutNet, pair: Pair) -> Tensor:
-    """Return the composite (1, 3, H, W) by a convex mixture of the basis, nearest to the true."""
-    return lut_composite(pair.real, pair.mask, mix_luts(fit_pair(net.basis, *pair), net.basis))
+def best_mixture(net: LutNet, pair: Pair, *, whole: bool = False) -> Tensor:
+    """Return the composite (1, 3, H, W) by convex mixtures of the basis, nearest to the true.
+
+    A spatial net has a mixture for each corner of the foreground's box, unless ``whole`` asks for
+    one for all of it.
+    """
+    corners = net.spatial and not whole
+    weights = fit_pair(net.basis, *pair, corners=corners).unsqueeze(1)
+    luts = net.mix(weights, frame_corners(pair.mask) if corners else None)
+    return lut_composite(pair.real, pair.mask, luts)[:, 0]
 
 
 def mean_lab(image: Tensor, mask: Tensor) -> Tensor:
@@ -132,35 +144,46 @@ def mean_lab(image: Tensor, mask: Tensor) -> Tensor:
     return (lab * mask).sum((2, 3)) / mask.sum((2, 3))
 
 
+class _View(NamedTuple):
+    """The foreground of a pair, and what its figures need of it."""
+
+    places: Tensor  # (P,), in the raster
+    pixels: Pair  # at these places
+    few: Tensor  # some of P, for mean colours and variation
+    corners: Tensor  # (1, 4, F), their bilinear weights of the corners of the box
+
+    @classmethod
+    def of(cls, pair: Pair) -> _View:
+        places = pair.inside()
+        few = torch.linspace(0, len(places) - 1, _FEW_PIXELS).long().unique()
+        return cls(places, pair.at(places), few, pair.corners(places[few]))
+
+
 def _rebuild(net: LutNet, pair: Pair) -> Rebuilt:
+    rebuilt, limit = reconstruct(net, *pair), best_mixture(net, pair)
+    whole = reconstruct(net, *pair, spatial=0.0) if net.spatial else rebuilt
+    whole_limit = best_mixture(net, pair, whole=True) if net.spatial else limit
     errors: list[Tensor] = []
-    for rebuilt in (reconstruct(net, *pair), best_mixture(net, pair)):
-        errors.append(foreground_error(rebuilt, pair.composite, pair.mask))
-        errors.append(psnr(rebuilt, pair.composite))
+    for image in (rebuilt, limit):
+        errors.append(foreground_error(image, pair.composite, pair.mask))
+        errors.append(psnr(image, pair.composite))
+    for image in (whole, whole_limit):
+        errors.append(foreground_error(image, pair.composite, pair.mask))
     mean, log_variance = net.posterior(net.condition(pair.real, pair.mask), net.change(*pair))
     values = (*errors, mean, log_variance.exp())
     return Rebuilt(*(value.double().numpy() for value in values))
 
 
-def _draw(
-    sampler: Sampler, pair: Pair, view: Pair, draws: int, generator: torch.Generator
-) -> Drawn:
-    few = torch.linspace(0, view.real.shape[3] - 1, _LAB_PIXELS).long().unique()
-    chunks = [_compared(view, few, *chunk) for chunk in sampler(pair, view, draws, generator)]
-    return _joined(chunks, 1)
-
-
-def _compared(
-    view: Pair, few: Tensor | slice, composites: Tensor, roughness: Tensor | None = None
-) -> Drawn:
-    """Return the figures of composites (n, 3, 1, P) of a view, N = 1; ``few``: for mean colours."""
-    mask = view.mask[..., few]
-    shift = mean_lab(composites[..., few], mask) - mean_lab(view.real[..., few], mask)
+def _compared(view: _View, composites: Tensor, roughness: Tensor | None = None) -> Drawn:
+    """Return the figures of composites (n, 3, 1, P) of a foreground, N = 1."""
+    pixels, few = view.pixels, view.few
+    real, mask, moved = (x[..., few] for x in (pixels.real, pixels.mask, composites))
     return Drawn(
-        _row(foreground_error(composites, view.composite, view.mask)),
-        _row(foreground_error(composites, view.real, view.mask)),
-        _row(shift),
-        _row(_clipped(composites, view)),
+        _row(foreground_error(composites, pixels.composite, pixels.mask)),
+        _row(foreground_error(composites, pixels.real, pixels.mask)),
+        _row(mean_lab(moved, mask) - mean_lab(real, mask)),
+        _row(_clipped(composites, pixels)),
+        _row(variation(real.squeeze(2), moved.squeeze(2), mask.squeeze(2), view.corners)),
         None if roughness is None else _row(roughness),
     )
 

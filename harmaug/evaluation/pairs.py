@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmaug.data.folder import HarmonyFolder, HarmonyItem
+from harmaug.lut.box import box_weights
 
 Scenes = Literal["photo", "prefix"]
 
@@ -27,16 +28,31 @@ class Pair(NamedTuple):
     mask: Tensor
     composite: Tensor
 
-    def foreground(self, most: int | None = None) -> Pair:
-        """Return the pixels under the mask as pictures of one row; at most ``most``, spread evenly.
-
-        Recolouring pixels and averaging over the foreground give the same on it as on the whole
-        frame, in a fraction of the time.
-        """
+    def inside(self, most: int | None = None) -> Tensor:
+        """Return places (P,) in the raster under the mask; at most ``most``, spread evenly."""
         inside = self.mask.flatten().gt(0).nonzero().flatten()
         if most is not None and len(inside) > most:
             inside = inside[torch.linspace(0, len(inside) - 1, most).long()]
-        return Pair(*(image.flatten(2)[:, :, inside].unsqueeze(2) for image in self))
+        return inside
+
+    def at(self, places: Tensor) -> Pair:
+        """Return the pixels at some places as pictures of one row.
+
+        Recolouring the foreground's pixels and averaging over them give the same as on the whole
+        frame, in a fraction of the time.
+        """
+        return Pair(*(pixels_at(image, places) for image in self))
+
+    def corners(self, places: Tensor) -> Tensor:
+        """Return the bilinear weights (1, 4, P) of the corners of the foreground's box."""
+        height, width = self.mask.shape[2:]
+        column, row = (places % width + 0.5) / width, (places // width + 0.5) / height
+        return box_weights(self.mask, column.unsqueeze(0), row.unsqueeze(0))
+
+
+def pixels_at(images: Tensor, places: Tensor) -> Tensor:
+    """Return the pixels of images (n, C, H, W) at places (P,) of their raster, (n, C, 1, P)."""
+    return images.flatten(2)[:, :, places].unsqueeze(2)
 
 
 def read_pair(folder: HarmonyFolder, index: int) -> Pair:

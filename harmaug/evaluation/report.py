@@ -109,29 +109,6 @@ def charts(parts: Sequence[str]) -> str:
     return f'<div class="charts">{"".join(parts)}</div>'
 
 
-def band_chart(
-    places: Sequence[float],
-    bands: Sequence[Sequence[float]],
-    legend: str,
-    x_label: str,
-    y_label: str,
-) -> str:
-    """Return the chart of a line within a band: at each place low, middle and high, or NaN.
-
-    Places are evenly spaced along the axis and named there.
-    """
-    low, middle, high = ([*enumerate(values)] for values in zip(*bands, strict=True))
-    top = max((value for band in bands for value in band if value == value), default=1)
-    axes = _Axes((0, max(len(places) - 1, 1)), (0, top))
-    parts = [
-        axes.frame(x_label, y_label, {i: f"{place:g}" for i, place in enumerate(places)}),
-        f'<polygon points="{axes.path(low + high[::-1])}" fill="{_COLOURS[0]}" opacity="0.15"/>',
-        f'<polyline points="{axes.path(middle)}" fill="none" stroke="{_COLOURS[0]}" '
-        'stroke-width="2"/>',
-    ]
-    return _svg(parts, [legend])
-
-
 def cloud_chart(clouds: Sequence[Cloud], x_label: str, y_label: str) -> str:
     """Return the chart of points, and for each cloud the ellipse of two standard deviations."""
     outlines = [_ellipse(cloud) for cloud in clouds]

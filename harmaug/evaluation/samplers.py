@@ -1,8 +1,8 @@
 """Ways to draw composites of a photo: checkpoints, and the hand-made ones that they must beat.
 
-A sampler looks at the whole photo and recolours a view of it: the whole frame, or its foreground
-alone (`Pair.foreground`). It works in chunks, so that few draws are in memory at once. The same
-generator gives the same draws on every view.
+A sampler looks at the whole photo and recolours it, or pixels at some places (`Pair.inside`). It
+works in chunks, so that few draws are in memory at once. The same generator gives the same draws
+either way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from harmaug.augment import SycoNetAugment
 from harmaug.data.folder import HarmonyFolder
 from harmaug.evaluation.metrics import foreground_error
-from harmaug.evaluation.pairs import Pair, read_pair
+from harmaug.evaluation.pairs import Pair, pixels_at, read_pair
 from harmaug.lut import identity_lut, lut_roughness, mix_luts
 from harmaug.lut.ops import lut_composite
 from harmaug.recipes.filters import apply_filters, draw_filters
@@ -48,16 +48,24 @@ class Sampler:
     """A way to draw composites, by LUTs if not another; ``str`` of it says how."""
 
     def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
-        """Return n LUTs (n, 3, D, D, D) for a photo, whose true composite stays unseen."""
+        """Return n LUTs for a photo, (n, 3, D, D, D) or for the frame's corners (n, 2, 2, 3, ...).
+
+        The photo's true composite stays unseen.
+        """
         raise NotImplementedError
 
     def __call__(
-        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
+        self, photo: Pair, places: Tensor | None, n: int, generator: torch.Generator
     ) -> Iterator[Draws]:
-        """Draw n composites of a view of a photo."""
+        """Draw n composites of a photo: the frame, or pixels at some places as one row."""
         for luts in self.luts(photo, n, generator).split(_CHUNK):
+            varies = luts.ndim > 5  # so that it matters where a pixel lies
+            view = photo if places is None or varies else photo.at(places)
             composites = lut_composite(view.real, view.mask, luts.unsqueeze(0))[0]
-            yield Draws(composites, lut_roughness(luts))
+            if varies and places is not None:
+                composites = pixels_at(composites, places)
+            roughness = lut_roughness(luts)
+            yield Draws(composites, roughness.mean((1, 2)) if varies else roughness)
 
 
 @dataclass(frozen=True)
@@ -65,12 +73,17 @@ class CheckpointSampler(Sampler):
     """Draws of an augmenter: one that spoils its photo is replaced."""
 
     aug: SycoNetAugment
+    spatial: float = 1.0
 
     def __str__(self) -> str:
-        return "checkpoint, drawn by SycoNetAugment: latents of N(0, I), none that spoils its photo"
+        how = "latents of N(0, I), none that spoils its photo"
+        one = "" if self.spatial else ", one LUT for all of a foreground"
+        return f"checkpoint, drawn by SycoNetAugment: {how}{one}"
 
     def luts(self, photo: Pair, n: int, generator: torch.Generator) -> Tensor:
-        return self.aug.sample(photo.real, photo.mask, n, generator=generator)[0]
+        return self.aug.sample(
+            photo.real, photo.mask, n, generator=generator, spatial=self.spatial
+        )[0]
 
 
 @dataclass(frozen=True)
@@ -134,16 +147,17 @@ class FilterSampler(Sampler):
         return f"hand-made random filters, published ranges x {self.strength:g}"
 
     def __call__(
-        self, photo: Pair, view: Pair, n: int, generator: torch.Generator
+        self, photo: Pair, places: Tensor | None, n: int, generator: torch.Generator
     ) -> Iterator[Draws]:
         small = _small(photo.real)
+        view = photo if places is None else photo.at(places)
         for amounts in draw_filters(n, self.strength, generator).split(_CHUNK):
             yield Draws(_filtered(view, small, amounts), None)
 
 
 def match_filters(pairs: Iterable[Pair], seed: int) -> FilterSampler:
     """Return the filters whose median strength is that of the composites, found by bisection."""
-    kept = [(pair.foreground(_MATCHING_PIXELS), _small(pair.real)) for pair in pairs]
+    kept = [(p.at(p.inside(_MATCHING_PIXELS)), _small(p.real)) for p in pairs]
     if not kept:
         return FilterSampler()
     errors = [foreground_error(view.composite, view.real, view.mask) for view, _ in kept]
@@ -179,7 +193,11 @@ def build_samplers(
     """
     samplers: dict[str, dict[str, Sampler]] = {}
     for subset in folder.subsets:
-        chosen = samplers[subset] = {n: CheckpointSampler(aug) for n, aug in augmenters.items()}
+        chosen = samplers[subset] = {}
+        for name, aug in augmenters.items():
+            chosen[name] = CheckpointSampler(aug)
+            if aug.net.spatial:
+                chosen[f"{name}, spatial 0"] = CheckpointSampler(aug, 0.0)
         if baselines:
             chosen["filters"] = FilterSampler()
             chosen[f"filters x {_SCALED:g}"] = FilterSampler(_SCALED)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmaug.lut.box import box_weights
 from harmaug.lut.ops import lut_composite
 
 _STEPS = 500
 
 
-def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Tensor:
+def fit_pair(
+    basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor, *, corners: bool = False
+) -> Tensor:
     """Fit convex mixing weights that bring photos nearest to known composites in fMSE.
 
     No net can do better with this basis: the error of the fit is its limit. The fit does not know
@@ -21,23 +24,32 @@ def fit_pair(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> Te
         real: (B, 3, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
         composite: (B, 3, H, W) in [0, 1].
+        corners: fit one mixture to each corner of the foreground's box, bilinear between.
 
     Returns:
-        (B, K), each row non-negative with sum 1.
+        (B, K), or (B, 4, K) for the corners; each row non-negative with sum 1.
     """
     weights = []
     for photo, alpha, target in zip(real, mask, composite, strict=True):
-        inside = alpha[0] > 0
-        share, pixels = alpha[:, inside], photo[:, inside]  # (1, P), (3, P)
-        recoloured = basis_colours(basis, pixels.unsqueeze(0))[0]  # (K, 3, P)
+        row, column = (alpha[0] > 0).nonzero(as_tuple=True)
+        share, pixels = alpha[:, row, column], photo[:, row, column]  # (1, P), (3, P)
         root = share.sqrt()
-        columns = (recoloured * share * root).flatten(1)  # (K, 3P)
-        wanted = ((target[:, inside] - (1 - share) * pixels) * root).flatten().unsqueeze(0)
+        columns = basis_colours(basis, pixels.unsqueeze(0))[0] * share * root  # (K, 3, P)
+        if corners:
+            height, width = alpha.shape[1:]
+            place = ((column + 0.5) / width, (row + 0.5) / height)
+            near = box_weights(alpha.unsqueeze(0), *(x.unsqueeze(0) for x in place))[0]  # (4, P)
+            columns = (near[:, None, None] * columns).flatten(0, 1)
+        columns = columns.flatten(1)
+        wanted = ((target[:, row, column] - (1 - share) * pixels) * root).flatten().unsqueeze(0)
         scale = 1 / max(columns.shape[1], 1)
         weights.append(
-            simplex_least_squares(columns @ columns.mT * scale, wanted @ columns.mT * scale)
+            simplex_least_squares(
+                columns @ columns.mT * scale, wanted @ columns.mT * scale, 4 if corners else 1
+            )
         )
-    return torch.cat(weights)
+    found = torch.cat(weights)
+    return found.unflatten(1, (4, -1)) if corners else found
 
 
 def basis_colours(basis: Tensor, colours: Tensor) -> Tensor:
@@ -52,21 +64,23 @@ def basis_colours(basis: Tensor, colours: Tensor) -> Tensor:
     return lut_composite(colours.unsqueeze(2), None, inner).squeeze(3) * (high - low) + low
 
 
-def simplex_least_squares(gram: Tensor, linear: Tensor) -> Tensor:
+def simplex_least_squares(gram: Tensor, linear: Tensor, groups: int = 1) -> Tensor:
     """Minimise ``w G w / 2 - w c`` over convex weights w by FISTA (Beck and Teboulle, 2009).
 
     Args:
         gram: (K, K), G, positive semidefinite.
         linear: (N, K), one c for each problem.
+        groups: equal parts of K, each of which has sum 1.
 
     Returns:
-        (N, K), each row non-negative with sum 1.
+        (N, K), non-negative, each group with sum 1.
     """
     rate = 1 / torch.linalg.eigvalsh(gram.double())[-1].clamp_min(1e-12).to(gram)
-    weights = torch.full_like(linear, 1 / linear.shape[1])
+    weights = torch.full_like(linear, groups / linear.shape[1])
     ahead, momentum = weights, 1.0
     for _ in range(_STEPS):
-        moved = _project_on_simplex(ahead - rate * (ahead @ gram - linear))
+        step = (ahead - rate * (ahead @ gram - linear)).unflatten(1, (groups, -1))
+        moved = _project_on_simplex(step.flatten(0, 1)).reshape(weights.shape)
         following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         ahead = moved + (momentum - 1) / following * (moved - weights)
         weights, momentum = moved, following

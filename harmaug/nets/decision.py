@@ -12,10 +12,10 @@ from torch import Tensor
 
 from harmaug.inputs import Inputs
 from harmaug.lut import identity_lut
+from harmaug.lut.box import frame_corners
 from harmaug.nets.judging import Foreground, hardest, spoilt
 from harmaug.nets.latents import draw_latents
 from harmaug.nets.lut_net import LutNet
-from harmaug.nets.spatial import frame_corners
 
 # A drawn latent that spoils its photo is multiplied by these in turn until none is spoilt: the
 # opposite is as likely and as strong, a half of it is weaker.

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmaug.lut.box import frame_corners
 from harmaug.lut.tensors import identity_lut, mix_luts
 from harmaug.nets.prior import Prior, Transport
 from harmaug.nets.refine import known_pixels, refine_latent
-from harmaug.nets.spatial import PARTS, corner_latents, frame_corners
+from harmaug.nets.spatial import PARTS, corner_latents
 
 
 class LutNet(nn.Module):
@@ -125,14 +126,20 @@ class LutNet(nn.Module):
 
         Args:
             weights: (B, n, K) or (B, n, 4, K).
-            corners: (B, 4, 4), of `spatial.frame_corners`; read for the latter alone.
+            corners: (B, 4, 4), of `lut.box.frame_corners`; read for the latter alone.
         """
         if weights.ndim == 3:
             return mix_luts(weights, self.basis)
         assert corners is not None
         return mix_luts(corners.unsqueeze(1) @ weights, self.basis).unflatten(2, (2, 2))
 
-    def luts(self, condition: Tensor, latent: Tensor, mask: Tensor | None = None) -> Tensor:
+    def luts(
+        self,
+        condition: Tensor,
+        latent: Tensor,
+        mask: Tensor | None = None,
+        spatial: float = 1.0,
+    ) -> Tensor:
         """Return the LUTs of latents drawn from N(0, I).
 
         Args:
@@ -140,13 +147,14 @@ class LutNet(nn.Module):
             latent: (B, n, Z).
             mask: (B, 1, H, W) in [0, 1], whose foregrounds the change varies across; without it
                 there is one change for all of a foreground.
+            spatial: how much it varies; 0 as without ``mask``.
 
         Returns:
             (B, n, 3, D, D, D); of a spatial net, with ``mask``, (B, n, 2, 2, 3, D, D, D).
         """
-        if mask is None or not self.spatial:
-            return self.mix(self.mixing_weights(condition, latent), None)
-        return self.mix(self.mixing_weights(condition, latent, 1.0), frame_corners(mask))
+        corners = frame_corners(mask) if mask is not None and self.spatial else None
+        amount = 0.0 if corners is None else spatial
+        return self.mix(self.mixing_weights(condition, latent, amount), corners)
 
     def first_latent(self, condition: Tensor, change: Tensor) -> Tensor:
         """Return the latent (B, Z) of the posterior's mean; its spatial parts are 0."""
@@ -155,7 +163,13 @@ class LutNet(nn.Module):
         return F.pad(latent, (0, self.latent_dim - self.code_dim))
 
     def encode(
-        self, real: Tensor, mask: Tensor, composite: Tensor, *, refine: bool = True
+        self,
+        real: Tensor,
+        mask: Tensor,
+        composite: Tensor,
+        *,
+        refine: bool = True,
+        spatial: float = 1.0,
     ) -> Tensor:
         """Return the latent (B, Z) of known composites.
 
@@ -165,6 +179,7 @@ class LutNet(nn.Module):
             composite: (B, 3, H, W) in [0, 1].
             refine: improve the posterior's mean for each pair (`nets.refine`), if the net is
                 cheap enough.
+            spatial: 0 finds the best latent whose spatial parts are not used.
         """
         with torch.no_grad():
             condition = self.condition(real, mask)
@@ -175,7 +190,7 @@ class LutNet(nn.Module):
             seen = condition.clone()  # descent cannot pass through an inference tensor
             target = known_pixels(self.basis.detach(), real, mask, composite)
         return refine_latent(
-            lambda z: self.mixing_weights(seen, z.unsqueeze(1), 1.0).flatten(1, -2),
+            lambda z: self.mixing_weights(seen, z.unsqueeze(1), spatial).flatten(1, -2),
             latent,
             target,
             self.refinement_steps,

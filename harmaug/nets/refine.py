@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmaug.lut.box import box_weights
 from harmaug.lut.fitting import basis_colours
-from harmaug.nets.spatial import box_weights
 
 _RATE = 0.2  # of Adam at the start, in standard deviations of the prior
 _SIDE = 64  # pixels of the longest side that are used, at least half as many

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from harmaug.lut.box import box_weights
 from harmaug.nets import Codes, LutNet
-from harmaug.nets.spatial import box_weights
 from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
 

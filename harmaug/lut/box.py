@@ -1,0 +1,54 @@
+"""The box of a foreground, between whose four corners LUTs are bilinear.
+
+Corners come in the order top left, top right, bottom left, bottom right.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_CORNERS = 4
+# Of the frame. A smaller box would stretch rounding errors, for the grid covers the frame.
+_SMALLEST_BOX = 1 / 8
+
+
+def frame_corners(mask: Tensor) -> Tensor:
+    """Return the bilinear map (B, 4, 4) from corners of foregrounds' boxes to the frame's.
+
+    Values bilinear over the box are bilinear over the frame too, so that one grid over the frame
+    serves every size of a photo.
+
+    Args:
+        mask: (B, 1, H, W) in [0, 1], each above 0 somewhere; pixels of at least half its largest
+            value are in the box.
+    """
+    inside = mask >= mask.amax((2, 3), keepdim=True) / 2
+    rows, columns = (_edges(inside.any(axis).squeeze(1)) for axis in (3, 2))
+    return torch.einsum("bij,bkl->bikjl", rows, columns).reshape(-1, _CORNERS, _CORNERS)
+
+
+def box_weights(mask: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """Return the bilinear weights (B, 4, P) of the box's corners at places of the frame.
+
+    Args:
+        mask: (B, 1, H, W), as in `frame_corners`.
+        column: (B or 1, P) in [0, 1], from the left edge of the frame to the right one.
+        row: (B or 1, P) in [0, 1], from top to bottom.
+    """
+    across, down = (torch.stack((1 - x, x), 1) for x in (column, row))
+    return frame_corners(mask).mT @ (down.unsqueeze(2) * across.unsqueeze(1)).flatten(1, 2)
+
+
+def _edges(inside: Tensor) -> Tensor:
+    """Return what either edge of the frame takes from either edge of the box, (B, 2, 2).
+
+    Args:
+        inside: (B, L), bool, lines of pixels that the box holds.
+    """
+    length, count = inside.shape[1], inside.to(torch.uint8)
+    first, after = count.argmax(1), length - count.flip(1).argmax(1)
+    middle = (first + after).float() / (2 * length)
+    half = ((after - first).float() / (2 * length)).clamp_min(_SMALLEST_BOX / 2)
+    place = torch.stack((-middle, 1 - middle), 1) / half.unsqueeze(1)  # -1 and 1 are the box's
+    return torch.stack(((1 - place) / 2, (1 + place) / 2), 2)
