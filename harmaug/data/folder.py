@@ -19,14 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from harmaug.io.photos import Photo, read_mask, read_photo
-from harmaug.io.pixels import to_8_bits
+from harmaug.data.sized import read_sized_mask, read_sized_photo
 
 SPLITS = ("train", "val", "test")
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -116,9 +111,9 @@ class HarmonyFolder(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.items[index]
-        files = [("real", item.real, _photo), ("mask", item.mask, _mask)]
+        files = [("real", item.real, read_sized_photo), ("mask", item.mask, read_sized_mask)]
         if item.composite is not None:
-            files.append(("composite", item.composite, _photo))
+            files.append(("composite", item.composite, read_sized_photo))
         sample: dict[str, Any] = {}
         shape: tuple[int, ...] = ()
         for key, path, read in files:
@@ -258,26 +253,3 @@ def _lines(path: Path) -> Iterator[list[str]]:
 
 def _has(folder: Path, name: str) -> bool:
     return any((folder / part / name).exists() for part in ("composite_images", "masks"))
-
-
-def _photo(path: Path, size: int | None) -> tuple[Tensor, tuple[int, ...]]:
-    """Return (3, H, W) in [0, 1], and (H, W) in the file."""
-    # Bilinear resizing is as good from twice the size.
-    photo = read_photo(path, at_least=None if size is None else 2 * size)
-    shape = photo.full_size or photo.pixels.shape[:2]
-    return (photo if size is None else Photo(_resized(photo.pixels, size))).tensor(), shape
-
-
-def _mask(path: Path, size: int | None) -> tuple[Tensor, tuple[int, ...]]:
-    """Return (1, H, W) in [0, 1], and (H, W) in the file."""
-    mask = read_mask(path)
-    shape = tuple(mask.shape)
-    if size is not None:
-        codes = mask.mul_(255).round_().to(torch.uint8).numpy()
-        mask = torch.from_numpy(_resized(codes, size)).float() / 255
-    return mask.unsqueeze(0), shape
-
-
-def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    image = Image.fromarray(to_8_bits(pixels))
-    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))
