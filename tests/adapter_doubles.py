@@ -47,6 +47,7 @@ class ToyAugment(Augmenter):
         latent: Tensor | None = None,
         generator: torch.Generator | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> Decision:
         real, mask = inputs.photo, inputs.mask

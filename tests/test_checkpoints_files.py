@@ -18,7 +18,7 @@ from torch import nn
 from harmaug.checkpoints import load_checkpoint, save_checkpoint
 from harmaug.nets import LiteSycoNet, SycoNet
 
-LITE = {"latent_dim": 2, "basis_size": 3, "lut_size": 3, "width": 4, "thumbnail": 8}
+LITE: dict[str, Any] = {"latent_dim": 2, "basis_size": 3, "lut_size": 3, "width": 4, "thumbnail": 8}
 CONV: dict[str, Any] = {"latent_dim": 2, "basis_size": 3, "lut_size": 3, "width": 2, "size": 32}
 CARD = {"name": "próba", "trained_on": ["one", "two"], "licence": "Apache-2.0", "figures": {}}
 

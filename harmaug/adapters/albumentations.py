@@ -45,7 +45,7 @@ class SyntheticComposite(BasicTransform):
         mask: target that holds the mask, (H, W), bool, float in [0, 1] or uint8 in [0, 255].
             As the target "mask" it loses its soft edges in geometry unless the pipeline sets
             ``mask_interpolation``.
-        strength, candidates: as for `SycoNetAugment.augment`.
+        strength, spatial, candidates: as for `SycoNetAugment.augment`.
         p: probability of a synthetic composite.
     """
 
@@ -56,6 +56,7 @@ class SyntheticComposite(BasicTransform):
         real: str | None
         mask: str
         strength: float
+        spatial: float
         candidates: int | None
 
     def __init__(
@@ -64,6 +65,7 @@ class SyntheticComposite(BasicTransform):
         real: str | None = "real",
         mask: str = "mask",
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
         p: float = 0.5,
     ) -> None:
@@ -72,6 +74,7 @@ class SyntheticComposite(BasicTransform):
         self.real = real
         self.mask = mask
         self.strength = strength
+        self.spatial = spatial
         self.candidates = candidates
 
     @property
@@ -91,13 +94,14 @@ class SyntheticComposite(BasicTransform):
     def get_params_dependent_on_data(
         self, params: dict[str, Any], data: dict[str, Any]
     ) -> dict[str, Any]:
-        """Draw a LUT (3, D, D, D) from the `Compose`'s random state; None for an empty mask."""
+        """Draw LUTs from the random state of the `Compose`; None for an empty mask."""
         made = draw(
             load(self.checkpoint),
             self._inputs(data),
             [0],
             generator=torch.Generator().manual_seed(self.py_random.getrandbits(63)),
             strength=self.strength,
+            spatial=self.spatial,
             candidates=self.candidates,
         )
         return {"lut": None if made is None else made.luts[0].numpy()}

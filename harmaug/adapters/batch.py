@@ -49,7 +49,7 @@ class AugmentBatch:
         route: with several augmenters, a callable that takes the batch and returns the
             augmenter's name for each sample (or one for all); None leaves a sample alone.
         seed: draw from an own stream; None draws from torch's global generator.
-        strength, candidates: as for `SycoNetAugment.augment`.
+        strength, spatial, candidates: as for `SycoNetAugment.augment`.
         device: move every tensor of the batch there first; None leaves them where they are.
             Either way the augmenter works on its own device.
     """
@@ -64,6 +64,7 @@ class AugmentBatch:
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
         device: torch.device | str | None = None,
     ) -> None:
@@ -87,7 +88,7 @@ class AugmentBatch:
         check_augmenters(augment, route)
         self.augment, self.fields, self.p, self.mode = augment, fields, p, mode
         self.route, self.device = route, device
-        self.options = {"strength": strength, "candidates": candidates}
+        self.options = {"strength": strength, "spatial": spatial, "candidates": candidates}
         self.stream = WorkerStream(seed)
 
     def to(self, device: torch.device | str) -> AugmentBatch:

@@ -25,7 +25,7 @@ class KorniaAugment(nn.Module):
         geometry: kornia augmentations that only move pixels.
         space: value space of the images.
         p: probability, for each sample, of a synthetic composite.
-        seed, strength, candidates: as for `AugmentBatch`.
+        seed, strength, spatial, candidates: as for `AugmentBatch`.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class KorniaAugment(nn.Module):
         p: float = 0.5,
         seed: int | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> None:
         super().__init__()
@@ -50,7 +51,8 @@ class KorniaAugment(nn.Module):
             DataKey.MASK: {"resample": Resample.BILINEAR, "align_corners": True}
         }
         self.geometry = AugmentationSequential(*geometry, extra_args=soft) if geometry else None
-        options: dict[str, Any] = {"seed": seed, "strength": strength, "candidates": candidates}
+        options: dict[str, Any] = {"seed": seed, "strength": strength, "spatial": spatial}
+        options["candidates"] = candidates
         fields = Fields(composite=0, real=1, mask=2, space=space)
         self.batch = AugmentBatch(augment, fields, p, **options)
 

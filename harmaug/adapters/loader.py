@@ -47,7 +47,7 @@ class AugmentedLoader:
         seed: draw from an own stream for each rank and epoch; None draws from torch's global
             generator. Epochs are counted from 0, or set by `set_epoch`: a loader that is wrapped
             anew each epoch draws the same again unless the host calls `set_epoch`.
-        route, strength, candidates, device: as for `AugmentBatch`.
+        route, strength, spatial, candidates, device: as for `AugmentBatch`.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class AugmentedLoader:
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
         device: torch.device | str | None = None,
     ) -> None:
@@ -82,6 +83,7 @@ class AugmentedLoader:
             route=route,
             seed=seed,
             strength=strength,
+            spatial=spatial,
             candidates=candidates,
             device=device,
         )
@@ -218,7 +220,7 @@ class AugmentCollate:
         collate_fn: the host's own collate function.
         seed: draw from an own stream for each rank, worker and epoch; None draws from torch's
             global generator, which DataLoader seeds for each worker and epoch.
-        route, strength, candidates: as for `AugmentBatch`.
+        route, strength, spatial, candidates: as for `AugmentBatch`.
     """
 
     def __init__(
@@ -232,6 +234,7 @@ class AugmentCollate:
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> None:
         self.collate_fn = collate_fn
@@ -243,6 +246,7 @@ class AugmentCollate:
             route=route,
             seed=seed,
             strength=strength,
+            spatial=spatial,
             candidates=candidates,
         )
 

@@ -20,7 +20,7 @@ class Draw(NamedTuple):
     Attributes:
         aug: the augmenter.
         rows: R samples, each with a foreground.
-        luts: (R, 3, D, D, D), on the augmenter's device.
+        luts: (R, 3, D, D, D), or (R, 2, 2, 3, D, D, D) over the frame, on the device of ``aug``.
     """
 
     aug: SycoNetAugment
@@ -35,7 +35,7 @@ def draw(aug: SycoNetAugment, inputs: Inputs, rows: Sequence[int], **options: An
         aug: the augmenter.
         inputs: the main view of the whole batch.
         rows: the samples that are to become synthetic.
-        options: ``generator``, ``strength`` and ``candidates`` of `SycoNetAugment.augment`.
+        options: ``generator``, ``strength``, ``spatial`` and ``candidates`` of `SycoNetAugment.augment`.
     """
     if aug.device.type == "cuda" and get_worker_info() is not None:
         raise RuntimeError(

@@ -38,7 +38,7 @@ class SampleTransform:
             one; None leaves the sample alone.
         seed: draw from an own stream for each rank, worker and epoch; None draws from torch's
             global generator.
-        strength, candidates: as for `SycoNetAugment.augment`.
+        strength, spatial, candidates: as for `SycoNetAugment.augment`.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class SampleTransform:
         route: Callable[[Any], Any] | None = None,
         seed: int | None = None,
         strength: float = 1.0,
+        spatial: float = 1.0,
         candidates: int | None = None,
     ) -> None:
         if fields is None:
@@ -67,7 +68,7 @@ class SampleTransform:
         check_probability(p)
         check_augmenters(augment, route)
         self.augment, self.fields, self.p, self.route = augment, fields, p, route
-        self.options = {"strength": strength, "candidates": candidates}
+        self.options = {"strength": strength, "spatial": spatial, "candidates": candidates}
         self.stream = WorkerStream(seed)
 
     @torch.no_grad()

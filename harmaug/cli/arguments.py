@@ -71,6 +71,13 @@ def add_sampling(parser: argparse.ArgumentParser, n: int, several: bool = False)
         metavar="X",
         help="0 keeps the colours of the photo, 1 takes the sampled ones (default: 1)",
     )
+    parser.add_argument(
+        "--spatial",
+        type=number,
+        default=1.0,
+        metavar="X",
+        help="how much the change varies across a foreground; 0: not at all (default: 1)",
+    )
 
 
 def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:

@@ -52,7 +52,8 @@ def write_composites(
             mask = seen.mask[0, 0].mul(255).round().byte().numpy()
             cells.append((name if sources[1:] else "real", thumbnail(photo.pixels)))
             cells.append(("mask", thumbnail(mask)))
-            decision = aug.decide(seen, options.n, generator=generator, strength=options.strength)
+            amounts = {"strength": options.strength, "spatial": options.spatial}
+            decision = aug.decide(seen, options.n, generator=generator, **amounts)
             for k, path in enumerate(some):
                 composite = photo.recoloured(aug.recolour(decision.luts[:, k], seen)[0])
                 write_photo(path, composite, overwrite=options.force)

@@ -74,6 +74,7 @@ def _run(options: argparse.Namespace) -> int:
         n=options.n,
         checkpoints=tuple(options.checkpoint),
         strength=options.strength,
+        spatial=options.spatial,
         candidates=options.candidates,
         format=options.format,
         quality=options.quality,

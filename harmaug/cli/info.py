@@ -16,7 +16,8 @@ def register(commands: Commands) -> None:
         "info",
         "show versions, LUT kernels and checkpoints",
         "  harmaug info",
-        "A kernel is the program that applies LUTs on a device; torch is the slowest one.",
+        "A kernel is the program that applies LUTs on a device; torch is the slowest one. The changes "
+        "of a spatial checkpoint vary across a foreground; the others ignore spatial.",
     )
     parser.set_defaults(run=_run)
 
@@ -42,7 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     print("\nLUT kernels")
     print(text_table([["device", "kernel"], *map(list, backends().items())]))
     print("\ncheckpoints")
-    table = [["name", "net", "size", "latent", "LUTs", "licence", "trained on"]]
+    table = [["name", "net", "size", "latent", "spatial", "LUTs", "licence", "trained on"]]
     for name, listed in list_checkpoints().items():
         config = read_card(find_checkpoint(name))["config"]
         size = f"{listed['size'] / 1e6:.1f} MB"
@@ -50,5 +51,6 @@ def _run(options: argparse.Namespace) -> None:
         licence = listed["licence"] or "unstated"
         data = ", ".join(listed["trained_on"] or ["unstated"])
         latent, net = str(config["latent_dim"]), listed["architecture"]
-        table.append([name, net, size, latent, luts, licence, data])
+        spatial = "yes" if config.get("spatial") else "no"
+        table.append([name, net, size, latent, spatial, luts, licence, data])
     print(text_table(table))

@@ -24,6 +24,7 @@ class Settings:
         n: composites a photo and mask.
         checkpoints: names or paths; composites are spread over them evenly.
         strength: 0 leaves photos as they are, 1 takes the sampled colours.
+        spatial: how much the change varies across a foreground; 0: not at all.
         candidates: latents sampled a photo, of which the n hardest are kept; None takes n.
         format: of composites.
         quality: of JPEG composites, 1 to 100.
@@ -34,6 +35,7 @@ class Settings:
     n: int = 10
     checkpoints: tuple[str, ...] = ("unified",)
     strength: float = 1.0
+    spatial: float = 1.0
     candidates: int | None = None
     format: Format = "jpg"
     quality: int = 95
@@ -66,7 +68,7 @@ class Job:
         originals: its own composites.
         notes: a sentence for each thing that was lost.
         view: photo and mask as the nets see them; None where they have nothing to decide.
-        luts: (3, D, D, D) for each composite that is to be made.
+        luts: for each composite that is to be made, (3, D, D, D) or (2, 2, 3, D, D, D).
         made: what the record keeps of each of them.
         files: name in the set -> file.
         record: what the journal keeps of a source that is done.

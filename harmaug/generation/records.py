@@ -166,7 +166,7 @@ def _write_manifest(path: Path, done: Iterator[Record], about: Mapping[str, Any]
             *((name, text) for name in ("composite", "real", "mask", "photo", "photo_mask")),
             *((name, text) for name in ("checkpoint", "checkpoint_sha256")),
             ("seed", pa.int64()),
-            ("strength", pa.float32()),
+            *((name, pa.float32()) for name in ("strength", "spatial")),
             *((name, numbers) for name in ("latent", "weights", "lut_shift")),
         ]
     )
@@ -191,6 +191,7 @@ def _rows(record: Record, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "checkpoint_sha256": checkpoint["sha256"],
             "seed": about["seed"],
             "strength": about["strength"],
+            "spatial": about["spatial"],
             "latent": _unpack(one["latent"]),
             "weights": _unpack(one["weights"]),
             "lut_shift": _unpack(one["lut_shift"]),

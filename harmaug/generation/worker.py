@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harmaug.augment import SycoNetAugment
 from harmaug.generation.job import Job, Settings
@@ -108,6 +109,7 @@ class Worker:
                 share,
                 generator=torch.Generator().manual_seed(_fold(settings.seed, key, which)),
                 strength=settings.strength,
+                spatial=settings.spatial,
                 candidates=settings.candidates and settings.candidates * share // settings.n,
             )
             shares[which] = zip(*(values[0].cpu() for values in decision), strict=True)
@@ -118,7 +120,7 @@ class Worker:
                 "checkpoint": which,
                 "latent": pack(latent),
                 "weights": pack(weights),
-                "lut_shift": pack(lut.mean((1, 2, 3)) - 0.5),  # 0.5 is the mean of the identity
+                "lut_shift": pack(_shift(lut)),
             }
             job.made.append(made)
 
@@ -208,6 +210,11 @@ def _sentence(error: Exception, source: Source) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or source.photo}: {error.strerror}"
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _shift(lut: Tensor) -> Tensor:
+    """Return the mean change (3,) of a LUT, or of the LUTs of a grid."""
+    return lut.mean((-3, -2, -1)).reshape(-1, 3).mean(0) - 0.5  # the mean of the identity
 
 
 def _fold(*parts: object) -> int:

@@ -30,7 +30,7 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
                 f"{config.init} has no reconstruction branch (the released weights come without "
                 "one), so it cannot be trained further; start from another checkpoint."
             )
-        return _with_spatial_part(net, config.spatial)
+        return _with_spatial_part(net, bool(config.spatial))
     basis = read_basis(config)
     architecture = config.architecture or "lite"
     settings = {"spatial": config.spatial} | config.net
