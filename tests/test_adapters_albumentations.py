@@ -105,6 +105,7 @@ def test_it_is_serialised_by_checkpoint_name() -> None:
         "real": "target",
         "mask": "mask",
         "strength": 1.0,
+        "spatial": 1.0,
         "candidates": 4,
     }
     again = A.from_dict(saved)

@@ -35,7 +35,7 @@ def draw(aug: SycoNetAugment, inputs: Inputs, rows: Sequence[int], **options: An
         aug: the augmenter.
         inputs: the main view of the whole batch.
         rows: the samples that are to become synthetic.
-        options: ``generator``, ``strength``, ``spatial`` and ``candidates`` of `SycoNetAugment.augment`.
+        options: ``generator`` and amounts such as ``strength``, as for `SycoNetAugment.augment`.
     """
     if aug.device.type == "cuda" and get_worker_info() is not None:
         raise RuntimeError(

@@ -184,7 +184,7 @@ class LutNet(nn.Module):
         with torch.no_grad():
             condition = self.condition(real, mask)
             latent = self.first_latent(condition, self.change(real, mask, composite))
-        if not refine or not self.refinement_steps:
+        if not refine or not self.refinement_steps or not real.numel():
             return latent
         with torch.inference_mode(False):
             seen = condition.clone()  # descent cannot pass through an inference tensor
