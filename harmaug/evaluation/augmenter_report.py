@@ -23,7 +23,6 @@ from harmaug.evaluation.figures import (
 from harmaug.evaluation.measure import Measured, best_mixture
 from harmaug.evaluation.metrics import foreground_error
 from harmaug.evaluation.pairs import Scenes, pair_generator, scene_of
-from harmaug.evaluation.samplers import CheckpointSampler
 from harmaug.lut.ops import lut_composite
 
 TERMS = (
@@ -36,6 +35,7 @@ TERMS = (
     ("shift", "change of the mean Lab colour of the foreground"),
     ("spread", "standard deviations of the shift in L*, a* and b*"),
     ("variation", "fMSE of what a map that varies in space explains and one for all does not"),
+    ("field", "difference that the spatial part of a draw makes; grey is none"),
     ("one LUT", "the same with one LUT for all of a foreground"),
     ("clipped", "share of the foreground with a channel newly at 0 or 255; mean"),
     ("roughness", "mean squared second difference of the drawn LUTs; 0 for an affine colour map"),
@@ -199,8 +199,9 @@ def _pair_gallery(
     aug: SycoNetAugment, measured: Measured, index: int, draws: int, seed: int
 ) -> str:
     item, pair = measured.items[index], measured.pair(index)
-    chunks = CheckpointSampler(aug)(pair, None, draws, pair_generator(item, seed))
-    drawn = torch.cat([chunk.composites for chunk in chunks])
+    inputs = aug.admit(pair.real, pair.mask)
+    decision = aug.decide(inputs, draws, generator=pair_generator(item, seed))
+    drawn = aug.recolour(decision.luts, inputs)[0]
     best = int(foreground_error(drawn, pair.composite, pair.mask).argmin())
     change = foreground_error(pair.composite, pair.real, pair.mask).item()
     pictures = [("photo", pair.real[0]), ("mask", pair.mask[0])]
@@ -213,6 +214,11 @@ def _pair_gallery(
     ):
         error = foreground_error(image, pair.composite, pair.mask).item()
         pictures.append((f"{caption}, {number(error)}", image[0]))
+    if aug.net.spatial:
+        shown = decision.latent[:, :_SHOWN]
+        flat = aug.augment(pair.real, pair.mask, latent=shown, spatial=0.0)[0]
+        fields = (0.5 + drawn[: len(flat)] - flat).clamp(0, 1)
+        pictures += [(f"field of draw {k + 1}", field) for k, field in enumerate(fields)]
     return report.gallery(f"{item.subset}/{item.name}", pictures)
 
 
