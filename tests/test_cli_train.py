@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from aligned_scenes import make_frames, write_scene
 from photo_folders import write_basis, write_folder
 
 import harmaug.training.trainer
@@ -111,6 +112,23 @@ def test_named_recipes_are_taken_as_they_are(files):
     command += ["--basis", str(files / "basis.safetensors")]
     assert main([*command, "--recipes", "retouch=2", "filters=0.5"]) == 0
     assert config(output).recipes == {"retouch": 2.0, "filters": 0.5}
+
+
+def test_a_webcam_alone_is_enough(files):
+    webcam, output = write_scene(files / "my_webcam", make_frames(14)), files / "lapsed"
+    command = ["train", "--data", str(webcam), "--recipes", "timelapse=1", "-o", str(output)]
+    assert main([*command, *QUICK, "--basis", str(files / "basis.safetensors")]) == 0
+    card = json.loads((output / "model.json").read_text())
+    assert card["trained_on"] == {"my_webcam": 12}
+    lines = (output / "log.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["kinds"].keys() == {"timelapse"}
+
+
+def test_a_scene_in_which_nothing_stays_is_named(files, capsys):
+    sea = write_scene(files / "sea", np.random.default_rng(0).random((12, 96, 96, 3)))
+    command = ["train", "--data", str(sea), "--recipes", "timelapse=1", "-o", str(files / "no")]
+    refused(capsys, main([*command, "--init", "unified"]), "sea", "no static content", "masks")
+    assert not (files / "no").exists()
 
 
 def test_three_photos_are_too_few_and_nothing_is_written(files, capsys):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from aligned_scenes import make_frames, write_scene
 from photo_folders import write_folder
 
 from harmaug.checkpoints import save_checkpoint
@@ -89,6 +90,20 @@ def test_recipes_depend_on_the_folders_and_the_transforms(tmp_path):
     assert recipes(bare, recipes={"filters": 2.0}) == {"filters": 2.0}
 
 
+def test_recipes_depend_on_aligned_frames(tmp_path):
+    yard = write_scene(tmp_path / "yard", make_frames(2))
+    bare, pairs = write_folder(tmp_path / "bare"), write_folder(tmp_path / "pairs", composites=1)
+
+    def recipes(*data):
+        return TrainConfig(data=data).complete().recipes
+
+    assert recipes(yard) == recipes(yard, pairs) == {"timelapse": 1.0}
+    assert recipes(bare, yard) == recipes(bare) | {"timelapse": 1.0}
+    assert TrainConfig(data=(yard, bare)).roots() == ([yard], [bare])
+    named = TrainConfig(data=yard, recipes={"timelapse": 0.5, "relight": 0.5})
+    assert named.complete().recipes == named.recipes
+
+
 def test_a_finetune_weighs_the_divergence_as_its_checkpoint_did(tmp_path):
     cards = {"one": {"training": {"config": {"kl_weight": 7e-4}}}, "none": {"training": None}}
     for name, card in cards.items():
@@ -158,6 +173,7 @@ def test_every_setting_is_explained_in_the_help_of_the_class():
             {"recipes": {"filters+relight": 0}},
             r"share of recipe 'filters\+relight' must be above 0",
         ),
+        ({"recipes": {"timelapse+relight": 1}}, "timelapse makes its own photos and stands alone"),
         ({"patience": -1}, "patience must be a whole number from 0"),
         ({"seed": 2**32}, "seed must be"),
         ({"init": "unified", "basis": "b.safetensors"}, "leave out architecture, net and basis"),

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from aligned_scenes import make_frames, write_scene
 from photo_folders import small, write_basis, write_folder
 from PIL import Image
 
@@ -171,3 +173,66 @@ def test_transplants_without_pairs_are_refused(tmp_path):
     bare = write_folder(tmp_path / "bare")
     with pytest.raises(ValueError, match="'transplant' needs true pairs"):
         read_data(small(bare, None, recipes={"transplant": 1.0}))
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Three places, one of them in two views."""
+    root = tmp_path_factory.mktemp("aligned")
+    for seed, name in enumerate(("house-001", "house-002", "shore", "yard")):
+        write_scene(root / name, make_frames(8, seed))
+    return root
+
+
+def test_aligned_frames_are_learnt_from_and_held_out_by_place(scenes):
+    source, heldout, samples = read_data(small(scenes, None, recipes={"timelapse": 1.0}))
+    assert source.photos is source.pairs is source.recipe is None
+    learnt = {scene.name for scene in source.timelapse.scenes}
+    assert samples == dict(source.timelapse.places)
+    assert 2 <= len(learnt) <= 3
+    assert ("house-001" in learnt) == ("house-002" in learnt)
+    assert heldout.keys() == {"timelapse"}
+    assert len(heldout["timelapse"].real) == 8
+    assert len(source.draw(5, torch.Generator().manual_seed(0)).real) == 5
+
+
+def test_the_last_frames_of_one_scene_are_held_out(tmp_path):
+    yard = write_scene(tmp_path / "yard", make_frames(14))
+    _, heldout, samples = read_data(small(yard, None, recipes={"timelapse": 1.0}))
+    assert samples == {"yard": 12}
+    assert heldout.keys() == {"timelapse"}
+
+
+def test_aligned_frames_photos_and_pairs_are_mixed_in_their_shares(scenes, pairs, tmp_path):
+    bare = write_folder(tmp_path / "bare", seed=1)
+    data = tuple(map(str, (bare, scenes, pairs)))
+    recipes = {"timelapse": 0.5, "filters": 0.2, "filters+relight": 0.3}
+    config = small(bare, None, data=data, recipes=recipes, pair_share=0.2)
+    source, heldout, samples = read_data(config)
+    assert (source.pair_share, source.timelapse_share) == (0.2, 0.5)
+    assert heldout.keys() == {*recipes, "pairs"}
+    assert {"bare", "pairs"} < samples.keys()
+
+
+def test_frames_are_photos_for_other_recipes_where_there_are_none(scenes):
+    recipes = {"timelapse": 0.5, "relight": 0.5}
+    source, heldout, _ = read_data(small(scenes, None, recipes=recipes))
+    assert len(source.photos) == len(source.timelapse)
+    assert heldout.keys() == recipes.keys()
+    learnt = {photo.numpy().tobytes() for photo in source.photos.real}
+    frames = [frame for scene in source.timelapse.scenes for frame in scene.frames]
+    assert learnt <= {frame.numpy().tobytes() for frame in frames}
+
+
+def test_aligned_frames_and_their_recipe_need_each_other(scenes, tmp_path):
+    bare = write_folder(tmp_path / "bare")
+    with pytest.raises(ValueError, match=r"holds aligned frames.* add timelapse=SHARE"):
+        read_data(small(scenes, None, recipes={"filters": 1.0}))
+    with pytest.raises(ValueError, match="'timelapse' needs aligned frames"):
+        read_data(small(bare, None, recipes={"timelapse": 1.0}))
+
+
+def test_too_few_aligned_frames_are_refused(tmp_path):
+    yard = write_scene(tmp_path / "yard", make_frames(8))
+    with pytest.raises(ValueError, match="6 aligned frames to learn from are too few"):
+        read_data(small(yard, None, recipes={"timelapse": 1.0}))

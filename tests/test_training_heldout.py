@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from harmaug.data import AlignedScene, Timelapse
 from harmaug.nets import LiteSycoNet
 from harmaug.recipes import Filters
 from harmaug.training.heldout import make_heldout, measure, write_sample_sheet
@@ -39,6 +40,18 @@ def test_held_out_pairs_are_made_by_every_recipe_and_read_from_every_subset():
     assert sizes == {"filters": 10, "mild": 10, "webcam": 10, "filters pairs": 4}
     again = make_heldout(images(5), recipes, subsets, 10, generator())
     assert all(a.equal(b) for n in kinds for a, b in zip(kinds[n], again[n], strict=True))
+
+
+def test_aligned_frames_are_a_kind_of_their_own_and_leave_the_draws_of_recipes():
+    frames = torch.arange(0, 240, 40, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
+    mask, usable = torch.ones(1, 8, 8, dtype=torch.bool), torch.ones(6, 1, dtype=torch.bool)
+    scenes = Timelapse([AlignedScene("yard", frames, mask, usable)])
+    recipes, pairs = {"filters": Filters()}, {"timelapse": images(4, composites=True)}
+    kinds = make_heldout(images(5), recipes, pairs, 10, generator(), scenes)
+    sizes = {name: len(part.real) for name, part in kinds.items()}
+    assert sizes == {"filters": 10, "timelapse": 10, "timelapse pairs": 4}
+    without = make_heldout(images(5), recipes, pairs, 10, generator())
+    assert kinds["filters"].composite.equal(without["filters"].composite)
 
 
 def test_figures_by_kind_and_their_score(net):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from harmaug.data import AlignedScene, Timelapse
 from harmaug.recipes import ColorTransfer, Filters
 from harmaug.training.pairs import Images, PairSource, merge
 
@@ -105,3 +106,58 @@ def test_true_pairs_are_retouched_as_one_picture():
     kept = [(photo * 255).round().byte().numpy().tobytes() in originals for photo in real]
     assert 0.3 < sum(kept) / len(kept) < 0.7
     assert (real != composite)[mask.expand_as(real) > 0].float().mean() > 0.9
+
+
+def aligned(name="yard", frames=20):
+    """Grey frames, each brighter than the one before; no photo of `images` is grey."""
+    levels = torch.arange(10, 10 + 10 * frames, 10, dtype=torch.uint8).view(-1, 1, 1, 1)
+    mask = torch.zeros(1, 8, 8, dtype=torch.bool)
+    mask[:, 3:6, 2:7] = True
+    usable = torch.ones(frames, 1, dtype=torch.bool)
+    return AlignedScene(name, levels.expand(-1, 3, 8, 8).clone(), mask, usable)
+
+
+def is_grey(photos):
+    return photos.flatten(1).std(1) < 1e-6
+
+
+def test_aligned_frames_make_their_share_of_what_is_not_a_true_pair():
+    true = images(4, composites=True)
+    parts = images(9, seed=1), true, Filters()
+    source = PairSource(*parts, 0.25, 0.0, Timelapse([aligned()]), 0.4)
+    real, mask, composite = source.draw(40, generator())
+    assert len(real) == len(mask) == len(composite) == 40
+    assert is_grey(real).sum() == 12
+    assert (((1 - real) - composite).abs().amax((1, 2, 3)) < 1e-6).sum() == 10
+    assert (composite != real).flatten(1).any(1)[is_grey(real)].all()
+
+
+def test_aligned_frames_alone_and_beside_true_pairs():
+    scenes = Timelapse([aligned()])
+    assert is_grey(
+        PairSource(None, None, None, jitter=0, timelapse=scenes).draw(9, generator()).real
+    ).all()
+    both = PairSource(None, images(4, composites=True), None, 0.25, 0.0, scenes, 0.1)
+    assert is_grey(both.draw(40, generator()).real).sum() == 30
+
+
+def test_aligned_frames_are_retouched_alike():
+    source = PairSource(None, None, None, jitter=1.0, timelapse=Timelapse([aligned()]))
+    real, mask, composite = source.draw(50, generator())
+    outside = (mask == 0).expand_as(real)
+    assert composite[outside].equal(real[outside])
+    levels = (real[:, :, 0, 0] * 255).round() % 10
+    assert (levels != 0).any(1).float().mean() > 0.8, "retouched"
+
+
+def test_a_source_splits_its_scenes_too():
+    scenes = Timelapse([aligned(name) for name in ("yard", "shore", "street", "house")])
+    source = PairSource(images(20), None, Filters(), timelapse=scenes, timelapse_share=0.3)
+    first, second = source.split(0.25)
+    assert (len(first.timelapse.scenes), len(second.timelapse.scenes)) == (3, 1)
+    assert first.timelapse_share == second.timelapse_share == 0.3
+    alone = PairSource(None, None, None, timelapse=Timelapse([aligned(frames=20)]))
+    first, second = alone.split(0.2)
+    assert (len(first.timelapse), len(second.timelapse)) == (16, 4)
+    few = PairSource(None, None, None, timelapse=Timelapse([aligned(frames=3)]))
+    assert few.split(0.2) == (few, None)

@@ -22,11 +22,13 @@ def register(commands: Commands) -> None:
         "  harmaug train --data webcam photos --recipes transplant=1 --init unified -o daylight\n"
         "  harmaug train --data photos --recipes retouch=1 --transforms looks/ -o retouched\n"
         "  harmaug train --data photos --recipes retouch+relight=0.5 filters+relight=0.5 -o lit\n"
+        "  harmaug train --data my_webcam --recipes timelapse=1 --init unified -o mine\n"
         "  harmaug augment photo.jpg mask.png --checkpoint mine -o composites",
         "Data are folders in the iHarmony4 layout: real_images, masks, and composite_images where "
         "there are composites. Recipes make composites of photos without. Where pairs are few, or "
         "show few scenes, --recipes transplant=1 makes the changes of the pairs on other photos "
-        "too. To continue an interrupted training, give the same command with --resume.",
+        "too. Frames of one viewpoint under many lights, such as a webcam's, are data too: "
+        "--recipes timelapse=1 puts regions of one frame into another. To continue an interrupted training, give the same command with --resume.",
     )
     _add_settings(parser.add_argument_group("settings", argument_default=argparse.SUPPRESS))
     _add_run(parser.add_argument_group("run"))

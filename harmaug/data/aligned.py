@@ -65,14 +65,19 @@ class AlignedScene:
 
 
 def scene_folders(root: Path) -> list[Path]:
-    """Return ``root`` itself if it holds frames, else the folders of frames in it, or none."""
+    """Return ``root`` itself if it holds frames, else the folders of frames in it, or none.
+
+    A folder in the iHarmony4 layout holds none.
+    """
     root = Path(os.path.abspath(root))
-    if not root.is_dir() or (root / "real_images").is_dir():
+    if not root.is_dir():
+        return []
+    children = sorted(path for path in root.iterdir() if path.is_dir())
+    if any((path / "real_images").is_dir() for path in (root, *children)):  # as iHarmony4 is
         return []
     if len(own := _images(root)) > 1:
         return [root]
-    children = sorted(path for path in root.iterdir() if path.is_dir() and path.name != "masks")
-    found = [path for path in children if _images(path) and not (path / "real_images").is_dir()]
+    found = [path for path in children if path.name != "masks" and _images(path)]
     return found or [root] * bool(own)
 
 
@@ -144,7 +149,8 @@ def _read_scene(folder: Path, size: int, left_out: list[str]) -> AlignedScene:
         why = f"; left out: {'; '.join(left_out[:_NAMED])}" if len(paths) > len(frames) else ""
         raise ValueError(
             f"{folder} has {len(frames)} of {len(paths)} frames of one size and viewpoint, "
-            f"expected at least 2{why}. Add frames of other times of day."
+            f"expected at least 2{why}. Add frames of other times of day; photos of other kinds "
+            "go to the folders real_images and masks."
         )
     agreement = compare(fields)
     given = sorted((folder / "masks").glob("*.png")) if (folder / "masks").is_dir() else []
@@ -155,8 +161,9 @@ def _read_scene(folder: Path, size: int, left_out: list[str]) -> AlignedScene:
         segments = static_segments(small, agreement)
         if not len(segments):
             raise ValueError(
-                f"{folder} shows nothing of 1 % of the frame or more that stays the same in all "
-                f"frames but for its light; give masks of what does in {folder / 'masks'}."
+                f"{folder} has no static content: nothing of 1 % of the frame or more is the same "
+                f"in all frames but for its light. Give masks of what is, in {folder / 'masks'}; "
+                "photos that are not of one viewpoint go to the folders real_images and masks."
             )
         regions = segments.float()
         masks = F.interpolate(regions.unsqueeze(1), (size, size), mode="bilinear")[:, 0] >= 0.5

@@ -16,7 +16,7 @@ import torch
 
 from harmaug.checkpoints import find_checkpoint
 from harmaug.checkpoints.files import read_card
-from harmaug.data.folder import subset_folders
+from harmaug.data import scene_folders, subset_folders
 from harmaug.recipes import read_transforms
 from harmaug.recipes.mixture import split_name
 
@@ -29,6 +29,7 @@ _BASIS_RATE = 0.05  # of the learning rate, where only that is given
 # Datasets differ most in how their composites were made, so the default mixes several ways.
 _RECIPES = {"color-transfer": 0.3, "retouch": 0.45, "filters": 0.15}
 _ILLUMINANT = {"illuminant": 0.1}
+TIMELAPSE = "timelapse"  # the recipe that makes its own photos, of aligned frames
 _GENERATORS = 1 << 20  # of one training; those of the next seed follow
 # The first generators of a training; round r adds 2 r to those of its pairs and steps.
 _NUMBERS: dict[Purpose, int] = {"start": 0, "calibration": 0, "figures": 1, "pairs": 0, "steps": 1}
@@ -67,7 +68,9 @@ class TrainConfig:
 
     data: tuple[str, ...] = _setting(
         "subset folders in the iHarmony4 layout, or folders of them; photos in their lists "
-        "<set>_val.txt and <set>_test.txt are held out, or a tenth where there are no lists",
+        "<set>_val.txt and <set>_test.txt are held out, or a tenth where there are no lists; and "
+        "folders of aligned frames, <scene>/<frame>.jpg, or folders of them; of these a tenth of "
+        "the scenes is held out",
         (),
     )
     transforms: tuple[str, ...] = _setting(
@@ -77,10 +80,11 @@ class TrainConfig:
     )
     recipes: dict[str, float] = _setting(
         "share of the composites that each recipe makes: color-transfer, retouch, filters, "
-        "illuminant, relight, or transplant, which makes the changes of the true pairs on other "
-        "photos; a+b makes a, then b on top of the result, as in filters+relight=0.2 (default: "
-        "none if all folders have composites, else the first three, and illuminant if the "
-        "transforms hold illuminants)"
+        "illuminant, relight, transplant, which makes the changes of the true pairs on other "
+        "photos, or timelapse, which puts regions of aligned frames into each other; a+b makes a, "
+        "then b on top of the result, as in filters+relight=0.2 (default: none if all folders have "
+        "composites, else the first three, and illuminant if the transforms hold illuminants; "
+        "timelapse for half of the composites, or all, if there are aligned frames)"
     )
     pair_share: float = _share("share of true pairs where recipes make composites too", 0.1)
     jitter: float = _share("chance that a photo is retouched before a recipe takes it", 0.5)
@@ -164,7 +168,8 @@ class TrainConfig:
                 f"round_pairs must be at least a batch of {self.batch}, got {self.round_pairs}."
             )
         for name, share in (self.recipes or {}).items():
-            split_name(name)
+            if name != TIMELAPSE:
+                _check_recipe(name)
             if not 0 < share < math.inf:
                 raise ValueError(f"the share of recipe {name!r} must be above 0, got {share}.")
         if self.init is not None and (self.basis is not None or self.net or self.architecture):
@@ -180,13 +185,21 @@ class TrainConfig:
             before = (card.get("training") or {}).get("config", {})
             kl_weight = before.get("kl_weight", _KL_WEIGHT)
         if recipes is None:
-            folders = [folder for root in self.data for folder in subset_folders(Path(root))]
-            recipes = {}
+            aligned, others = self.roots()
+            folders = [folder for root in others for folder in subset_folders(root)]
+            recipes = {TIMELAPSE: 1.0} if aligned else {}
             if not all((folder / "composite_images").is_dir() for folder in folders):
                 recipes |= _RECIPES
                 if self.transforms and read_transforms(self.transforms).to_standard is not None:
                     recipes |= _ILLUMINANT
         return dataclasses.replace(self, recipes=recipes, kl_weight=kl_weight)
+
+    def roots(self) -> tuple[list[Path], list[Path]]:
+        """Return the folders of aligned frames in the data, and the other folders."""
+        sides: tuple[list[Path], list[Path]] = [], []
+        for root in map(Path, self.data):
+            sides[not scene_folders(root)].append(root)
+        return sides
 
     def generator(self, purpose: Purpose, number: int = 0) -> torch.Generator:
         """Return the seeded generator for one purpose; ``number``: the round of pairs and steps."""
@@ -207,6 +220,12 @@ class TrainConfig:
             return cls(**values)
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{path} holds no settings of a training: {error}") from None
+
+
+def _check_recipe(name: str) -> None:
+    if TIMELAPSE in name.split("+"):
+        raise ValueError(f"{TIMELAPSE} makes its own photos and stands alone, got {name!r}.")
+    split_name(name)
 
 
 TrainConfig.__doc__ = f"{TrainConfig.__doc__}\n    Attributes:\n" + "".join(

@@ -10,10 +10,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from harmaug.data.folder import HarmonyFolder, listed_splits, subset_folders
+from harmaug.data import (
+    HarmonyFolder,
+    Timelapse,
+    listed_splits,
+    read_scenes,
+    scene_folders,
+    subset_folders,
+)
 from harmaug.recipes import Transforms, Transplant, build_recipe, read_transforms
-from harmaug.recipes.mixture import split_name
-from harmaug.training.config import TrainConfig
+from harmaug.training.config import TIMELAPSE, TrainConfig
 from harmaug.training.heldout import make_heldout
 from harmaug.training.net import read_basis
 from harmaug.training.pairs import Images, Pairs, PairSource, merge
@@ -33,35 +39,77 @@ def read_data(
 
     The settings are complete. ``progress`` shows bars on a terminal.
     """
-    learnt, aside = read_subsets(
-        config.data, config.image_size, skip_missing=config.skip_missing, progress=progress
-    )
+    aligned, others = config.roots()
+    scenes, scenes_aside = _read_aligned(config, aligned, progress)
+    learnt: dict[str, Images] = {}
+    aside: dict[str, Images] = {}
+    if others:
+        learnt, aside = read_subsets(
+            others, config.image_size, skip_missing=config.skip_missing, progress=progress
+        )
     transforms, transforms_aside = Transforms(), Transforms()
     if config.transforms:
         transforms, transforms_aside = read_transforms(config.transforms).split()
+    shares = {name: share for name, share in config.recipes.items() if name != TIMELAPSE}
     pairs, photos, transplant = _by_use(config, learnt, progress)
     _, photos_aside, transplant_aside = _by_use(config, aside, progress)
-    if config.recipes and photos is None:
-        raise ValueError(
-            f"recipes need photos without composites, and {', '.join(config.data)} has none; "
-            "leave the recipes out, or name transplant."
-        )
-    recipe = build_recipe(config.recipes, transforms, transplant) if config.recipes else None
-    source = PairSource(photos, pairs, recipe, config.pair_share, config.jitter)
+    if shares and photos is None:
+        if scenes is None:
+            raise ValueError(
+                f"recipes need photos without composites, and {', '.join(config.data)} has none; "
+                "leave the recipes out, or name transplant."
+            )
+        photos, photos_aside = _frames(scenes), _frames(scenes_aside)
+    recipe = build_recipe(shares, transforms, transplant) if shares else None
+    lapsed = config.recipes.get(TIMELAPSE, 0.0) / (sum(config.recipes.values()) or 1.0)
+    source = PairSource(photos, pairs, recipe, config.pair_share, config.jitter, scenes, lapsed)
     kinds = {
         # Where no pair is held out, held-out photos take changes that are learnt from.
         name: build_recipe({name: 1.0}, transforms_aside, transplant_aside or transplant)
-        for name in config.recipes
+        for name in shares
     }
     true = {name: images for name, images in aside.items() if images.composite is not None}
     generator = config.generator("heldout")
-    heldout = make_heldout(photos_aside, kinds, true, config.heldout_pairs, generator)
+    heldout = make_heldout(photos_aside, kinds, true, config.heldout_pairs, generator, scenes_aside)
     if not heldout:
         raise ValueError(
             f"nothing of {', '.join(config.data)} is held out to measure on; add photos, or "
             "name some in a list file <set>_val.txt."
         )
-    return source, heldout, {name: len(images) for name, images in learnt.items()}
+    samples = {name: len(images) for name, images in learnt.items()}
+    return source, heldout, samples | (dict(scenes.places) if scenes else {})
+
+
+def _read_aligned(
+    config: TrainConfig, roots: Sequence[Path], progress: bool
+) -> tuple[Timelapse | None, Timelapse | None]:
+    """Return aligned frames to learn from, and held out; None where there are none."""
+    wanted, given = TIMELAPSE in config.recipes, ", ".join(map(str, roots))
+    if roots and not wanted:
+        raise ValueError(
+            f"{given} holds aligned frames, which the recipe {TIMELAPSE} takes; add "
+            f"{TIMELAPSE}=SHARE to the recipes, or leave the folder out."
+        )
+    if wanted and not roots:
+        raise ValueError(
+            f"the recipe {TIMELAPSE!r} needs aligned frames, <scene>/<frame>.jpg, and "
+            f"{', '.join(config.data)} has none."
+        )
+    if not roots:
+        return None, None
+    folders = [folder for root in roots for folder in scene_folders(root)]
+    scenes = Timelapse(read_scenes(folders, config.image_size, progress=progress))
+    learnt, aside = scenes.split(_HELDOUT_SHARE)
+    _check_enough(roots, len(learnt), "aligned frames")
+    return learnt, aside
+
+
+def _frames(scenes: Timelapse | None) -> Images | None:
+    """Return as many photos with masks as there are frames."""
+    if scenes is None:
+        return None
+    real, mask, _ = scenes.draw(len(scenes), torch.Generator().manual_seed(0))
+    return Images((real * 255).round().to(torch.uint8), mask > 0, None)
 
 
 def read_subsets(
@@ -150,8 +198,8 @@ def _by_use(
     true = [part for part in subsets.values() if part.composite is not None]
     photos = [part for part in subsets.values() if part.composite is None]
     pairs, transplant = merge(true) if true else None, None
-    wanted = {part for name in config.recipes for part in split_name(name)}
-    if pairs is not None and "transplant" in wanted:
+    parts = [name.split("+") for name in config.recipes]
+    if pairs is not None and any("transplant" in names for names in parts):
         transplant = _fit_transplant(read_basis(config), pairs, progress)
         photos.append(Images(pairs.real, pairs.mask, None))
     return pairs, merge(photos) if photos else None, transplant

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from harmaug.data import Timelapse
 from harmaug.evaluation.draws import (
     ACTIVE_VARIANCE,
     coverage,
@@ -23,6 +24,7 @@ from harmaug.lut import composite_lut
 from harmaug.nets import LutNet
 from harmaug.nets.latents import draw_latents
 from harmaug.recipes import Recipe
+from harmaug.training.config import TIMELAPSE
 from harmaug.training.pairs import Images, Pairs, PairSource
 
 _CHUNK = 64
@@ -37,12 +39,18 @@ def make_heldout(
     pairs: Mapping[str, Images],
     count: int,
     generator: torch.Generator,
+    timelapse: Timelapse | None = None,
 ) -> dict[str, Pairs]:
-    """Put ``count`` photos through each recipe, and take as many true pairs of each subset."""
+    """Put ``count`` photos through each recipe, and take as many true pairs of each subset.
+
+    Of aligned frames as many pairs are drawn, a kind of their own.
+    """
     kinds: dict[str, Pairs] = {}
     if photos is not None:
         for name, recipe in recipes.items():
             kinds[name] = PairSource(photos, None, recipe, jitter=0).draw(count, generator)
+    if timelapse is not None:
+        kinds[TIMELAPSE] = Pairs(*timelapse.draw(count, generator))
     for name, images in pairs.items():
         rows = torch.randperm(len(images), generator=generator)[:count]
         kinds[f"{name} pairs" if name in kinds else name] = images.pairs(rows)

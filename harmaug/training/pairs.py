@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from harmaug.data import Timelapse
 from harmaug.recipes import Recipe, Retouch
 
 _JITTER = Retouch(strength=0.4)
@@ -60,15 +61,17 @@ def merge(parts: Sequence[Images]) -> Images:
 
 
 class PairSource:
-    """Draws training pairs: photos through a recipe, and true pairs.
+    """Draws training pairs: photos through a recipe, pairs of aligned frames, and true pairs.
 
     Args:
         photos: photos with masks, or None.
         pairs: true pairs, or None.
         recipe: makes composites of photos.
-        pair_share: share of true pairs where there are both.
+        pair_share: share of true pairs where there is more.
         jitter: chance that a photo is itself retouched first, or both images of a true pair alike,
             so that a few photos serve as many.
+        timelapse: aligned frames, or None.
+        timelapse_share: of pairs that are not true ones, where there are photos too.
     """
 
     def __init__(
@@ -78,28 +81,32 @@ class PairSource:
         recipe: Recipe | None,
         pair_share: float = 0.1,
         jitter: float = 0.5,
+        timelapse: Timelapse | None = None,
+        timelapse_share: float = 0.5,
     ) -> None:
-        if photos is None and pairs is None:
+        if photos is None and pairs is None and timelapse is None:
             raise ValueError("there is nothing to train on: neither photos nor true pairs.")
         if photos is not None and recipe is None:
             raise ValueError("photos without composites need a recipe to make composites with.")
-        self.photos, self.pairs, self.recipe = photos, pairs, recipe
-        self.pair_share = 0.0 if pairs is None else 1.0 if photos is None else pair_share
+        self.photos, self.pairs, self.recipe, self.timelapse = photos, pairs, recipe, timelapse
+        alone = photos is None and timelapse is None
+        self.pair_share = 0.0 if pairs is None else 1.0 if alone else pair_share
+        lapsed = 1.0 if photos is None else timelapse_share
+        self.timelapse_share = 0.0 if timelapse is None else lapsed
         self.jitter = jitter
 
     def draw(self, count: int, generator: Generator) -> Pairs:
         """Draw ``count`` pairs."""
         true = round(count * self.pair_share)
+        lapsed = round((count - true) * self.timelapse_share)
         parts: list[Pairs] = []
-        if self.photos is not None and count > true:
-            parts.append(self._make(self.photos, count - true, generator))
+        if self.photos is not None and count > true + lapsed:
+            parts.append(self._make(self.photos, count - true - lapsed, generator))
+        if self.timelapse is not None and lapsed:
+            parts.append(self._alike(Pairs(*self.timelapse.draw(lapsed, generator)), generator))
         if self.pairs is not None and true:
             rows = torch.randint(len(self.pairs), (true,), generator=generator)
-            real, mask, composite = self.pairs.pairs(rows)
-            # Side by side, so that photo and composite are retouched alike.
-            both = self._jittered(torch.cat((real, composite), 3), generator)
-            real, composite = both.chunk(2, 3)
-            parts.append(Pairs(real, mask, composite))
+            parts.append(self._alike(self.pairs.pairs(rows), generator))
         return Pairs(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
     def split(self, share: float) -> tuple[PairSource, PairSource | None]:
@@ -109,12 +116,15 @@ class PairSource:
             names = [] if images is None else sorted(set(images.names()))
             aside |= set(names[: round(len(names) * share)])
         parts = [(None, None) if images is None else images.split(aside) for images in kinds]
+        scenes = (None, None) if self.timelapse is None else self.timelapse.split(share)
+        options = self.recipe, self.pair_share, self.jitter
         sources = []
         for side in (0, 1):
             photos, pairs = (part[side] or None for part in parts)  # no photos are None
-            if photos is None and pairs is None:
+            if photos is None and pairs is None and scenes[side] is None:
                 return self, None
-            sources.append(PairSource(photos, pairs, self.recipe, self.pair_share, self.jitter))
+            lapsed = scenes[side], self.timelapse_share
+            sources.append(PairSource(photos, pairs, *options, *lapsed))
         return sources[0], sources[1]
 
     def _make(self, photos: Images, count: int, generator: Generator) -> Pairs:
@@ -125,6 +135,12 @@ class PairSource:
         real = self._jittered(real, generator)
         composite = self.recipe(real, mask, generator)
         return Pairs(real[:count], mask[:count], composite[:count])
+
+    def _alike(self, pairs: Pairs, generator: Generator) -> Pairs:
+        """Return true pairs with photo and composite retouched alike."""
+        both = self._jittered(torch.cat((pairs.real, pairs.composite), 3), generator)
+        real, composite = both.chunk(2, 3)
+        return Pairs(real, pairs.mask, composite)
 
     def _jittered(self, images: Tensor, generator: Generator) -> Tensor:
         if not self.jitter:
