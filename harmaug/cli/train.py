@@ -28,7 +28,8 @@ def register(commands: Commands) -> None:
         "there are composites. Recipes make composites of photos without. Where pairs are few, or "
         "show few scenes, --recipes transplant=1 makes the changes of the pairs on other photos "
         "too. Frames of one viewpoint under many lights, such as a webcam's, are data too: "
-        "--recipes timelapse=1 puts regions of one frame into another. To continue an interrupted training, give the same command with --resume.",
+        "--recipes timelapse=1 puts regions of one frame into another. To continue an interrupted "
+        "training, give the same command with --resume.",
     )
     _add_settings(parser.add_argument_group("settings", argument_default=argparse.SUPPRESS))
     _add_run(parser.add_argument_group("run"))
