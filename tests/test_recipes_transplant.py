@@ -77,3 +77,54 @@ def test_the_background_stays_to_the_bit_and_the_foreground_in_range():
     outside = (mask == 0).expand_as(real)
     assert made[outside].equal((real * 2).clamp(0, 1)[outside])
     assert 0 <= made.min() <= made.max() <= 1
+
+
+def from_a_side(batch=1):
+    """Dark at the left corners of the foreground's box, bright at the right ones."""
+    weights = torch.zeros(batch, 4, 4)
+    weights[:, [0, 2], 0] = weights[:, [1, 3], 1] = 1
+    return weights
+
+
+def lit(real, mask, weights):
+    """An independent way: two whole composites, blended along the foreground."""
+    left, right = (
+        composite_lut(real, mask, mix_luts(weights[:, corner], basis()).unsqueeze(1))[:, 0]
+        for corner in (0, 1)
+    )
+    columns = torch.arange(24) + 0.5
+    return torch.lerp(left, right, ((columns - 3) / 18).expand_as(real))
+
+
+def test_light_from_a_side_is_found_and_put_on_other_photos_from_either_side():
+    real, mask = photos(4)
+    mask = (mask > 0).float()  # its box is that of the columns 3 to 20
+    composite = torch.where(mask > 0, lit(real, mask, from_a_side(4)), real)
+    recipe = Transplant.fit(basis(), real, mask, composite, corners=True)
+    torch.testing.assert_close(recipe.weights, from_a_side(4), atol=0.05, rtol=0)
+    other, _ = photos(40, seed=1)
+    mask = mask[:1].expand(40, -1, -1, -1)
+    made = recipe(other, mask, generator())
+    as_it_was = lit(other, mask, from_a_side(40))
+    mirrored = lit(other, mask, from_a_side(40)[:, [1, 0, 3, 2]])
+    errors = torch.stack([((made - x) * mask).abs().amax((1, 2, 3)) for x in (as_it_was, mirrored)])
+    assert errors.amin(0).max() < 0.05
+    assert 8 < (errors[0] < errors[1]).sum() < 32
+    assert made[mask.expand_as(made) == 0].equal(other[mask.expand_as(made) == 0])
+
+
+def test_corners_change_nothing_where_the_change_is_one_for_the_whole_foreground():
+    weights = torch.tensor([[0.7, 0, 0.3, 0]])
+    real, mask, composite = pairs(weights)
+    recipe = Transplant.fit(basis(), real, mask, composite, corners=True)
+    torch.testing.assert_close(recipe(real, mask, generator()), composite, atol=0.02, rtol=0)
+
+
+def test_a_mask_that_is_empty_or_a_pixel_takes_a_change_with_corners():
+    recipe = Transplant(from_a_side(), torch.ones(1), basis())
+    real, mask = photos(2)
+    mask = torch.zeros_like(mask)
+    mask[1, 0, 23, 0] = 1
+    made = recipe(real, mask, generator())
+    assert made.isfinite().all()
+    assert (made != real).any(1).sum() == 1

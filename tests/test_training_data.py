@@ -123,7 +123,7 @@ def test_recipes_for_folders_with_composites_are_refused(pairs, tmp_path):
 
 def weights_of(recipe):
     """The changes of a recipe, as a set that can be compared."""
-    return {tuple(row) for row in recipe.weights.mul(1e4).round().tolist()}
+    return {tuple(row) for row in recipe.weights.flatten(1).mul(1e4).round().tolist()}
 
 
 def test_transplants_are_made_of_pairs_to_learn_from_and_never_of_those_held_out(pairs, tmp_path):
@@ -136,6 +136,7 @@ def test_transplants_are_made_of_pairs_to_learn_from_and_never_of_those_held_out
         (pairs / f"pairs_{split}.txt").write_text("\n".join(chosen))
     source, heldout, _ = read_data(config)
     assert len(source.recipe.weights) == len(names) - 14
+    assert source.recipe.weights.ndim == 2 + bool(config.spatial)
     assert not learnt & weights_of(source.recipe)
     assert heldout.keys() == {"transplant", "pairs"}
 

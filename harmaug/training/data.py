@@ -200,16 +200,17 @@ def _by_use(
     pairs, transplant = merge(true) if true else None, None
     parts = [name.split("+") for name in config.recipes]
     if pairs is not None and any("transplant" in names for names in parts):
-        transplant = _fit_transplant(read_basis(config), pairs, progress)
+        transplant = _fit_transplant(config, pairs, progress)
         photos.append(Images(pairs.real, pairs.mask, None))
     return pairs, merge(photos) if photos else None, transplant
 
 
 @torch.no_grad()
-def _fit_transplant(basis: Tensor, pairs: Images, progress: bool) -> Transplant:
+def _fit_transplant(config: TrainConfig, pairs: Images, progress: bool) -> Transplant:
+    basis, corners = read_basis(config), bool(config.spatial)
     chunks = torch.arange(len(pairs)).split(_FITTED_AT_ONCE)
     bar = tqdm(chunks, desc="fit transplants", disable=None if progress else True)
-    parts = [Transplant.fit(basis, *pairs.pairs(rows)) for rows in bar]
+    parts = [Transplant.fit(basis, *pairs.pairs(rows), corners=corners) for rows in bar]
     weights, gains = (
         torch.cat([getattr(part, name) for part in parts]) for name in ("weights", "gains")
     )
