@@ -65,6 +65,7 @@ def _laid_out(tensor: Tensor, layout: str) -> Tensor:
 
 
 few = st.sampled_from([1, 2, 3, 0])
+grids = st.sampled_from([(), (), (2, 2), (1, 1), (1, 3), (4, 1), (3, 5), (2, 40)])
 layouts = st.sampled_from(["planar", "channels last", "transposed", "cut out"])
 
 
@@ -74,7 +75,8 @@ def problems(draw, dtypes=(torch.float32, torch.float16, torch.bfloat16, torch.u
     torch.manual_seed(draw(st.integers(0, 2**32 - 1)))
     batch, count = draw(few), draw(few)
     height, width = draw(st.integers(0, 9)), draw(st.integers(0, 300))
-    size = draw(st.sampled_from([2, 3, 5, 17, 33, 37]))
+    grid = draw(grids)
+    size = draw(st.sampled_from([2, 3, 5, 17, 33, 37][: 3 if len(grid) and grid[1] > 3 else 6]))
     dtype = draw(st.sampled_from(dtypes))
     image = torch.rand(batch, 3, height, width) * 1.2 - 0.1
     values = draw(st.sampled_from(["plain", "special", "broken"]))
@@ -99,7 +101,7 @@ def problems(draw, dtypes=(torch.float32, torch.float16, torch.bfloat16, torch.u
         mask = mask[:1].expand_as(mask)
     mask = _laid_out(mask, draw(layouts))
 
-    lut = torch.rand(batch, count, 3, size, size, size) * 1.4 - 0.2
+    lut = torch.rand(batch, count, *grid, 3, size, size, size) * 1.4 - 0.2
     if batch and draw(st.booleans()):
         lut = lut[:1].expand_as(lut)
     if draw(st.booleans()):
@@ -173,8 +175,50 @@ def test_which_kernel_of_an_x86_serves_changes_no_bit(count):
 
 
 @every_kernel
+@pytest.mark.parametrize("grid", [(2, 2), (1, 4), (5, 1), (3, 4), (70, 90)])
+@pytest.mark.parametrize("scale", [1.4, 100])
+def test_values_between_the_luts_of_a_grid_are_precise(name, grid, scale):
+    """Also far outside [0, 1], where grids are extrapolated to the corners of the frame."""
+    image, mask = torch.rand(2, 3, 40, 81), torch.rand(2, 1, 40, 81)
+    lut = (torch.rand(2, 2, *grid, 3, 4, 4, 4) - 0.5) * scale + 0.5
+    exact = reference.composite(image.double(), mask.double(), lut.double())
+    with using(name):
+        result = native.composite(image, mask, lut)
+    torch.testing.assert_close(result.double(), exact, atol=3e-7 * max(scale, 3), rtol=0)
+
+
+@every_kernel
+@pytest.mark.parametrize("grid", [(1, 1), (2, 2), (3, 7)])
+def test_a_grid_of_equal_luts_is_that_lut(name, grid):
+    image, lut = torch.rand(2, 3, 30, 41), torch.rand(2, 3, 3, 9, 9, 9)
+    luts = lut[:, :, None, None].expand(2, 3, *grid, *lut.shape[2:])
+    with using(name):
+        result, expected = native.composite(image, None, luts), native.composite(image, None, lut)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
+
+
+@every_kernel
+def test_a_white_that_all_luts_of_a_grid_share_stays_exactly_white(name):
+    image, luts = torch.rand(1, 3, 30, 41), torch.ones(1, 1, 2, 2, 3, 9, 9, 9)
+    with using(name):
+        assert (native.composite(image, None, luts) == 1).all()
+
+
+@pytest.mark.skipif("avx512grid" not in KERNELS, reason="this machine has no AVX-512")
+@pytest.mark.parametrize("grid", [(2, 2), (1, 3), (4, 5)])
+def test_which_kernel_of_an_x86_serves_a_grid_changes_no_bit(grid):
+    image, luts = torch.rand(2, 3, 50, 91), torch.rand(2, 3, *grid, 3, 9, 9, 9) * 1.4 - 0.2
+    mask = (torch.rand(2, 1, 50, 91) * 2 - 0.5).clamp(0, 1)
+    for alpha in (None, mask):
+        with using("avx2"):
+            expected = native.composite(image, alpha, luts)
+        with using("avx512grid"):
+            assert torch.equal(native.composite(image, alpha, luts), expected)
+
+
+@every_kernel
 @pytest.mark.parametrize("size", [2, 3, 4, 17, 33, 36, 37, 64, 65])
-def test_every_grid_size_and_its_last_node(name, size):
+def test_every_size_of_a_lut_and_its_last_node(name, size):
     image = torch.rand(1, 3, 40, 41)
     image[..., 0] = 1.0
     image[..., 1] = 0.0
@@ -360,15 +404,15 @@ def test_thumbnails_that_want_a_gradient_are_left_to_torch():
         assert native.pools(image, mask)
 
 
-def smooth_problem(batch, count, height, width, size, masked, dtype=torch.float32):
+def smooth_problem(batch, count, height, width, size, masked, grid=()):
     """Pixels well inside their cells and results well inside (0, 1): no kink, one derivative."""
     cell = torch.randint(0, size - 1, (batch, 3, height, width))
-    image = ((cell + 0.1 + 0.8 * torch.rand(cell.shape)) / (size - 1)).to(dtype)
+    image = (cell + 0.1 + 0.8 * torch.rand(cell.shape)) / (size - 1)
     mask = None
     if masked:
         mask = torch.rand(batch, 1, height, width)
         mask *= torch.rand_like(mask) > 0.5
-    lut = torch.rand(batch, count, 3, size, size, size) * 0.9 + 0.05
+    lut = torch.rand(batch, count, *grid, 3, size, size, size) * 0.9 + 0.05
     return Problem(image, mask, lut)
 
 
@@ -377,12 +421,15 @@ def backward(problem, grad, kernel=native, needs=(True, True, True)):
 
 
 @every_kernel
-@pytest.mark.parametrize("size", [2, 3, 17, 33])
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [(2, ()), (3, ()), (17, ()), (33, ()), (2, (2, 2)), (17, (2, 2)), (3, (1, 3)), (5, (4, 6))],
+)
 @pytest.mark.parametrize("masked", [False, True])
-def test_gradients_are_those_of_the_reference_in_double_precision(name, size, masked):
+def test_gradients_are_those_of_the_reference_in_double_precision(name, size, grid, masked):
     torch.manual_seed(0)  # a lone pixel's gradient may nearly cancel, and is compared with itself
     for shape in ((1, 1, 1, 1), (2, 3, 5, 7), (1, 2, 40, 41), (2, 1, 3, 300)):
-        problem = smooth_problem(*shape, size, masked)
+        problem = smooth_problem(*shape, size, masked, grid)
         grad = torch.randn(*shape[:2], 3, *shape[2:])
         mask = problem.mask.double() if masked else None
         double = Problem(problem.image.double(), mask, problem.lut.double())
@@ -412,8 +459,9 @@ def test_gradients_of_any_input_are_finite_or_come_from_the_lut(name, problem, l
 
 
 @every_kernel
-def test_gradients_not_asked_for_are_not_made(name):
-    problem = smooth_problem(1, 2, 9, 9, 5, True)
+@pytest.mark.parametrize("grid", [(), (2, 3)])
+def test_gradients_not_asked_for_are_not_made(name, grid):
+    problem = smooth_problem(1, 2, 9, 9, 5, True, grid)
     grad = torch.randn(1, 2, 3, 9, 9)
     kept = grad.clone()
     with using(name):
@@ -451,8 +499,13 @@ def test_pixels_outside_the_unit_cube_have_no_image_gradient(name):
 
 @every_kernel
 def test_results_do_not_depend_on_the_number_of_threads(name):
-    for shape, size in (((2, 2, 120, 300), 17), ((1, 1, 301, 299), 33)):
-        problem = smooth_problem(*shape, size, True)
+    for shape, size, grid in (
+        ((2, 2, 120, 300), 17, ()),
+        ((1, 1, 301, 299), 33, ()),
+        ((2, 2, 120, 300), 9, (2, 2)),
+        ((1, 1, 301, 299), 9, (3, 4)),
+    ):
+        problem = smooth_problem(*shape, size, True, grid)
         grad = torch.randn(*shape[:2], 3, *shape[2:])
         with using(name):
             composite = native.composite(problem.image, problem.mask, problem.lut)
@@ -513,6 +566,9 @@ def test_the_kernel_leaves_what_it_cannot_do_to_the_reference():
     assert not native.takes(image, None, lut.double())
     assert not native.takes(image, torch.rand(1, 1, 4, 4).double(), lut)
     assert not native.takes(image, None, lut[..., :1].expand(1, 1, 3, 3, 3, 257))
+    luts = torch.rand(1, 1, 1, 1, 3, 3, 3, 3)
+    assert native.takes(image, None, luts.expand(1, 1, 2, 9, 3, 3, 3, 3))
+    assert not native.takes(image, None, luts.expand(1, 1, 1, 2**23, 3, 3, 3, 3))
 
 
 def test_an_environment_variable_names_the_kernel(monkeypatch):

@@ -26,9 +26,14 @@ _DTYPES = {
     torch.uint8: 3,
     torch.bool: 4,
 }
-_LARGEST = 160  # grid nodes an axis: offsets into the table stay exact in a float
+_LARGEST = 160  # nodes of a LUT an axis: offsets into its table stay exact in a float
+_LARGEST_ROW = 1 << 27  # nodes of a row of a grid of LUTs: offsets into its tables have 32 bits
 _HUGE = 1 << 22  # bytes
-_SPECIAL = ("bytes", "avx512x4")  # kernels for some jobs of a machine that has others too
+_SPECIAL = (
+    "bytes",
+    "avx512grid",
+    "avx512x4",
+)  # kernels for some jobs of a machine that has others too
 
 
 class _View(ctypes.Structure):
@@ -41,7 +46,7 @@ class _View(ctypes.Structure):
 class _Job(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("batch", "luts", "height", "width", "size")),
-        ("threads", ctypes.c_int64),
+        *((name, ctypes.c_int64) for name in ("threads", "grid_rows", "grid_columns")),
         *((name, _View) for name in ("image", "mask", "lut", "result")),
         *((name, _View) for name in ("grad_image", "grad_mask", "grad_lut")),
     ]
@@ -80,8 +85,8 @@ def _library() -> Any:
 def kernels() -> tuple[str, ...]:
     """Return the kernels that were built and that this machine can run, fastest first.
 
-    There is one for each instruction set, and "bytes" for large 8-bit images and "avx512x4" for
-    several LUTs.
+    There is one for each instruction set, and "bytes" for large 8-bit images, "avx512grid" for
+    grids of LUTs and "avx512x4" for several LUTs.
     """
     library = _library()
     names: list[str] = []
@@ -118,10 +123,10 @@ def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
     return (
         image.device.type == lut.device.type == "cpu"
         and available()
-        and lut.ndim == 6
         and image.dtype in _DTYPES.keys() - {torch.bool}
         and lut.dtype == torch.float32
         and 2 <= lut.shape[-1] <= _LARGEST
+        and (lut.ndim == 6 or lut.shape[3] * lut.shape[-1] ** 3 < _LARGEST_ROW)
         and (mask is None or mask.dtype in (torch.float32, torch.bool))
     )
 
@@ -193,6 +198,7 @@ def _run(
         lut = lut.contiguous()
     job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
     job.threads = torch.get_num_threads()
+    job.grid_rows, job.grid_columns = lut.shape[2:4] if lut.ndim == 8 else (1, 1)
     inputs = [
         tensor if tensor is None else _aligned(tensor) for tensor in (image, mask, lut, result)
     ]

@@ -83,6 +83,11 @@ static int64_t at(const View *v, Shape s, int64_t i)
     return offset + i / s.luts * v->batch;
 }
 
+static int64_t grid_floats(const Job *job)
+{
+    return job->grid_rows * job->grid_columns * 3 * job->size * job->size * job->size;
+}
+
 static float value_at(const View *v, int64_t offset)
 {
     if (v->dtype == FLOAT32)
@@ -182,7 +187,7 @@ static void backward_case(Job job, uint64_t number)
 {
     const Shape image = {job.batch, 1, 3, job.height, job.width},
                 mask = {job.batch, 1, 1, job.height, job.width};
-    const Shape lut = {job.batch, job.luts, 1, 1, 3 * job.size * job.size * job.size};
+    const Shape lut = {job.batch, job.luts, 1, 1, grid_floats(&job)};
     const Shape shapes[3] = {image, mask, lut};
     View views[3] = {lay_out(image, job.image.dtype, (int)below(4)), lay_out(mask, FLOAT32, 0),
                      lay_out(lut, FLOAT32, 0)};
@@ -263,11 +268,18 @@ static void run_case(uint64_t number)
                .height = below(6),
                .width = below(8) ? below(40) : below(600),
                .size = sizes[below(below(4) ? 6 : 8)],
-               .threads = 1 + below(4)};
+               .threads = 1 + below(4),
+               .grid_rows = 1,
+               .grid_columns = 1};
+    if (below(2)) { /* large grids of small LUTs alone */
+        const int64_t most = job.size < 6 ? 6 : 3;
+        job.grid_rows = 1 + below(most);
+        job.grid_columns = below(20) || most < 6 ? 1 + below(most) : 50;
+    }
     const Shape image = {job.batch, 1, 3, job.height, job.width},
                 mask = {job.batch, 1, 1, job.height, job.width};
     const Shape out = {job.batch, job.luts, 3, job.height, job.width};
-    const Shape lut = {job.batch, job.luts, 1, 1, 3 * job.size * job.size * job.size};
+    const Shape lut = {job.batch, job.luts, 1, 1, grid_floats(&job)};
     const int wild = below(4) == 0;
 
     job.image = lay_out(image, below(4), (int)below(4));

@@ -21,7 +21,7 @@ CSRC = HERE.parents[1] / "harmaug" / "lut" / "csrc"
 # As setup.py builds it, at another optimization level. Small jobs count as large ones, so that they
 # use threads and are written past the caches.
 FLAGS = ["-std=gnu11", "-O1", "-g", "-fno-trapping-math"]
-LIMITS = ["-DCHUNK=64", "-DSERIAL=64", "-DSTREAM=4096"]
+LIMITS = ["-DCHUNK=64", "-DSERIAL=64", "-DSMALL=256", "-DSTREAM=4096"]
 
 # For ARM on another machine.
 CROSS, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"

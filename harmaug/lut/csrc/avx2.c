@@ -14,12 +14,13 @@
 
 static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 
-TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
+TARGET static void build(const float *const *luts, int64_t count, int64_t size, float *table)
 {
-    (void)step, (void)count; /* one LUT a table */
-    pack_nodes(lut, size * size * size, size * size * size, table);
+    (void)count; /* one LUT a table */
+    pack_nodes(luts[0], size * size * size, size * size * size, table);
 }
 
+#include "between.h"
 #include "forward.h"
 #include "backward.h"
 #include "pool.h"
@@ -120,13 +121,23 @@ static int supported(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const Kernel harmaug_avx2 = {"avx2",       supported, 0,       0,        GROUP,
-                             table_floats, build,     forward, backward, pool_row};
+const Kernel harmaug_avx2 = {
+    .name = "avx2",
+    .supported = supported,
+    .group = GROUP,
+    .table_floats = table_floats,
+    .build = build,
+    .forward = forward,
+    .sums_floats = sums_floats,
+    .backward = backward,
+    .fold = fold,
+    .pool_row = pool_row,
+};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx2 = {"avx2", supported, 0, 0, 1, 0, 0, 0, 0, 0};
+const Kernel harmaug_avx2 = {.name = "avx2", .supported = supported};
 
 #endif

@@ -21,12 +21,12 @@ enum { CELL = 16, LARGEST = 25 };
 /* Cells as (low red, high red) of low green, then of high green; of every blue level. */
 static int64_t table_floats(int64_t size) { return size * STEP_BLUE(size); }
 
-TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
+TARGET static void build(const float *const *luts, int64_t count, int64_t size, float *table)
 {
-    (void)step, (void)count;              /* one LUT a table */
+    (void)count;                          /* one LUT a table */
     float nodes[2][(LARGEST + 1) * NODE]; /* two lines of nodes, in turn low and high green */
     for (int64_t blue = 0; blue < size; blue++) {
-        const float *line = lut + blue * size * size;
+        const float *line = luts[0] + blue * size * size;
         pack_nodes(line, size * size * size, size, nodes[0]);
         for (int64_t green = 0; green < size - 1; green++) {
             const float *low = nodes[green % 2], *high = nodes[1 - green % 2];
@@ -78,7 +78,10 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
 
 static int supported(void) { return has_avx512(); }
 
-static int serves(const Job *job, int backward) { return !backward && job->size <= LARGEST; }
+static int serves(const Job *job, int backward)
+{
+    return !backward && !is_grid(job) && job->size <= LARGEST;
+}
 
 static int pays(const Job *job)
 {
@@ -86,13 +89,21 @@ static int pays(const Job *job)
     return job->luts * nodes <= 1 << 16 && job->height * job->width >= 4 * nodes;
 }
 
-const Kernel harmaug_avx512 = {"avx512",     supported, serves,  pays, GROUP,
-                               table_floats, build,     forward, 0,    0};
+const Kernel harmaug_avx512 = {
+    .name = "avx512",
+    .supported = supported,
+    .serves = serves,
+    .pays = pays,
+    .group = GROUP,
+    .table_floats = table_floats,
+    .build = build,
+    .forward = forward,
+};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_avx512 = {"avx512", supported, 0, 0, 1, 0, 0, 0, 0, 0};
+const Kernel harmaug_avx512 = {.name = "avx512", .supported = supported};
 
 #endif

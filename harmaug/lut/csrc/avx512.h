@@ -22,6 +22,11 @@ TARGET INLINE vec v_floor(vec value)
     return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
 TARGET INLINE mask v_above(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+TARGET INLINE mask v_within(vec value)
+{
+    return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(value, v_splat(0.0f), _CMP_GE_OQ), value,
+                                   v_splat(1.0f), _CMP_LE_OQ);
+}
 TARGET INLINE vec v_select(mask which, vec a, vec b) { return _mm512_mask_blend_ps(which, b, a); }
 TARGET INLINE int v_any(mask which) { return which; }
 TARGET INLINE void v_store_offset(int32_t *to, vec numbers)

@@ -1,20 +1,26 @@
-/* The backward pass over one image, block by block; included after block.h and `lookup`.
+/* The backward pass over one image, block by block; included after forward.h.
 
    The including file brings `lookup_slopes`: as lookup, with the slopes along red, green and blue
-   per grid step; `scatter`: adds pixels' gradients (r, g, b, 0) to the sums of their nodes where
-   the weight is above 0; and v_within: 0 <= value <= 1. */
+   per step between nodes; `scatter`: adds pixels' gradients (r, g, b, 0) to the sums of their nodes
+   where the weight is above 0; `sums_floats`; and v_within: 0 <= value <= 1. */
 
 TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
                                  vec value[3], vec slope[3][3]);
 TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
                            const float *gradient, int64_t count);
+static int64_t sums_floats(int64_t size);
+
+#ifndef SLOPES
+#define SLOPES lookup_slopes
+#define SCATTER scatter
+#endif
 
 /* Values of a block beside its pixels, and its sums over the LUTs. */
 typedef struct {
     float weight[BLOCK];      /* of the lookup in the blend; 0 too where the pixel is NaN */
     float gradient[3][BLOCK]; /* of the looked-up values of one LUT */
     Row direct[3];            /* sum: of the colour beside the lookup */
-    float through[3][BLOCK];  /* sum: through the lookup, per grid step */
+    float through[3][BLOCK];  /* sum: through the lookup, per step between nodes */
     Row alpha;                /* sum: of the mask */
     float nodes[BLOCK * NODE];
 } Flow;
@@ -55,9 +61,9 @@ TARGET static void flow_back(const Job *job, const float *table, const Place *pl
             continue;
         }
         if (need_image)
-            lookup_slopes(table, job->size, place, i, value, slope);
+            SLOPES(table, job->size, place, i, value, slope);
         else
-            lookup(table, job->size, place, i, values);
+            LOOKUP(table, job->size, place, i, values);
         for (int c = 0; c < 3; c++) {
             const vec gradient = v_load(incoming[c] + i);
             const vec original = v_unit(v_load(colour[c] + i));
@@ -116,30 +122,33 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
 {
     const View *from = &job->image, *incoming = &job->result;
     const int64_t source = image * from->batch + row * from->row + column * from->column;
+    const int64_t grid = grid_tables(job, CELLS);
     Pixels pixels, arriving;
     Place place;
     Row raw_mask, elements[3];
     float wide_mask[BLOCK];
     Flow flow;
 
+    place.gridded = is_grid(job);
+    place.spot.first = 0;
     const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);
     read_pixels(from, source, count, &pixels);
     start_flow(pixels.floats, alpha, padded(count), &flow);
     const int any = any_above_zero(flow.weight, padded(count));
     if (any)
-        locate(pixels.floats, job->size, padded(count), &place);
+        locate_block(job, pixels.floats, row, column, count, &place);
 
     for (int64_t lut = 0; lut < job->luts; lut++) {
         read_pixels(incoming,
                     image * incoming->batch + lut * incoming->lut + row * incoming->row +
                         column * incoming->column,
                     count, &arriving);
-        flow_back(job, tables + lut * table_floats(job->size), &place, pixels.floats,
-                  arriving.floats, padded(count), &flow);
+        flow_back(job, tables + (lut * grid + place.spot.first) * table_floats(job->size), &place,
+                  pixels.floats, arriving.floats, padded(count), &flow);
         if (sums && any) {
             interleave(flow.gradient, flow.nodes, count);
-            scatter(sums + lut * sums_floats(job->size), job->size, &place, flow.weight, flow.nodes,
-                    count);
+            SCATTER(sums + (lut * grid + place.spot.first) * sums_floats(job->size), job->size,
+                    &place, flow.weight, flow.nodes, count);
         }
     }
 
@@ -157,11 +166,10 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
     }
 }
 
-TARGET static void backward(const Job *job, const float *tables, int64_t image, int64_t begin,
-                            int64_t end, float *sums)
+TARGET static void backward(const Job *job, const float *tables, const Part *part, float *sums)
 {
-    for (int64_t count; begin < end; begin += count) {
-        count = block_length(job, begin, end);
-        backward_block(job, tables, image, begin / job->width, begin % job->width, count, sums);
+    for (int64_t at = part->begin, count; at < part->end; at += count) {
+        count = block_length(job, at, part->end);
+        backward_block(job, tables, part->image, at / job->width, at % job->width, count, sums);
     }
 }

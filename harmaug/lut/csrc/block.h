@@ -1,4 +1,4 @@
-/* A block of pixels: its colours as floats, and its place in the grid.
+/* A block of pixels: its colours as floats, and its place in LUTs.
 
    Included once per instruction set, after that file has defined
      TARGET                function attributes
@@ -15,13 +15,14 @@
      v_any                 whether any lane is true
      v_store_offset        whole numbers, as int32
      STEP_RED, STEP_GREEN, STEP_BLUE  floats from one cell of the table to the next along an axis,
-                           by grid size
+                           by size of the LUT
      v_from_bytes, v_to_bytes    WIDTH numbers of [0, 256), truncating; NaN to 0
      v_from_halves, v_to_halves  WIDTH float16, rounding to nearest even
    Elsewhere `a * b + c` and the like are written with operators, fused where compilers like. */
 #include "rows.h"
 
 #include "convert.h"
+#include "grid.h"
 
 /* `count` nodes from three planes of a LUT, each `plane` floats long. */
 TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t count,
@@ -35,10 +36,12 @@ TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t 
     }
 }
 
-/* Where the pixels of a block lie in the grid. */
+/* Where the pixels of a block lie in LUTs. */
 typedef struct {
     _Alignas(64) int32_t offset[BLOCK];    /* of the cell in the table, in floats */
     _Alignas(64) float fraction[3][BLOCK]; /* position inside the cell: red, green, blue */
+    int gridded;                           /* between LUTs of a grid: */
+    Spot spot;
 } Place;
 
 /* Three channels of a block as elements and as floats. */
@@ -91,6 +94,18 @@ TARGET static inline void locate(const float *const colour[3], int64_t size, int
         }
         v_store_offset(place->offset + i, offset);
     }
+}
+
+static int64_t table_floats(int64_t size);
+
+/* Finds the pixels of a block of one row, in the LUTs and between those of a grid. */
+TARGET static inline void locate_block(const Job *job, const float *const colour[3], int64_t row,
+                                       int64_t column, int64_t count, Place *place)
+{
+    locate(colour, job->size, padded(count), place);
+    if (place->gridded)
+        locate_in_grid(job, row, column, count, table_floats(job->size), place->offset,
+                       &place->spot);
 }
 
 TARGET static inline int any_above_zero(const float *values, int64_t count)

@@ -22,9 +22,9 @@ enum { LEVELS = 256, LARGEST = 22 };
 
 static int64_t table_floats(int64_t size) { return STEP_BLUE(size) * size; }
 
-TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
+TARGET static void build(const float *const *luts, int64_t count, int64_t size, float *table)
 {
-    (void)step, (void)count; /* one LUT a table */
+    (void)count; /* one LUT a table */
     float nodes[LARGEST * NODE], fraction[LEVELS];
     int cell[LEVELS];
     for (int level = 0; level < LEVELS; level++) {
@@ -33,7 +33,7 @@ TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t 
         fraction[level] = position - (float)cell[level];
     }
     for (int64_t line = 0; line < size * size; line++, table += STEP_GREEN(size)) {
-        pack_nodes(lut + line * size, size * size * size, size, nodes);
+        pack_nodes(luts[0] + line * size, size * size * size, size, nodes);
         /* With this limit, conversion to integers saturates, and NaN becomes 0. */
         for (int64_t i = 0; i < size * NODE; i++)
             nodes[i] = (nodes[i] > 1e6f ? 1e6f : nodes[i]) * 255.0f + 0.5f;
@@ -189,18 +189,19 @@ TARGET static void write_planar(const float *table, int64_t size, const Place *p
         write_elements(view, offset, count, rows);
 }
 
-TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
-                                 int64_t column, int64_t count)
+TARGET static void forward_block(const Job *job, const float *tables, const Part *part,
+                                 int64_t row, int64_t column, int64_t count)
 {
     const View *from = &job->image, *to = &job->result;
-    const int64_t source = image * from->batch + row * from->row + column * from->column;
-    const int64_t target = image * to->batch + row * to->row + column * to->column;
+    const int64_t source = part->image * from->batch + row * from->row + column * from->column;
+    const int64_t target =
+        part->image * to->batch + part->lut * to->lut + row * to->row + column * to->column;
     Bytes bytes;
     Place place;
 
     read_bytes(job, source, column, count, &bytes);
     locate_bytes(&bytes, job->size, padded(count), &place);
-    for (int64_t lut = 0; lut < job->luts; lut++) {
+    for (int64_t lut = 0; lut < part->luts; lut++) {
         const float *table = tables + lut * table_floats(job->size);
         const int64_t offset = target + lut * to->lut;
         if (interleaved(to))
@@ -210,12 +211,11 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     }
 }
 
-TARGET static void forward(const Job *job, const float *tables, int64_t image, int64_t begin,
-                           int64_t end)
+TARGET static void forward(const Job *job, const float *tables, const Part *part)
 {
-    for (int64_t count; begin < end; begin += count) {
-        count = block_length(job, begin, end);
-        forward_block(job, tables, image, begin / job->width, begin % job->width, count);
+    for (int64_t at = part->begin, count; at < part->end; at += count) {
+        count = block_length(job, at, part->end);
+        forward_block(job, tables, part, at / job->width, at % job->width, count);
     }
 }
 
@@ -223,7 +223,8 @@ static int supported(void) { return harmaug_avx2.supported(); }
 
 static int serves(const Job *job, int backward)
 {
-    return !backward && job->image.dtype == UINT8 && !job->mask.data && job->size <= LARGEST;
+    return !backward && !is_grid(job) && job->image.dtype == UINT8 && !job->mask.data &&
+           job->size <= LARGEST;
 }
 
 static int pays(const Job *job)
@@ -232,13 +233,21 @@ static int pays(const Job *job)
     return job->luts * lines <= LARGEST * LARGEST && job->height * job->width >= LEVELS * lines;
 }
 
-const Kernel harmaug_bytes = {"bytes",      supported, serves,  pays, 1,
-                              table_floats, build,     forward, 0,    0};
+const Kernel harmaug_bytes = {
+    .name = "bytes",
+    .supported = supported,
+    .serves = serves,
+    .pays = pays,
+    .group = 1,
+    .table_floats = table_floats,
+    .build = build,
+    .forward = forward,
+};
 
 #else
 
 static int supported(void) { return 0; }
 
-const Kernel harmaug_bytes = {"bytes", supported, 0, 0, 1, 0, 0, 0, 0, 0};
+const Kernel harmaug_bytes = {.name = "bytes", .supported = supported};
 
 #endif

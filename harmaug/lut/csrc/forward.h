@@ -6,6 +6,10 @@
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                           vec value[GROUP][3]);
 
+#ifndef LOOKUP
+#define LOOKUP lookup
+#endif
+
 #ifndef STREAM
 #define STREAM (1 << 24) /* bytes of results: more than stay in a cache */
 #endif
@@ -29,7 +33,7 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
     vec value[GROUP][3];
     if (!alpha) {
         for (int64_t i = 0; i < count; i += WIDTH) {
-            lookup(table, size, place, i, value);
+            LOOKUP(table, size, place, i, value);
             for (int lut = 0; lut < GROUP && lut < used; lut++)
                 for (int c = 0; c < 3; c++)
                     put(result[lut][c] + i, v_unit(value[lut][c]), stream);
@@ -41,7 +45,7 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
         const mask foreground = v_above(weight, zero);
         const int any = v_any(foreground);
         if (any)
-            lookup(table, size, place, i, value);
+            LOOKUP(table, size, place, i, value);
         for (int c = 0; c < 3; c++) {
             const vec original = v_load(colour[c] + i);
             const vec kept = (one - weight) * v_unit(original);
@@ -88,24 +92,29 @@ TARGET static void write_result(const View *view, int64_t offset, int64_t count,
     write_elements(view, offset, count, elements);
 }
 
-TARGET static void forward_block(const Job *job, const float *tables, int64_t image, int64_t row,
-                                 int64_t column, int64_t count, int stream)
+TARGET static void forward_block(const Job *job, const float *tables, const Part *part,
+                                 int64_t row, int64_t column, int64_t count, int stream)
 {
     const View *from = &job->image, *to = &job->result;
-    const int64_t source = image * from->batch + row * from->row + column * from->column;
-    const int64_t target = image * to->batch + row * to->row + column * to->column;
+    const int64_t source = part->image * from->batch + row * from->row + column * from->column;
+    const int64_t target =
+        part->image * to->batch + part->lut * to->lut + row * to->row + column * to->column;
+    const int64_t grid = grid_tables(job, CELLS), floats = table_floats(job->size);
     Pixels pixels;
     Place place;
     Row raw_mask, rows[GROUP][3];
     float wide_mask[BLOCK];
 
-    const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);
+    place.gridded = is_grid(job);
+    place.spot.first = 0;
+    const float *alpha =
+        read_mask(&job->mask, part->image, row, column, count, &raw_mask, wide_mask);
     read_pixels(from, source, count, &pixels);
     expect(from, source, count, 0);
     if (!alpha || any_above_zero(alpha, padded(count)))
-        locate(pixels.floats, job->size, padded(count), &place);
-    for (int64_t first = 0; first < job->luts; first += GROUP) {
-        const int64_t used = job->luts - first < GROUP ? job->luts - first : GROUP;
+        locate_block(job, pixels.floats, row, column, count, &place);
+    for (int64_t first = 0; first < part->luts; first += GROUP) {
+        const int64_t used = part->luts - first < GROUP ? part->luts - first : GROUP;
         const int64_t offset = target + first * to->lut;
         float *result[GROUP][3];
         int in_place = 1, past = stream;
@@ -118,7 +127,7 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
             }
         for (int64_t lut = 0; lut < used && !past; lut++)
             expect(to, offset + lut * to->lut, count, 1);
-        composite(tables + first / GROUP * table_floats(job->size), job->size, &place,
+        composite(tables + (first / GROUP * grid + place.spot.first) * floats, job->size, &place,
                   pixels.floats, alpha, padded(count), (float *const(*)[3])result, used, past);
         for (int64_t lut = 0; lut < used && !in_place; lut++)
             write_result(to, offset + lut * to->lut, count, rows[lut], &pixels.elements, alpha,
@@ -126,14 +135,13 @@ TARGET static void forward_block(const Job *job, const float *tables, int64_t im
     }
 }
 
-TARGET static void forward(const Job *job, const float *tables, int64_t image, int64_t begin,
-                           int64_t end)
+TARGET static void forward(const Job *job, const float *tables, const Part *part)
 {
     const int64_t results = job->batch * job->luts * 3 * job->height * job->width;
     const int stream = results * (int64_t)sizeof(float) >= STREAM;
-    for (int64_t count; begin < end; begin += count) {
-        count = block_length(job, begin, end);
-        forward_block(job, tables, image, begin / job->width, begin % job->width, count, stream);
+    for (int64_t at = part->begin, count; at < part->end; at += count) {
+        count = block_length(job, at, part->end);
+        forward_block(job, tables, part, at / job->width, at % job->width, count, stream);
     }
     v_fence();
 }

@@ -31,9 +31,10 @@ typedef struct {
 /* One call of the operator or of its backward. */
 typedef struct {
     int64_t batch, luts, height, width, size, threads;
+    int64_t grid_rows, grid_columns; /* of LUTs over the frame; 1 and 1: one LUT for all of it */
     View image;
     View mask;       /* absent: the whole frame */
-    View lut;        /* float32, each LUT contiguous as [c][b][g][r] */
+    View lut;        /* float32, each grid contiguous as [row][column][c][b][g][r] */
     View result;     /* forward: written; backward: the gradient that comes in */
     View grad_image; /* the rest: backward only, absent where not wanted, */
     View grad_mask;  /* float32 */
@@ -48,48 +49,66 @@ typedef struct {
                       contiguous; colours are means over the region within a cell */
 } Pool;
 
-/* A grid node is (r, g, b, 0) with red fastest: a pixel's two red neighbours are adjacent. */
-enum { NODE = 4 };
+/* Pixels [begin, end) of one image, counted row by row, and LUTs [lut, lut + luts). */
+typedef struct {
+    int64_t image, begin, end, lut, luts;
+} Part;
 
-/* Gradient sums are kept per red interval, not per node: (low node, high node). Intervals do not
-   overlap, so that pixels following each other never wait for half-forwarded stores. */
-enum { INTERVAL = 8 };
+/* A node of a LUT is (r, g, b, 0) with red fastest: a pixel's two red neighbours are adjacent. */
+enum { NODE = 4 };
 
 typedef struct {
     const char *name;
     int (*supported)(void);                      /* by this machine */
     int (*serves)(const Job *job, int backward); /* NULL: every job */
     int (*pays)(const Job *job);                 /* faster than those after it; NULL: always */
-    int64_t group;                               /* LUTs that share a table */
+    int cells;     /* a table holds the four LUTs around a cell of their grid */
+    int64_t group; /* else: LUTs that share a table; only 1 serves grids */
     int64_t (*table_floats)(int64_t size);
-    /* Lays `count` LUTs [c][b][g][r], `step` floats apart, out as a table, aligned to 64 bytes. */
-    void (*build)(const float *lut, int64_t step, int64_t count, int64_t size, float *table);
-    /* Pixels [begin, end) of one image, counted row by row. `tables` holds those of the image. */
-    void (*forward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end);
-    /* As forward; adds LUT gradients to `sums` (NULL where not wanted), luts tables of intervals.
-     */
-    void (*backward)(const Job *job, const float *tables, int64_t image, int64_t begin, int64_t end,
-                     float *sums);
+    /* Lays `count` LUTs [c][b][g][r] out as a table, aligned to 64 bytes. */
+    void (*build)(const float *const *luts, int64_t count, int64_t size, float *table);
+    /* `tables` holds those of the part's LUTs. */
+    void (*forward)(const Job *job, const float *tables, const Part *part);
+    int64_t (*sums_floats)(int64_t size);
+    /* As forward, of all LUTs; adds their gradients to `sums`, one a table (NULL: not wanted). */
+    void (*backward)(const Job *job, const float *tables, const Part *part, float *sums);
+    /* Adds one LUT's share of a table's sums to its gradient [c][b][g][r]. */
+    void (*fold)(const float *sums, int64_t lut, int64_t size, float *gradient);
     void (*pool_row)(const Pool *pool, int64_t image, int64_t row); /* one row of the thumbnail */
 } Kernel;
 
 extern const Kernel harmaug_portable;
 extern const Kernel harmaug_avx2;
+extern const Kernel harmaug_avx512grid;
 extern const Kernel harmaug_avx512x4;
 extern const Kernel harmaug_avx512;
 extern const Kernel harmaug_bytes;
 extern const Kernel harmaug_neon;
 
+/* In pixels or lookups; tests/sanitize makes them small, so that more threads run at once. */
+#ifndef CHUNK
+#define CHUNK (1 << 14)  /* one turn of a thread, or one set of gradient sums */
+#define SERIAL (1 << 15) /* fewer are not worth a thread */
+#define SMALL (1 << 16)  /* an image that is read again for each group of LUTs */
+#endif
+
 /* Calls run(context, item) for every item in [0, items) on up to `threads` threads. */
 void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items, int64_t threads);
 
-static inline int64_t sums_floats(int64_t size) { return size * size * (size - 1) * INTERVAL; }
+/* Runs a job by one kernel; 0, or -1 where there is no memory. */
+int harmaug_run(const Job *job, const Kernel *kernel, int backward);
 
-/* Of the interval whose low node lies at `node` (in floats); a line has one interval fewer. */
-static inline int64_t interval_offset(int32_t node, int64_t size)
+static inline int is_grid(const Job *job) { return job->grid_rows * job->grid_columns > 1; }
+
+/* Tables along an axis of a grid: one a LUT, or one a cell between two. */
+static inline int64_t tables_along(int64_t luts, int cells)
 {
-    const int32_t number = node / NODE;
-    return (int64_t)(number - number / (int32_t)size) * INTERVAL;
+    return cells && luts > 1 ? luts - 1 : luts;
+}
+
+static inline int64_t grid_tables(const Job *job, int cells)
+{
+    return tables_along(job->grid_rows, cells) * tables_along(job->grid_columns, cells);
 }
 
 #endif

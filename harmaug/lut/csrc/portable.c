@@ -76,12 +76,13 @@ INLINE void v_to_halves(uint16_t *to, float value)
 
 static int64_t table_floats(int64_t size) { return size * size * size * NODE; }
 
-TARGET static void build(const float *lut, int64_t step, int64_t count, int64_t size, float *table)
+TARGET static void build(const float *const *luts, int64_t count, int64_t size, float *table)
 {
-    (void)step, (void)count; /* one LUT a table */
-    pack_nodes(lut, size * size * size, size * size * size, table);
+    (void)count; /* one LUT a table */
+    pack_nodes(luts[0], size * size * size, size * size * size, table);
 }
 
+#include "between.h"
 #include "forward.h"
 #include "backward.h"
 #include "pool.h"
@@ -148,5 +149,15 @@ static void scatter(float *sums, int64_t size, const Place *place, const float *
 
 static int supported(void) { return 1; }
 
-const Kernel harmaug_portable = {"portable",   supported, 0,       0,        GROUP,
-                                 table_floats, build,     forward, backward, pool_row};
+const Kernel harmaug_portable = {
+    .name = "portable",
+    .supported = supported,
+    .group = GROUP,
+    .table_floats = table_floats,
+    .build = build,
+    .forward = forward,
+    .sums_floats = sums_floats,
+    .backward = backward,
+    .fold = fold,
+    .pool_row = pool_row,
+};
