@@ -27,7 +27,7 @@ if not CUDA and type(gpu_kernels.composite).__name__ == "JITFunction":
     pytest.skip("Triton was imported without TRITON_INTERPRET=1", allow_module_level=True)
 
 
-def make(shape=(2, 3, 9), count=2, size=5, dtype=torch.float32, seed=0, soft=True):
+def make(shape=(2, 3, 9), count=2, size=5, dtype=torch.float32, seed=0, soft=True, grid=()):
     """Random (image, mask, lut); the mask has zeros, ones and values between."""
     source = torch.Generator().manual_seed(seed)
     batch, height, width = shape
@@ -35,7 +35,7 @@ def make(shape=(2, 3, 9), count=2, size=5, dtype=torch.float32, seed=0, soft=Tru
     image = image.mul(256).to(dtype) if dtype == torch.uint8 else image.to(dtype)
     values = torch.rand(batch, 1, height, width, generator=source)
     mask = values.mul(3).sub(1).clamp(0, 1) if soft else None
-    lut = torch.rand(batch, count, 3, size, size, size, generator=source)
+    lut = torch.rand(batch, count, *grid, 3, size, size, size, generator=source)
     return image, mask, lut
 
 
@@ -63,7 +63,7 @@ def assert_forward(image, mask, lut):
 def assert_backward(image, mask, lut, grad=None, needs=(True, True, True)):
     """Against autograd through the reference, in float32 whatever the dtype of the image."""
     if grad is None:
-        shape = (*lut.shape[:3], *image.shape[2:])
+        shape = (*lut.shape[:2], *image.shape[1:])
         grad = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(image.dtype)
     found = backward(grad, image, mask, lut, needs)
     wanted = reference.composite_backward(grad.float(), image.float(), mask, lut, *needs)
@@ -162,6 +162,55 @@ def test_one_lut_shared_by_the_batch_needs_no_copies():
     shared = lut[:1].expand_as(lut)
     assert torch.equal(composite(image, mask, shared), composite(image, mask, shared.clone()))
     assert_backward(image, mask, shared)
+
+
+# Grids of LUTs
+
+GRIDS = [(2, 2), (1, 3), (4, 1), (5, 20)]  # the last finer than the picture
+
+
+@pytest.mark.parametrize(("size", "grid"), [*((3, grid) for grid in GRIDS), (17, (1, 2))])
+def test_a_grid_of_luts_is_the_reference(size, grid):
+    """As planes and, where all LUTs of a grid have many nodes, packed."""
+    image, mask, lut = make(size=size, grid=grid)
+    assert_forward(image, mask, lut)
+    assert_forward(image, None, lut[:1].expand_as(lut))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.uint8])
+def test_a_grid_of_luts_serves_every_type(dtype):
+    assert_forward(*make(dtype=dtype, grid=(2, 3)))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_gradients_through_a_grid_of_luts_are_those_of_the_reference(grid):
+    image, mask, lut = make(count=1, size=3, grid=grid)
+    assert_backward(image, mask, lut * 1.4 - 0.2)
+
+
+@pytest.mark.parametrize("layout", ["crop", "channels last"])
+def test_a_grid_of_luts_and_images_of_several_blocks(layout):
+    image, mask, lut = make((1, 2, 150), count=1, size=2, grid=(2, 3))
+    image = LAYOUTS[layout](image)
+    assert_forward(image, mask, lut)
+    assert_backward(image, mask, lut)
+
+
+def test_a_grid_of_one_lut_is_that_lut():
+    image, mask, lut = make()
+    assert torch.equal(composite(image, mask, lut[:, :, None, None]), composite(image, mask, lut))
+
+
+def test_luts_of_a_grid_that_share_memory_are_told_apart():
+    image, mask, lut = make(grid=(2, 2))
+    assert_forward(image, mask, lut[:, :1, :1, :1].expand_as(lut))
+    assert_forward(image, mask, lut.mT)
+
+
+def test_a_grid_too_large_for_32_bit_nodes_is_refused():
+    lut = torch.zeros(()).expand(1, 1, 40, 40, 3, 100, 100, 100)
+    with pytest.raises(ValueError, match=r"fewer than 536870912 nodes .* a coarser grid"):
+        gpu.composite(torch.zeros(1, 3, 1, 1), None, lut)
 
 
 # Layouts
@@ -369,6 +418,7 @@ def cases(draw):
         draw(st.sampled_from(FLOATS)),
         few(0, 2**31),
         draw(st.booleans()),
+        draw(st.sampled_from([(), (), (2, 2), (1, 4)])),
     )
     special = st.sampled_from([torch.inf, -torch.inf, 0.0, 1.0, -0.0, 1e-40, 0.5, 2.0, -1.0])
     for _ in range(few(0, 4)):
@@ -394,6 +444,7 @@ def build(kernel, architecture, dtype, **constants):
     options = dict(gpu._FORWARD if kernel is gpu_kernels.composite else gpu._BACKWARD)
     pixels = options["BLOCK"] // (32 * options["num_warps"])  # in each thread
     constants |= {"SIZE": 33, "BLOCK": options.pop("BLOCK"), "image_x": 1}
+    constants.setdefault("GRID", False)
     if "TURNS" in options:
         constants |= {"TURNS": options.pop("TURNS"), "PACKED": True}
     pointers = {"mask": "*fp32", "table": "*fp32", "grad_mask": "*fp32", "grad_table": "*fp32"}
@@ -410,7 +461,10 @@ def build(kernel, architecture, dtype, **constants):
 
 build(gpu_kernels.composite, 80, "bf16")
 build(gpu_kernels.composite, 90, "u8", mask=None, rows=1)
+build(gpu_kernels.composite, 80, "fp32", GRID=True)
+build(gpu_kernels.composite, 90, "fp16", GRID=True, grid_rows=1)
 build(gpu_kernels.composite_backward, 80, "fp16")
+build(gpu_kernels.composite_backward, 90, "fp32", GRID=True, grid_columns=1)
 build(gpu_kernels.composite_backward, 90, "fp32", mask=None, grad_mask=None, grad_image=None)
 """
 

@@ -12,7 +12,8 @@ Measured on an H200 (`benchmarks/lut_gpu.py`):
   that starting them costs a tenth; so each program takes two turns.
 - A small table is read from its planes as they are, 24 gathers of 4 bytes a pixel. Above 20 nodes
   an axis the planes no longer fit the L1 cache; then nodes are packed as four floats
-  (r, g, b, 0) first, for 8 gathers of 16 bytes, which take two thirds of the time.
+  (r, g, b, 0) first, for 8 gathers of 16 bytes, which take two thirds of the time. So are those of
+  a grid of LUTs with more nodes than that in all; their lookups, four a pixel, were not measured.
 - Pixels and results are used once; they are marked to leave the caches first.
 - Planes are read and written coalesced, and a pixel has the same thread in the plane (BLOCK,) as
   in the gather (BLOCK, 4), so that no value moves between threads.
@@ -39,25 +40,27 @@ _FORWARD = _BACKWARD | {"TURNS": 2}
 Steps = tuple[int, int]  # from sample to sample and from LUT to LUT, in nodes if these are packed
 _PLANES_UP_TO = 20  # nodes an axis
 _LARGEST = 812  # nodes an axis of a table with 32-bit offsets
+_LARGEST_GRID = 1 << 29  # its nodes in all; also rows and columns of a grid times those of an image
 
 
 def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     """Recolour as `reference.composite` does: float32, float16, bfloat16 and uint8 images."""
     batch, _, height, width = image.shape
-    count, size = lut.shape[1], lut.shape[-1]
+    count, size, grid = lut.shape[1], lut.shape[-1], _grid(lut, image)
     output = image.new_empty((batch, count, 3, height, width))
     if output.numel() == 0:
         return output
     mask = mask if mask is None else mask.to(lut.dtype)
-    packed = size > _PLANES_UP_TO
+    packed = grid[0] * grid[1] * size**3 > _PLANES_UP_TO**3
     rows, columns = _rows(image, mask)
     blocks = triton.cdiv(columns, _FORWARD["BLOCK"] * _FORWARD["TURNS"])
     with torch.cuda.device_of(image):  # Triton launches on the current device
         table, steps = _packed(lut) if packed else _planes(lut)
-        tensors, sizes = (image, mask, table, output), (count, rows, columns, blocks)
+        tensors = (image, mask, table, output)
+        sizes = (count, rows, columns, blocks, height, width, *grid)
         strides = (*steps, *image.stride(), *_strides(mask))
         gpu_kernels.composite[(batch * rows * blocks,)](
-            *tensors, *sizes, *strides, SIZE=size, PACKED=packed, **_FORWARD
+            *tensors, *sizes, *strides, SIZE=size, GRID=grid != (1, 1), PACKED=packed, **_FORWARD
         )
     return output
 
@@ -71,26 +74,27 @@ def composite_backward(
     if need_lut and torch.are_deterministic_algorithms_enabled():
         return reference.composite_backward(grad, image, mask, lut, *needs)
     batch, _, height, width = image.shape
-    count, size = lut.shape[1], lut.shape[-1]
+    count, size, grid = lut.shape[1], lut.shape[-1], _grid(lut, image)
+    nodes = grid[0] * grid[1] * size**3
     launch = grad.numel() > 0 and any(needs)
-    fresh, copies = torch.empty if launch else torch.zeros, _copies(height * width, size**3)
+    fresh, copies = torch.empty if launch else torch.zeros, _copies(height * width, nodes)
     grad_image = grad_mask = grad_table = None
     if need_image:
         grad_image = fresh(image.shape, dtype=image.dtype, device=image.device)
     if need_mask and mask is not None:
         grad_mask = fresh((batch, 1, height, width), dtype=lut.dtype, device=lut.device)
     if need_lut:
-        grad_table = lut.new_zeros((copies, batch, count, size**3, 4))
+        grad_table = lut.new_zeros((copies, batch, count, grid[0] * grid[1], size**3, 4))
     if launch:
         rows, columns = _rows(image, mask, grad)
         blocks = triton.cdiv(columns, _BACKWARD["BLOCK"])
         with torch.cuda.device_of(image):
             table, steps = _packed(lut)
             tensors = (grad, image, mask, table, grad_image, grad_mask, grad_table)
-            sizes = (batch, count, copies, rows, columns, blocks)
+            sizes = (batch, count, copies, rows, columns, blocks, height, width, *grid)
             strides = (*steps, *grad.stride(), *image.stride(), *_strides(mask))
             gpu_kernels.composite_backward[(batch * rows * blocks,)](
-                *tensors, *sizes, *strides, SIZE=size, **_BACKWARD
+                *tensors, *sizes, *strides, SIZE=size, GRID=grid != (1, 1), **_BACKWARD
             )
     grad_lut = lut.new_empty(0)
     if grad_table is not None:
@@ -102,6 +106,20 @@ def composite_backward(
     )
 
 
+def _grid(lut: Tensor, image: Tensor) -> tuple[int, int]:
+    """Return rows and columns of the grid of LUTs, (1, 1) for one; offsets must fit 32 bits."""
+    rows, columns = lut.shape[2:4] if lut.ndim == 8 else (1, 1)
+    size, (height, width) = lut.shape[-1], image.shape[2:]
+    if size > _LARGEST:
+        raise ValueError(f"lut must have at most {_LARGEST} nodes an axis on a GPU, got {size}.")
+    if max(rows * columns * size**3, rows * height, columns * width) >= _LARGEST_GRID:
+        raise ValueError(
+            f"a grid of LUTs must have fewer than {_LARGEST_GRID} nodes in all on a GPU, and fewer "
+            f"rows and columns for large images, got {tuple(lut.shape)}; use a coarser grid."
+        )
+    return rows, columns
+
+
 def _planes(lut: Tensor) -> tuple[Tensor, Steps]:
     """Return the LUTs, the three planes of each in one piece; a batch may share them."""
     planes = lut if lut[0, 0].is_contiguous() else lut.contiguous()
@@ -109,18 +127,16 @@ def _planes(lut: Tensor) -> tuple[Tensor, Steps]:
 
 
 def _packed(lut: Tensor) -> tuple[Tensor, Steps]:
-    """Return nodes as (B, n, D³, 4) floats; where the batch shares them, B is 1."""
-    count, size = lut.shape[1], lut.shape[-1]
-    if size > _LARGEST:
-        raise ValueError(f"lut must have at most {_LARGEST} nodes an axis on a GPU, got {size}.")
-    (planes, steps), nodes, block = _planes(lut), size**3, 256
+    """Return nodes as (B, n, LUTs of a grid, D³, 4) floats; where the batch shares them, B is 1."""
+    count, luts, nodes, block = lut.shape[1], lut.shape[2:-4].numel(), lut.shape[-1] ** 3, 256
+    planes, steps = _planes(lut)
     shared = steps[0] == 0
-    table = lut.new_empty(1 if shared else len(lut), count, nodes, 4)
+    table = lut.new_empty(1 if shared else len(lut), count, luts, nodes, 4)
     blocks = triton.cdiv(nodes, block)
-    gpu_kernels.pack[(len(table) * count * blocks,)](
-        planes, table, nodes, blocks, count, *steps, BLOCK=block
+    gpu_kernels.pack[(len(table) * count * luts * blocks,)](
+        planes, table, nodes, blocks, count, luts, *steps, BLOCK=block
     )
-    return table, (0 if shared else count * nodes, nodes)
+    return table, (0 if shared else count * luts * nodes, luts * nodes)
 
 
 def _copies(pixels: int, nodes: int) -> int:

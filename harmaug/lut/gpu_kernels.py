@@ -1,8 +1,9 @@
 """The Triton kernels behind `gpu.py`, which gives the reasons for their shape.
 
 A pixel is a row (r, g, b, 0) of a (BLOCK, 4) tensor, which is four registers of one thread; the
-compiler drops the fourth where nothing reads it. x, y, z are a pixel's places in its grid cell
-along r, g, b. Offsets have 64 bits: n results of a 16k x 16k image pass 2^31 elements.
+compiler drops the fourth where nothing reads it. x, y, z are a pixel's places in its cell of a LUT
+along r, g, b; down and across its ways between the LUTs of a grid, where there is one. Offsets have
+64 bits: n results of a 16k x 16k image pass 2^31 elements.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -10,7 +11,18 @@ along r, g, b. Offsets have 64 bits: n results of a 16k x 16k image pass 2^31 el
 import triton
 import triton.language as tl
 
-from harmaug.lut.gpu_lookup import join, locate, lookup, lut_at, scatter, slope, split
+from harmaug.lut.gpu_lookup import (
+    join,
+    locate,
+    locate_in_grid,
+    lookup,
+    lookup_between,
+    lut_at,
+    scatter,
+    share,
+    slope,
+    split,
+)
 
 
 @triton.jit
@@ -23,6 +35,10 @@ def composite(
     rows,
     columns,
     blocks,
+    height,
+    width,
+    grid_rows,
+    grid_columns,
     step_b,
     step_n,
     image_b,
@@ -33,6 +49,7 @@ def composite(
     mask_y,
     mask_x,
     SIZE: tl.constexpr,
+    GRID: tl.constexpr,
     PACKED: tl.constexpr,
     BLOCK: tl.constexpr,
     TURNS: tl.constexpr,
@@ -48,9 +65,20 @@ def composite(
         if touched:
             colour = _to_unit(pixel)
             node, x, y, z = locate(colour, SIZE)
+            if GRID:
+                each: tl.constexpr = SIZE * SIZE * SIZE * (1 if PACKED else 3)
+                first, below, right, down, across = locate_in_grid(
+                    row, column, height, width, grid_rows, grid_columns, each
+                )
+                node += first
             for k in range(count):
                 lut = lut_at(table, sample, k, step_b, step_n, PACKED)
-                looked_up = lookup(lut, node, x, y, z, SIZE, PACKED)
+                if GRID:
+                    looked_up = lookup_between(
+                        lut, node, x, y, z, below, right, down, across, SIZE, PACKED
+                    )
+                else:
+                    looked_up = lookup(lut, node, x, y, z, SIZE, PACKED)
                 blended = _blend(colour, looked_up, alpha)
                 result = tl.where(alpha > 0, _from_unit(blended, output.dtype.element_ty), pixel)
                 _store_rgb(target + k * 3 * plane, plane, result, inside)
@@ -60,13 +88,14 @@ def composite(
 
 
 @triton.jit
-def pack(lut, table, nodes, blocks, count, lut_b, lut_n, BLOCK: tl.constexpr):
-    """Lay planes (b, n, 3, nodes) out as (b, n, nodes, 4): red, green, blue, 0."""
+def pack(lut, table, nodes, blocks, count, luts, lut_b, lut_n, BLOCK: tl.constexpr):
+    """Lay planes (b, n, luts, 3, nodes) out as (b, n, luts, nodes, 4): red, green, blue, 0."""
     program = tl.program_id(0)  # of one axis, as the others end at 65535
     which = (program // blocks).to(tl.int64)
     node = program % blocks * BLOCK + tl.arange(0, BLOCK)
     inside = node < nodes
-    red = lut + which // count * lut_b + which % count * lut_n + node
+    first = lut + which // luts // count * lut_b + which // luts % count * lut_n
+    red = first + which % luts * (3 * nodes) + node
     green = red + nodes
     planes = (tl.load(red, inside), tl.load(green, inside), tl.load(green + nodes, inside))
     pointers = table + (which * nodes + node)[:, None] * 4 + tl.arange(0, 4)[None, :]
@@ -88,6 +117,10 @@ def composite_backward(
     rows,
     columns,
     blocks,
+    height,
+    width,
+    grid_rows,
+    grid_columns,
     step_b,
     step_n,
     grad_b,
@@ -103,6 +136,7 @@ def composite_backward(
     mask_y,
     mask_x,
     SIZE: tl.constexpr,
+    GRID: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     sample, row, column, inside = _block(rows, columns, blocks, 0, BLOCK, 1)
@@ -116,10 +150,21 @@ def composite_backward(
     if touched:
         colour = _to_unit(pixel)
         node, x, y, z = locate(colour, SIZE)
+        each: tl.constexpr = SIZE * SIZE * SIZE
+        if GRID:
+            first, below, right, down, across = locate_in_grid(
+                row, column, height, width, grid_rows, grid_columns, each
+            )
+            node += first
         copy = tl.program_id(0) % copies
         for k in range(count):
             lut = lut_at(table, sample, k, step_b, step_n, True)
-            looked_up = lookup(lut, node, x, y, z, SIZE, True)
+            if GRID:
+                looked_up = lookup_between(
+                    lut, node, x, y, z, below, right, down, across, SIZE, True
+                )
+            else:
+                looked_up = lookup(lut, node, x, y, z, SIZE, True)
             blended = _blend(colour, looked_up, alpha)
             given = _load_rgb(source + tl.cast(k, tl.int64) * grad_n, grad_c, inside).to(tl.float32)
             # The last clamp lets gradients pass from 0 to 1, which excludes NaN.
@@ -130,14 +175,29 @@ def composite_backward(
             if grad_mask is not None:
                 to_mask += tl.sum(tl.where(passed != 0, passed * (looked_up - colour), 0.0), 1)
             if grad_image is not None:
-                bend = tl.where(some, slope(lut, node, x, y, z, to_lut, SIZE), 0.0)
+                if GRID:
+                    bend = tl.zeros([BLOCK, 4], tl.float32)
+                    for corner in tl.static_range(4):
+                        place = node + (corner & 1) * right + (corner >> 1) * below
+                        part = share(corner, down, across)
+                        bend += part * slope(lut, place, x, y, z, to_lut, SIZE)
+                else:
+                    bend = slope(lut, node, x, y, z, to_lut, SIZE)
+                bend = tl.where(some, bend, 0.0)
                 moved = (1 - alpha) * passed + (SIZE - 1) * bend
                 # So does the first clamp; the background does not pass through it.
                 moved = tl.where((pixel >= 0) & (pixel <= 1), moved, 0.0)
                 to_image += tl.where(alpha > 0, moved, given)
             if grad_table is not None:
-                first = ((copy * batch + sample) * count + k) * (SIZE * SIZE * SIZE * 4)
-                scatter(grad_table + first, node, x, y, z, to_lut, some, SIZE)
+                number = (copy * batch + sample) * count + k
+                sums = grad_table + number * (grid_rows * grid_columns) * (each * 4)
+                if GRID:
+                    for corner in tl.static_range(4):
+                        place = node + (corner & 1) * right + (corner >> 1) * below
+                        part = share(corner, down, across) * to_lut
+                        scatter(sums, place, x, y, z, part, some, SIZE)
+                else:
+                    scatter(sums, node, x, y, z, to_lut, some, SIZE)
     else:
         if grad_image is not None:
             for k in range(count):

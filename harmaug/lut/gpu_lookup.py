@@ -1,6 +1,7 @@
 """Lookups in 3D LUTs for the Triton kernels: cells, trilinear values, slopes and gradients.
 
-A table is the three planes of a LUT, or its nodes packed as four floats (r, g, b, 0).
+A table is the three planes of a LUT, or its nodes packed as four floats (r, g, b, 0). Those of a
+grid of LUTs follow each other; `below` and `right` are offsets from one to its neighbours.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -18,6 +19,26 @@ def locate(colour, SIZE: tl.constexpr):
     x, y, z = split(position - cell.to(tl.float32))
     r, g, b = split(cell)
     return r + SIZE * (g + SIZE * b), x, y, z
+
+
+@triton.jit
+def locate_in_grid(row, column, height, width, grid_rows, grid_columns, EACH: tl.constexpr):
+    """Return where each pixel lies between the LUTs of a grid, with EACH offsets a LUT.
+
+    That is the offset of the LUT above and left of it, the steps to those below and right, and the
+    ways to them, 0 to 1. Columns may run on into the next rows. Whole numbers, as in
+    `reference.py`, tell the place.
+    """
+    column = column.to(tl.int32)  # a signed division of 64 bits takes many times as long
+    y = tl.minimum(tl.cast(row, tl.int32) + column // width, height - 1)  # past the last too
+    depth = (2 * y + 1) * (grid_rows - 1)
+    place = (2 * (column % width) + 1) * (grid_columns - 1)
+    lut = depth // (2 * height) * grid_columns + place // (2 * width)
+    below = tl.minimum(grid_rows - 1, 1) * grid_columns * EACH
+    right = tl.minimum(grid_columns - 1, 1) * EACH
+    down = (depth % (2 * height)).to(tl.float32) / (2 * height)
+    across = (place % (2 * width)).to(tl.float32) / (2 * width)
+    return lut * EACH, below, right, down, across
 
 
 @triton.jit
@@ -44,6 +65,27 @@ def lookup(table, node, x, y, z, SIZE: tl.constexpr, PACKED: tl.constexpr):
             _trilinear(blue, x, y, z, 1, SIZE),
         )
     return colour
+
+
+@triton.jit
+def lookup_between(
+    table, node, x, y, z, below, right, down, across, SIZE: tl.constexpr, PACKED: tl.constexpr
+):
+    """Return the colours between the four LUTs around each pixel."""
+    upper_left = lookup(table, node, x, y, z, SIZE, PACKED)
+    lower_left = lookup(table, node + below, x, y, z, SIZE, PACKED)
+    left = _lerp(upper_left, lower_left, down[:, None])
+    node += right
+    upper_right = lookup(table, node, x, y, z, SIZE, PACKED)
+    lower_right = lookup(table, node + below, x, y, z, SIZE, PACKED)
+    return _lerp(left, _lerp(upper_right, lower_right, down[:, None]), across[:, None])
+
+
+@triton.jit
+def share(corner: tl.constexpr, down, across):
+    """Return the weight (BLOCK, 1) of one of the four LUTs; bits 0, 1 of `corner`: right, below."""
+    row = down if corner >> 1 else 1 - down
+    return (row * (across if corner & 1 else 1 - across))[:, None]
 
 
 @triton.jit

@@ -150,8 +150,7 @@ def _kernel(image: Tensor, mask: Tensor | None, lut: Tensor) -> ModuleType:
     """Return the module that serves these tensors."""
     if native.takes(image, mask, lut):
         return native
-    grid = lut.ndim == 8
-    if image.is_cuda and not grid and image.dtype != torch.float64 and _triton_available():
+    if image.is_cuda and image.dtype != torch.float64 and _triton_available():
         from harmaug.lut import gpu
 
         return gpu
