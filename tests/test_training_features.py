@@ -35,15 +35,16 @@ def source(photos):
 
 def test_features_are_those_of_the_pairs_drawn_and_follow_the_generator(net):
     found = draw_features(net, source(9), 70, 5, generator(1))
-    assert [len(values) for values in found] == [70] * 4
+    assert [len(values) for values in found] == [70] * 5
     assert found.real.shape == found.composite.shape == (70, 3, 1, 5)
     numbers = generator(1)
     real, mask, composite = source(9).draw(64, numbers)
     assert found.condition[:64].equal(net.condition(real, mask))
     assert found.change[:64].equal(net.change(real, mask, composite))
-    before, after = foreground_pixels(real, mask, composite, 5, numbers)
+    before, after, corners = foreground_pixels(real, mask, composite, 5, numbers)
     assert found.real[:64].equal(before)
     assert found.composite[:64].equal(after)
+    assert found.corners[:64].equal(corners)
 
 
 def test_pairs_to_calibrate_with_are_always_the_same_and_of_one_photo_none_are_aside(net):
@@ -62,8 +63,9 @@ def test_foreground_pixels_are_of_the_foreground_and_matched():
     mask[2] = 0
     mask[2, :, 4, 4] = 0.5  # a single pixel, just inside
     real = torch.where(mask >= 0.5, real, torch.nan)
-    before, after = foreground_pixels(real, mask, real + 1, 200, generator)
+    before, after, corners = foreground_pixels(real, mask, real + 1, 200, generator)
     assert before.shape == after.shape == (4, 3, 1, 200)
+    assert corners.shape == (4, 4, 200)
     torch.testing.assert_close(after, before + 1, rtol=0, atol=0)
     assert before.isfinite().all()
     assert before[2].flatten(1).unique(dim=1).shape[1] == 1
@@ -79,7 +81,7 @@ def test_a_mask_without_foreground_is_an_error():
 
 def test_calibrated_latents_have_the_moments_of_the_codes(net):
     condition, change = torch.randn(2000, 73), torch.randn(2000, net.change_mean.numel())
-    fitted = Features(condition, change, torch.empty(2000, 0), torch.empty(2000, 0))
+    fitted = Features(condition, change, *[torch.empty(2000, 0)] * 3)
     aside = Features(*(values[:200] for values in fitted))
     calibrate(net, fitted, aside, generator())
     assert not net.training

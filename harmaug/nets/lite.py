@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from harmaug.nets import statistics
 from harmaug.nets.lut_net import LutNet
+from harmaug.nets.spatial import PARTS
+
+_CODE_DIM = 20
 
 
 class LiteSycoNet(LutNet):
@@ -19,7 +22,7 @@ class LiteSycoNet(LutNet):
     than n LUT lookups.
 
     Args:
-        latent_dim: Z.
+        latent_dim: Z; 20, or 80 of a spatial net, if not given.
         basis_size: K.
         lut_size: D.
         width: units of the hidden layers.
@@ -36,7 +39,7 @@ class LiteSycoNet(LutNet):
 
     def __init__(
         self,
-        latent_dim: int = 20,
+        latent_dim: int | None = None,
         basis_size: int = 32,
         lut_size: int = 17,
         width: int = 256,
@@ -44,6 +47,7 @@ class LiteSycoNet(LutNet):
         spatial: bool = False,
     ) -> None:
         photo, change = statistics.PHOTO_SIZE, statistics.REGION_SIZE + statistics.CHANGE_SIZE
+        latent_dim = latent_dim or _CODE_DIM * (PARTS if spatial else 1)
         super().__init__(latent_dim, basis_size, lut_size, photo, spatial)
         self.width = width
         self.thumbnail = thumbnail

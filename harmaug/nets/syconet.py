@@ -16,8 +16,10 @@ from torch.nn import functional as F
 from harmaug.lut.tensors import resize_lut
 from harmaug.nets import sampling
 from harmaug.nets.lut_net import LutNet
+from harmaug.nets.spatial import PARTS
 from harmaug.nets.trunk import Trunk
 
+_CODE_DIM = 32
 _HALVINGS = 5  # of the trunk: input size 256 -> 8
 
 
@@ -29,7 +31,7 @@ class SycoNet(LutNet):
     (`sampling.py`), the same function for about half the work.
 
     Args:
-        latent_dim: Z.
+        latent_dim: Z; 32, or 128 of a spatial net, if not given.
         basis_size: K, the number of LUTs that are mixed.
         lut_size: D, grid nodes an axis of a LUT.
         width: channels after the first layer.
@@ -42,7 +44,7 @@ class SycoNet(LutNet):
 
     def __init__(
         self,
-        latent_dim: int = 32,
+        latent_dim: int | None = None,
         basis_size: int = 20,
         lut_size: int = 17,
         width: int = 64,
@@ -50,6 +52,7 @@ class SycoNet(LutNet):
         reconstruction: bool = True,
         spatial: bool = False,
     ) -> None:
+        latent_dim = latent_dim or _CODE_DIM * (PARTS if spatial else 1)
         super().__init__(latent_dim, basis_size, lut_size, spatial=spatial)
         if size < 1 or size % 2**_HALVINGS:
             raise ValueError(f"size must be a positive multiple of {2**_HALVINGS}, got {size}.")
