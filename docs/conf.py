@@ -36,7 +36,15 @@ extensions = [
 ]
 exclude_patterns = ["_ext", "_static", "gallery_scripts", "sg_execution_times.rst", "**/*.txt"]
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "substitution"]
+PUBLISHED = "OWNER" not in REPOSITORY  # links to the sources need their place
+NOTEBOOK = "examples/quickstart.ipynb"
+COLAB = REPOSITORY.replace("https://github.com/", "https://colab.research.google.com/github/")
+myst_substitutions = {
+    "notebook": f"[notebook]({COLAB}/blob/main/{NOTEBOOK})"
+    if PUBLISHED
+    else f"notebook, `{NOTEBOOK}`"
+}
 myst_heading_anchors = 3
 
 default_role = "py:obj"
@@ -71,7 +79,7 @@ html_theme = "furo"
 html_title = "harmaug"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-if "OWNER" not in REPOSITORY:  # links to the sources, once they have a place
+if PUBLISHED:
     html_theme_options = {
         "source_repository": f"{REPOSITORY}/",
         "source_branch": "main",
