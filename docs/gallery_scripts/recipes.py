@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import harmaug
 from harmaug.data import demo_photos
 from harmaug.io import contact_sheet, thumbnail
-from harmaug.recipes import ColorTransfer, RandomFilters, Retouch
+from harmaug.recipes import ColorTransfer, RandomFilters, Relight, Retouch
 
 stacked = [
     F.interpolate(
@@ -38,6 +38,7 @@ sheet = contact_sheet(
         row(RandomFilters()(real, mask, generator), "filters"),
         row(ColorTransfer()(real, mask, generator), "color transfer"),
         row(Retouch()(real, mask, generator), "retouch"),
+        row(Relight()(real, mask, generator), "relight"),
         row(aug(real, mask, generator=generator), "unified"),
     ]
 )

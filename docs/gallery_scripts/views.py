@@ -1,9 +1,9 @@
 """
-One photo, many views
+One photo, many sizes
 =====================
 
 A composite is the photo with another colour and light on its foreground. Decide once, and the
-same colours go to any size and view of the photo.
+same colours go to any size of the photo.
 """
 
 import torch
@@ -27,23 +27,21 @@ def picture(image: torch.Tensor, side: int = 240) -> Image.Image:
 
 # %%
 # ``sample`` decides, ``apply`` recolours.
-luts = aug.sample(real, mask, generator=torch.Generator().manual_seed(11))  # (1, 3, D, D, D)
+luts = aug.sample(real, mask, generator=torch.Generator().manual_seed(11))
 composite = aug.apply(luts, real, mask)[0]
-sheet = contact_sheet(
-    [[("real", picture(real)), ("mask", picture(mask[None])), ("composite", picture(composite))]]
-)
+pictures = {"real": real, "mask": mask[None], "composite": composite}
+sheet = contact_sheet([[(name, picture(image)) for name, image in pictures.items()]])
 sheet
 
 # %%
-# A smaller one, a crop and a mirrored one: the same LUT, so the same colours.
-stacked = torch.cat((real, mask[None]))
-small = F.interpolate(stacked[None], scale_factor=0.4, mode="bilinear", antialias=True)[0]
-crop, mirrored = stacked[:, 60:260, 60:300], stacked.flip(-1)
-views = {"smaller": small, "a crop": crop, "mirrored": mirrored}
+# Other sizes: the same LUTs, so the same colours.
+stacked = torch.cat((real, mask[None]))[None]
 cells = []
-for caption, view in views.items():
-    again = aug.apply(luts, view[:3].clamp(0, 1), view[3:].clamp(0, 1))[0]
-    cells.append((caption, picture(again)))
+for side in (300, 150, 75):
+    smaller = F.interpolate(stacked, (side, side * 3 // 2), mode="bilinear", antialias=True)
+    view = smaller[0].clamp(0, 1)
+    again = aug.apply(luts, view[:3], view[3:])[0]
+    cells.append((f"{side} pixels high", picture(again, side * 3 // 2)))
 sheet = contact_sheet([cells])
 sheet
 
