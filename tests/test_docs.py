@@ -37,6 +37,7 @@ PAGES = {
 }
 OTHERS = HOSTS | command_pages.pages()
 COMMANDS = page_code.commands(PAGES | {name: text for name, text in OTHERS.items()})
+OUTPUTS = page_code.made(COMMANDS)
 SCREEN = 24  # lines of a first screen
 
 
@@ -77,7 +78,7 @@ def test_command_is_taken(command: Command):
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_command_names_checkpoints_that_exist_or_are_made(command: Command):
     for name in page_code.named_checkpoints(command):
-        known = name in harmaug.list_checkpoints() or Path(name) in page_code.made(COMMANDS)
+        known = name in harmaug.list_checkpoints() or Path(name) in OUTPUTS
         assert known, f"{command.place}: {command}\n{name} is neither packaged nor made."
 
 

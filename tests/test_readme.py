@@ -23,6 +23,7 @@ if not README.exists():
 
 TEXT = page_code.without_comments(README.read_text("utf-8"))
 COMMANDS = page_code.commands({"README.md": TEXT})
+OUTPUTS = page_code.made(COMMANDS)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_command_is_taken(command: Command):
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_command_names_checkpoints_that_exist_or_are_made(command: Command):
     for name in page_code.named_checkpoints(command):
-        known = name in harmaug.list_checkpoints() or Path(name) in page_code.made(COMMANDS)
+        known = name in harmaug.list_checkpoints() or Path(name) in OUTPUTS
         assert known, f"{command.place}: {command}\n{name} is neither packaged nor made."
 
 
