@@ -1,4 +1,4 @@
-"""Print README's table of speed and draw its chart, both from the files in results/.
+"""Print a table of speed and draw the chart of the page on it, from the files in results/.
 
     python benchmarks/summary.py [--results benchmarks/results]
 

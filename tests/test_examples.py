@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +46,22 @@ def test_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert run.returncode == 0, run.stderr
     assert run.stdout, "it prints nothing"
     assert not list(tmp_path.iterdir()), "it leaves files behind"
+
+
+def test_notebook_runs_without_network_and_is_stored_without_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((EXAMPLES / "quickstart.ipynb").read_text("utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert len({cell["id"] for cell in cells}) == len(cells)
+    names: dict[str, object] = {"__name__": "__main__"}
+    for cell in cells:
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+        # A line that only notebooks know installs the package where it is missing.
+        source = re.sub(
+            r"^( *)%.*$", r"\1raise AssertionError", "".join(cell["source"]), flags=re.M
+        )
+        exec(compile(source, cell["id"], "exec"), names)
+    assert {"show", "wrapped"} <= names.keys()

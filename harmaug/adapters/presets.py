@@ -1,7 +1,7 @@
 """Batch layouts of published harmonization codebases, as keyword arguments of `Fields`.
 
 Each describes the batches that the codebase's own dataset and collate function yield for training.
-The README's table says where to put the adapter in each, and names its traps.
+The pages of docs/hosts say where to put the adapter in each, and name its traps.
 """
 
 from __future__ import annotations
