@@ -27,7 +27,7 @@ def fit_spread(net: LutNet, features: Features, generator: torch.Generator) -> N
 
     Each pair gets the latent that rebuilds it best, the corners free to differ. The covariance of
     each spatial part over the pairs gives the directions. Then their size is set so that draws
-    vary within foregrounds as much as the pairs do (mean root of `variation`).
+    vary within foregrounds as much as the pairs do (`_typical`).
 
     Args:
         net: a spatial net in eval.
@@ -52,11 +52,18 @@ def fit_spread(net: LutNet, features: Features, generator: torch.Generator) -> N
     covariance += _LEAST * torch.eye(net.code_dim, device=device)
     net.spread.copy_(torch.linalg.cholesky(covariance))
 
-    wanted = variation(real, composite, alpha, corners).sqrt().mean()
+    wanted = _typical(variation(real, composite, alpha, corners))
     drawn = draw_latents(len(real), _DRAWS, net.latent_dim, generator).to(device)
     for _ in range(_ROUNDS):
         found = [
-            variation(real, known.rebuilt(weights(z)), alpha, corners).sqrt().mean()
-            for z in drawn.unbind(1)
+            variation(real, known.rebuilt(weights(z)), alpha, corners) for z in drawn.unbind(1)
         ]
-        net.spread.mul_(wanted / torch.stack(found).mean().clamp_min(1e-6))
+        net.spread.mul_(wanted / _typical(torch.cat(found)).clamp_min(1e-6))
+
+
+def _typical(values: Tensor) -> Tensor:
+    """Return the mean root of variations, those above the 80 % quantile counted as that.
+
+    The most varied pairs are those in which something has moved.
+    """
+    return values.clamp_max(values.quantile(0.8)).sqrt().mean()
