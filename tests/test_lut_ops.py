@@ -41,11 +41,34 @@ def test_shapes_of_grids_of_luts(lead, many, shared):
 
 @pytest.mark.parametrize("grid", [(2, 2), (1, 3), (5, 4)])
 def test_a_grid_of_luts_serves_every_size_of_a_photo(grid):
-    luts = torch.rand(1, *grid, *LUT.shape)
-    small, large = (torch.full((1, 3, 6 * k, 8 * k), 0.3) for k in (1, 3))
+    luts, small = torch.rand(1, *grid, *LUT.shape), torch.rand(1, 3, 6, 8)
+    large = small.repeat_interleave(3, 2).repeat_interleave(3, 3)
     # The centre of every third row and column, from the second, is one of the small photo.
     sampled = apply_lut(large, luts)[..., 1::3, 1::3]
     torch.testing.assert_close(sampled, apply_lut(small, luts))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.uint8])
+def test_the_background_keeps_its_bits_under_any_grid_of_luts(dtype):
+    image = (torch.rand(2, 3, 6, 7) * 200).to(dtype)
+    for value in (torch.nan, 1e30):
+        grid = torch.full((2, 4, 2, 2, *LUT.shape), value)
+        result = composite_lut(image, torch.zeros(2, 6, 7), grid)
+        assert torch.equal(result, image.unsqueeze(1).expand_as(result))
+
+
+def test_luts_far_outside_the_range_mix_before_any_clamp():
+    image, mask = torch.full((1, 3, 1, 2), 0.5), torch.full((1, 1, 2), 0.5)
+
+    def between(left, right):
+        ends = torch.tensor([left, right]).view(1, 1, 2, 1, 1, 1, 1)
+        return ends.expand(1, 1, 2, *LUT.shape)
+
+    # Pixels a quarter and three quarters of the way from 0.01 to 1.01, half of each beside half.
+    result = composite_lut(image, mask, between(0.01, 1.01))
+    torch.testing.assert_close(result, torch.tensor([0.38, 0.63]).expand(1, 3, 1, 2))
+    middle = composite_lut(image[..., :1], mask[..., :1], between(-49.0, 51.0))
+    torch.testing.assert_close(middle, torch.full((1, 3, 1, 1), 0.75))
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 6, 7), (2, 6, 7)])
@@ -117,9 +140,10 @@ def test_flipped_numpy_views_work_once_copied():
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 3, 0, 4), (2, 3, 4, 0), (1, 3, 1, 1)])
-def test_empty_and_one_pixel_images(shape):
+@pytest.mark.parametrize("grid", [(), (2, 2), (3, 1)])
+def test_empty_and_one_pixel_images(shape, grid):
     image, mask = torch.rand(shape), torch.rand(shape[0], 1, *shape[2:])
-    lut = LUT.expand(shape[0], 2, *LUT.shape).clone().requires_grad_()
+    lut = LUT.expand(shape[0], 2, *grid, *LUT.shape).clone().requires_grad_()
     result = composite_lut(image, mask, lut)
     assert result.shape == (shape[0], 2, *shape[1:])
     result.sum().backward()
@@ -149,24 +173,24 @@ def test_results_do_not_share_memory_with_the_image():
     assert image.max() <= 1
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [(), (2,), (2, 2), (2, 1, 3)])
 def test_gradients_agree_with_finite_differences(many):
     image = torch.rand(2, 3, 2, 2, dtype=torch.double) * 0.8 + 0.1
     mask = torch.rand(2, 2, 2, dtype=torch.double) * 0.8 + 0.1
-    lut = torch.rand(2, *([2] if many else []), 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
+    lut = torch.rand(2, *many, 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
     inputs = [tensor.requires_grad_() for tensor in (image, mask, lut)]
     assert torch.autograd.gradcheck(composite_lut, inputs)
 
 
-def pieces(many=False, seed=3):
-    """An image, a mask and a LUT in float64 with gradients, all well within [0, 1]."""
+def pieces(many=(), seed=3):
+    """An image, a mask and LUTs (2, *many, ...) in float64, with gradients, well within [0, 1]."""
     source = torch.Generator().manual_seed(seed)
-    shapes = (2, 3, 1, 2), (2, 1, 1, 2), (2, *([2] if many else []), 3, 2, 2, 2)
+    shapes = (2, 3, 1, 2), (2, 1, 1, 2), (2, *many, 3, 2, 2, 2)
     drawn = [torch.rand(shape, generator=source, dtype=torch.double) for shape in shapes]
     return [(tensor * 0.8 + 0.1).requires_grad_() for tensor in drawn]
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [(), (2,), (2, 2)])
 def test_second_derivatives_agree_with_finite_differences(many):
     image, mask, lut = pieces(many)
     assert torch.autograd.gradgradcheck(composite_lut, (image, mask, lut))
@@ -201,15 +225,17 @@ def test_third_derivatives_are_right():
     assert torch.autograd.gradgradcheck(first, (image, mask, lut), atol=1e-4, fast_mode=True)
 
 
-def test_forward_mode_agrees_with_finite_differences():
-    image, mask, lut = pieces()
+@pytest.mark.parametrize("many", [(), (2, 2)])
+def test_forward_mode_agrees_with_finite_differences(many):
+    image, mask, lut = pieces(many)
     assert torch.autograd.gradcheck(
         composite_lut, (image, mask, lut), check_forward_ad=True, check_batched_grad=True
     )
 
 
-def test_the_transforms_of_torch_func_see_into_the_operator():
-    image, mask, lut = (tensor.detach() for tensor in pieces())
+@pytest.mark.parametrize("many", [(), (2, 2)])
+def test_the_transforms_of_torch_func_see_into_the_operator(many):
+    image, mask, lut = (tensor.detach() for tensor in pieces(many))
 
     def energy(image, mask, lut):
         return composite_lut(image, mask, lut).pow(2).sum()
@@ -235,13 +261,14 @@ DIFFERENTIATIONS = (torch.func.jacrev, torch.func.jacfwd)
 def test_vmap_gives_what_a_loop_gives(dtype):
     image = (torch.rand(6, 3, 4, 5) * (255 if dtype == torch.uint8 else 1)).to(dtype)
     masks = torch.rand(4, 5, 6) > 0.5
-    result = torch.func.vmap(composite_lut, in_dims=(0, 2, None))(image, masks, LUT)
-    looped = torch.stack([composite_lut(image[i], masks[..., i], LUT) for i in range(6)])
-    torch.testing.assert_close(result, looped, atol=1 if dtype == torch.uint8 else 1e-6, rtol=0)
+    for lut in (LUT, torch.rand(1, 2, 3, *LUT.shape)):
+        result = torch.func.vmap(composite_lut, in_dims=(0, 2, None))(image, masks, lut)
+        looped = torch.stack([composite_lut(image[i], masks[..., i], lut) for i in range(6)])
+        torch.testing.assert_close(result, looped, atol=1 if dtype == torch.uint8 else 1e-6, rtol=0)
 
 
 def test_a_result_is_the_same_with_and_without_recorded_second_derivatives():
-    image, mask, lut = (tensor.detach().float().requires_grad_() for tensor in pieces(True))
+    image, mask, lut = (tensor.detach().float().requires_grad_() for tensor in pieces((2, 2, 2)))
     result = composite_lut(image, mask, lut).square().sum()
     plain = torch.autograd.grad(result, (image, mask, lut), retain_graph=True)
     recorded = torch.autograd.grad(result, (image, mask, lut), create_graph=True)
@@ -315,10 +342,12 @@ def test_operator_passes_opcheck_when_a_gradient_tensor_has_gaps():
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
 def test_torch_compile_takes_the_operator_in_one_graph():
-    def loss(image, mask, lut):
-        return (composite_lut(image, mask, lut * 0.5).square() + apply_lut(image, lut)).mean()
+    def loss(image, mask, grid):
+        lut = grid[:, 0, 1]
+        one = composite_lut(image, mask, lut * 0.5).square() + apply_lut(image, lut)
+        return (one + composite_lut(image, mask, grid * 0.5)).mean()
 
-    inputs = torch.rand(2, 3, 8, 9), torch.rand(2, 1, 8, 9), torch.rand(2, 3, 4, 4, 4)
+    inputs = torch.rand(2, 3, 8, 9), torch.rand(2, 1, 8, 9), torch.rand(2, 2, 2, 3, 4, 4, 4)
     eager = [tensor.clone().requires_grad_() for tensor in inputs]
     compiled = [tensor.clone().requires_grad_() for tensor in inputs]
     loss(*eager).backward()
@@ -329,9 +358,10 @@ def test_torch_compile_takes_the_operator_in_one_graph():
 
 def test_torch_compile_keeps_shapes_dynamic():
     compiled = torch.compile(apply_lut, fullgraph=True, dynamic=True, backend="aot_eager")
-    for shape in ((3, 5, 7), (3, 9, 4), (3, 6, 6)):
-        image = torch.rand(shape)
-        torch.testing.assert_close(compiled(image, LUT), apply_lut(image, LUT))
+    for lut in (LUT, torch.rand(1, 2, 3, *LUT.shape)):
+        for shape in ((3, 5, 7), (3, 9, 4), (3, 6, 6)):
+            image = torch.rand(shape)
+            torch.testing.assert_close(compiled(image, lut), apply_lut(image, lut))
 
 
 def test_devices_without_a_kernel_trace_through_the_fake_operator():

@@ -2,7 +2,8 @@
    grid is one load.
 
    A pixel is looked up in all four at once, and the four colours are mixed by its place in the
-   cell. */
+   cell. AVX2 serves fine grids over small images, whose tables would take longer than the
+   lookups. */
 #include "lut.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -155,10 +156,18 @@ static int serves(const Job *job, int backward)
     return is_grid(job);
 }
 
+/* Tables of cells hold the inner LUTs of a grid up to four times. */
+static int pays(const Job *job)
+{
+    const int64_t more = 4 * grid_tables(job, 1) - grid_tables(job, 0);
+    return 8 * job->height * job->width >= more * job->size * job->size * job->size;
+}
+
 const Kernel harmaug_avx512grid = {
     .name = "avx512grid",
     .supported = supported,
     .serves = serves,
+    .pays = pays,
     .cells = CELLS,
     .group = GROUP,
     .table_floats = table_floats,

@@ -20,7 +20,7 @@ typedef struct {
     int64_t first, images, pixels, chunk, chunks;
     int64_t groups, grid; /* of LUTs that share tables; tables of each */
     int64_t floats;       /* in a table */
-    int64_t lanes;        /* threads with tables of their own */
+    int64_t lanes;        /* threads with tables of their own; 0: they share tables */
     float *tables;        /* [image][group][grid], or [lane][grid] */
     float *sums;          /* [image][chunk][group][grid], or NULL */
 } Pass;
@@ -213,18 +213,19 @@ int harmaug_run(const Job *given, const Kernel *kernel, int backward)
         backward && job.grad_lut.data ? tables * kernel->sums_floats(job.size) * float_bytes : 0;
     cut(&pass, sums_bytes);
 
+    const int64_t held = (job.lut.batch ? table_bytes : 0) + pass.chunks * sums_bytes;
+    const int64_t images = smaller(held ? at_least_one(SCRATCH / held) : job.batch, job.batch);
+    int64_t all_tables = (job.lut.batch ? images : 1) * table_bytes;
+    const int64_t all_sums = images * pass.chunks * sums_bytes;
+
     const int64_t lookups = job.batch * pass.pixels * job.luts;
     const int64_t lanes = smaller(at_least_one(lookups / SERIAL), job.threads);
-    if (!backward && job.lut.batch && pass.pixels <= SMALL && job.batch * pass.groups >= 2 * lanes)
+    const int small = pass.pixels <= SMALL && (job.lut.batch || job.batch == 1);
+    if (!backward && small && job.batch * pass.groups >= 2 * lanes) {
         pass.lanes = lanes;
+        all_tables = lanes * pass.grid * pass.floats * float_bytes;
+    }
 
-    const int64_t held = (job.lut.batch ? table_bytes : 0) + pass.chunks * sums_bytes;
-    const int64_t images =
-        smaller(held ? at_least_one(SCRATCH / held) : job.batch, job.batch);
-    const int64_t all_tables = pass.lanes        ? lanes * pass.grid * pass.floats * float_bytes
-                               : job.lut.batch ? images * table_bytes
-                                               : table_bytes;
-    const int64_t all_sums = images * pass.chunks * sums_bytes;
     char *scratch = malloc((size_t)(all_tables + all_sums + 2 * LINE));
     if (!scratch)
         return -1;
