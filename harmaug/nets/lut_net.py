@@ -14,6 +14,8 @@ from harmaug.nets.prior import Prior, Transport
 from harmaug.nets.refine import known_pixels, refine_latent
 from harmaug.nets.spatial import PARTS, corner_latents
 
+_REFINED_AT_ONCE = 16  # pairs, which bounds memory (about 6 MB each)
+
 
 class LutNet(nn.Module):
     """Base of the nets: a LUT basis, a prior, and the methods that a net fills in.
@@ -188,10 +190,21 @@ class LutNet(nn.Module):
             return latent
         with torch.inference_mode(False):
             seen = condition.clone()  # descent cannot pass through an inference tensor
-            target = known_pixels(self.basis.detach(), real, mask, composite)
+        parts = (x.split(_REFINED_AT_ONCE) for x in (latent, seen, real, mask, composite))
+        return torch.cat([self._refined(*some, spatial) for some in zip(*parts, strict=True)])
+
+    def _refined(
+        self,
+        latent: Tensor,
+        condition: Tensor,
+        real: Tensor,
+        mask: Tensor,
+        composite: Tensor,
+        spatial: float,
+    ) -> Tensor:
         return refine_latent(
-            lambda z: self.mixing_weights(seen, z.unsqueeze(1), spatial).flatten(1, -2),
+            lambda z: self.mixing_weights(condition, z.unsqueeze(1), spatial).flatten(1, -2),
             latent,
-            target,
+            known_pixels(self.basis.detach(), real, mask, composite),
             self.refinement_steps,
         )

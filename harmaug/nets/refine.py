@@ -12,7 +12,7 @@ from harmaug.lut.box import box_weights
 from harmaug.lut.fitting import basis_colours
 
 _RATE = 0.2  # of Adam at the start, in standard deviations of the prior
-_SIDE = 64  # pixels of the longest side that are used, at least half as many
+_SIDE = 128  # pixels of the longest side that are used, at least half as many
 _LENGTH_WEIGHT = 0.1  # fMSE on 0..255 that a unit of squared length must be worth
 
 
@@ -49,7 +49,7 @@ class KnownPixels(NamedTuple):
 
 
 def known_pixels(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> KnownPixels:
-    """Return a regular sample of the pixels of pairs.
+    """Return a regular sample of the foreground pixels of pairs.
 
     Args:
         basis: (K, 3, D, D, D).
@@ -59,17 +59,24 @@ def known_pixels(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -
     """
     height, width = real.shape[2:]
     step = max(-(-max(height, width) // _SIDE), 1)
-    photo, alpha, wanted = (image[:, :, ::step, ::step] for image in (real, mask, composite))
+    photo, alpha, wanted = (
+        image[:, :, ::step, ::step].flatten(2) for image in (real, mask, composite)
+    )
+    most = max(int((alpha > 0).sum(2).max()), 1)
+    alpha, place = alpha.topk(most, sorted=False)
+    photo, wanted = (image.gather(2, place.expand(-1, 3, -1)) for image in (photo, wanted))
     rows, columns = (
         (torch.arange(0, length, step, device=real.device) + 0.5) / length
         for length in (height, width)
     )
-    row, column = (x.reshape(1, -1) for x in torch.meshgrid(rows, columns, indexing="ij"))
+    row, column = (
+        grid.flatten()[place.squeeze(1)] for grid in torch.meshgrid(rows, columns, indexing="ij")
+    )
     return KnownPixels(
-        basis_colours(basis, photo.flatten(2)),
-        photo.flatten(2),
-        wanted.flatten(2),
-        alpha.flatten(2),
+        basis_colours(basis, photo),
+        photo,
+        wanted,
+        alpha,
         box_weights(mask, column, row),
     )
 
