@@ -1,6 +1,7 @@
 """The native kernel: every instruction set against the reference and against portable C."""
 
 import contextlib
+import ctypes
 import importlib.util
 import multiprocessing
 import os
@@ -609,3 +610,13 @@ def test_an_extension_of_another_machine_is_passed_over(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("harmaug.lut._native", broken)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     assert native._library.__wrapped__() is None
+
+
+@pytest.mark.skipif(not native.available(), reason="the native kernel is not built")
+def test_an_extension_of_another_version_is_named_and_passed_over(monkeypatch):
+    class Job(ctypes.Structure):
+        _fields_ = (("batch", ctypes.c_int64),)
+
+    monkeypatch.setattr(native, "_Job", Job)
+    with pytest.warns(UserWarning, match="was built from another version of harmaug"):
+        assert native._library.__wrapped__() is None

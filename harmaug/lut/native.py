@@ -12,6 +12,7 @@ import ctypes
 import functools
 import importlib.util
 import os
+import warnings
 from typing import Any
 
 import torch
@@ -70,13 +71,23 @@ def _library() -> Any:
         return None
     try:
         library = ctypes.CDLL(spec.origin)
+        library.harmaug_job_bytes.restype = ctypes.c_int64
+        if library.harmaug_job_bytes() != ctypes.sizeof(_Job):
+            raise AttributeError("harmaug_job_bytes")
         library.harmaug_kernel.restype = ctypes.c_char_p
         for run in (library.harmaug_forward, library.harmaug_backward):
             run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
         library.harmaug_pool.argtypes = [ctypes.POINTER(_Pool), ctypes.c_char_p]
         library.harmaug_prefer_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
         library.harmaug_prefer_huge_pages.restype = None
-    except (OSError, AttributeError):  # built for another machine or C library, or long ago
+    except OSError:  # built for another machine or C library
+        return None
+    except AttributeError:
+        warnings.warn(
+            f"{spec.origin} was built from another version of harmaug, so plain torch serves, "
+            "which is slower; install harmaug again to build it anew.",
+            stacklevel=2,
+        )
         return None
     return library
 

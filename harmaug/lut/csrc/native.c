@@ -9,6 +9,9 @@ static const Kernel *const kernels[] = {&harmaug_bytes,  &harmaug_avx512grid, &h
                                         &harmaug_portable};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
+/* Tells native.py whether both mean the same by a job. */
+EXPORT int64_t harmaug_job_bytes(void) { return sizeof(Job); }
+
 /* The name of the kernel at `position` among those that this machine has; NULL past the last. */
 EXPORT const char *harmaug_kernel(int position)
 {
