@@ -19,11 +19,12 @@ NEEDS = {
     "torchvision_pipeline.py": "torchvision",
 }
 LIBRARIES = {"photos.py", "layouts.py", "colour_map.py", "fit.py", "geometry.py"}
+SERVERS = {"app.py"}  # run until they are stopped
 
 
 def _scripts() -> list[str]:
     found = (path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py"))
-    return sorted(name for name in found if Path(name).name not in LIBRARIES)
+    return sorted(name for name in found if Path(name).name not in LIBRARIES | SERVERS)
 
 
 @pytest.mark.parametrize("name", _scripts())

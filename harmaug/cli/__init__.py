@@ -13,10 +13,21 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harmaug.cli import augment, convert, demo, evaluate, fit_luts, generate, info, luts, train
+from harmaug.cli import (
+    augment,
+    convert,
+    demo,
+    evaluate,
+    explore,
+    fit_luts,
+    generate,
+    info,
+    luts,
+    train,
+)
 from harmaug.cli.arguments import typed_command
 
-_COMMANDS = (demo, augment, generate, luts, info, fit_luts, train, evaluate, convert)
+_COMMANDS = (demo, augment, explore, generate, luts, info, fit_luts, train, evaluate, convert)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from harmaug.augment import SycoNetAugment
     from harmaug.inputs import Inputs
     from harmaug.io.photos import Photo
 
@@ -42,7 +41,7 @@ def write_composites(
     inputs = [file for source in sources for file in source.files]
     check_outputs([*files, sheet] if sheet else files, options.force, inputs)
     aug = load_augmenter(options.checkpoint)
-    admitted = [_admitted(aug, source) for source in sources]
+    admitted = [admit(source.photo, source.mask, *map(str, source.files)) for source in sources]
 
     options.output.mkdir(parents=True, exist_ok=True)
     generator = Generator().manual_seed(options.seed)
@@ -78,12 +77,20 @@ def write_sheet(path: Path, cells: Sequence[tuple[str, Image.Image]], columns: i
         contact_sheet(rows).save(temporary)
 
 
-def _admitted(aug: SycoNetAugment, source: Source) -> Inputs:
-    """Return a photo and mask that passed the door and have a foreground and a background."""
-    real, mask = map(str, source.files or ("real", "mask"))
-    inputs = aug.admit(source.photo.tensor(), source.mask, names=(real, mask))
+def admit(photo: Photo, mask: Tensor, real: str = "real", name: str = "mask") -> Inputs:
+    """Return a photo and mask that passed the door and have a foreground and a background.
+
+    Args:
+        photo: the photo.
+        mask: (H, W) in [0, 1].
+        real: what messages call the photo.
+        name: what messages call the mask.
+    """
+    from harmaug.inputs import check_inputs
+
+    inputs = check_inputs(photo.tensor(), mask, names=(real, name))
     if not inputs.foreground[0]:
-        raise ValueError(f"{mask} is empty: it is 0 everywhere and marks no foreground.")
+        raise ValueError(f"{name} is empty: it is 0 everywhere and marks no foreground.")
     if inputs.mask.min() == 1:
-        raise ValueError(f"{mask} is full: it is 1 everywhere and leaves no background.")
+        raise ValueError(f"{name} is full: it is 1 everywhere and leaves no background.")
     return inputs

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from harmaug.cli.arguments import Commands, add_command, add_output, check_outputs, load_augmenter
 from harmaug.cli.composites import numbered, write_sheet
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _COLUMNS = 6
 
@@ -31,6 +27,7 @@ def _run(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
+    from harmaug.cli.chart import colour_chart
     from harmaug.data.demo import demo_photos
     from harmaug.io.contact_sheet import thumbnail
     from harmaug.lut import apply_lut, write_cube
@@ -42,7 +39,7 @@ def _run(options: argparse.Namespace) -> None:
 
     photo = next(photo for name, photo, _ in demo_photos() if name == "astronaut")
     picture = np.asarray(thumbnail(photo.pixels, 200))
-    picture = np.concatenate((picture, _chart(60, picture.shape[1])))
+    picture = np.concatenate((picture, colour_chart(60, picture.shape[1])))
     pixels = torch.from_numpy(picture).permute(2, 0, 1)
     cells = [("unchanged", thumbnail(picture, 260))]
     options.output.mkdir(parents=True, exist_ok=True)
@@ -51,16 +48,3 @@ def _run(options: argparse.Namespace) -> None:
         cells.append((path.stem, thumbnail(apply_lut(pixels, lut).permute(1, 2, 0).numpy(), 260)))
     write_sheet(sheet, cells, _COLUMNS)
     print(f"Wrote {len(basis)} LUTs to {options.output}, and {sheet}.")
-
-
-def _chart(height: int, width: int) -> np.ndarray:
-    """Return every hue from white through the full colour to black, above a ramp of greys."""
-    import numpy as np
-
-    hue = np.linspace(0, 6, width, endpoint=False)[:, None] + np.array([0, 4, 2])
-    colour = (np.abs(hue % 6 - 3) - 1).clip(0, 1)
-    level = np.linspace(0, 2, height - height // 5)[:, None, None]
-    chart = np.where(level < 1, 1 - level * (1 - colour), (2 - level) * colour)
-    ramp = np.linspace(0, 1, width)[:, None].repeat(3, axis=1)
-    ramp = np.broadcast_to(ramp, (height // 5, width, 3))
-    return (np.concatenate((chart, ramp)) * 255).round().astype(np.uint8)
