@@ -46,7 +46,6 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
         "basis": {"metavar": "NAME"},
         "architecture": {"choices": get_args(Architecture)},
         "precision": {"choices": get_args(Precision)},
-        "spatial": {"action": argparse.BooleanOptionalAction},
         "skip_missing": {"action": "store_true"},
     }
     for field in dataclasses.fields(TrainConfig):

@@ -96,9 +96,10 @@ class TrainConfig:
     architecture: Architecture | None = _setting(
         "that of a new net: lite or syconet (default: lite)"
     )
-    spatial: bool | None = _setting(
-        "whether the colour change varies across a foreground as much as in the pairs (default: "
-        "lite nets do, syconet not, for its composites would take four times as long)"
+    spatial: float | None = _rate(
+        "how much the change of draws varies across a foreground, in units of the pairs' own; 0 "
+        "makes a net with one LUT for all of it (default: 1; syconet 0, for its composites would "
+        "take four times as long)"
     )
     net: dict[str, Any] = _setting("keyword arguments of the architecture, except for its basis")
     precision: Precision = _setting("bf16-mixed computes in 16 bits: syconet on a GPU", "32-true")
@@ -133,7 +134,7 @@ class TrainConfig:
         fields = dataclasses.fields(self)
         values = {field.name: field.metadata["defaults"][finetune] for field in fields}
         values["image_size"] = 256 if self.architecture == "syconet" else 96
-        values["spatial"] = self.architecture != "syconet"
+        values["spatial"] = 0.0 if self.architecture == "syconet" else 1.0
         if self.learning_rate is not None:
             values["basis_learning_rate"] = _BASIS_RATE * self.learning_rate
         values |= {name: value for name, value in vars(self).items() if value is not None}

@@ -33,7 +33,7 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
         return _with_spatial_part(net, bool(config.spatial))
     basis = read_basis(config)
     architecture = config.architecture or "lite"
-    settings = {"spatial": config.spatial} | config.net
+    settings = {"spatial": bool(config.spatial)} | config.net
     if architecture == "syconet":
         settings.setdefault("size", config.image_size)
     try:

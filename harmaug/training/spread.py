@@ -22,7 +22,9 @@ _ROUNDS = 3  # of that comparison
 
 
 @torch.no_grad()
-def fit_spread(net: LutNet, features: Features, generator: torch.Generator) -> None:
+def fit_spread(
+    net: LutNet, features: Features, generator: torch.Generator, amount: float = 1.0
+) -> None:
     """Fit ``net.spread`` to training pairs; the rest of the prior must be fitted before.
 
     Each pair gets the latent that rebuilds it best, the corners free to differ. The covariance of
@@ -33,6 +35,7 @@ def fit_spread(net: LutNet, features: Features, generator: torch.Generator) -> N
         net: a spatial net in eval.
         features: of training pairs.
         generator: draws latents, on the CPU.
+        amount: of the variation of the pairs, as a factor on differences of colour.
     """
     device = net.basis.device
     condition, change, real, composite, corners = (part[:_PAIRS].to(device) for part in features)
@@ -59,6 +62,7 @@ def fit_spread(net: LutNet, features: Features, generator: torch.Generator) -> N
             variation(real, known.rebuilt(weights(z)), alpha, corners) for z in drawn.unbind(1)
         ]
         net.spread.mul_(wanted / _typical(torch.cat(found)).clamp_min(1e-6))
+    net.spread.mul_(amount)
 
 
 def _typical(values: Tensor) -> Tensor:

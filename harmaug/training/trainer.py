@@ -102,7 +102,9 @@ class Trainer:
             calibration = calibration_features(config, self.net, self.source)
             if config.init is not None and not resume:  # what the training must improve on
                 if self.net.spatial and not self.net.spread.any():  # a new spatial part
-                    fit_spread(self.net.eval(), calibration[0], config.generator("calibration"))
+                    self.net.eval()
+                    generator = config.generator("calibration")
+                    fit_spread(self.net, calibration[0], generator, config.spatial or 0.0)
                 figures = asdict(self.validate())
                 log.write(asdict(self.progress) | figures)
         while True:
@@ -174,7 +176,7 @@ class Trainer:
         generator = self.config.generator("calibration")
         calibrate(self.net, fitted, aside, generator)
         if self.net.spatial:
-            fit_spread(self.net, fitted, generator)
+            fit_spread(self.net, fitted, generator, self.config.spatial or 0.0)
 
     def validate(self) -> Figures:
         """Measure the calibrated net and save it; with patience save only a better one."""
