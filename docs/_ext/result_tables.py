@@ -48,6 +48,7 @@ def pages() -> dict[str, str]:
         "results/gains.txt": table(gains()),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
+        "results/daylight.txt": table(daylight()),
         "results/cameras.txt": table(cameras()),
         "results/speed.txt": table(speed()),
         "results/cases.txt": table(cases()),
@@ -93,7 +94,6 @@ def true_pairs() -> Iterator[list[str]]:
         "limit",
         "`unified`",
         "of filters'",
-        "`daylight`, of `unified`",
     ]
     for key, title in _PAIRS.items():
         one = found[key]
@@ -103,28 +103,44 @@ def true_pairs() -> Iterator[list[str]]:
             f"{one['best LUT']['coverage']:.0f}",
             f"{one['unified']['coverage']:.0f}",
             _ratio(one["unified"]["of filters x 0.6"]),
-            _ratio(one["daylight"]["of unified"]),
         ]
 
 
+def daylight() -> Iterator[list[str]]:
+    """Yield the figures of daylight on pairs that it was not trained on, from its card."""
+    yield [
+        "true pairs",
+        "`unified`",
+        "`daylight`",
+        "`spatial=0`",
+        "strength",
+        "variation",
+        "of true",
+    ]
+    kinds = cards()["daylight"]["evaluation"]["by_kind"]
+    for key in ("hday2night_rebuilt", "hday2night_restored"):
+        one = kinds[key]
+        name = key.replace("_", ", ").capitalize()
+        errors = [f"{one[column]}" for column in ("unified", "daylight", "spatial 0")]
+        varies = [f"{value}" for value in one["variation"]]
+        yield [f"{name}, {one['pairs']}", *errors, f"{one['strength']:.2f}", *varies]
+
+
 def cameras() -> Iterator[list[str]]:
-    """Yield coverage and strength on each static camera, beside a perfect memory of it."""
+    """Yield coverage on each static camera, beside a perfect memory of it."""
     yield [
         "camera",
         "composite",
         "`unified`",
-        "`daylight`",
         "its own changes",
         "best LUT",
-        "strength",
     ]
     for key, one in _read("coverage").items():
         if not key.startswith("webcam"):
             continue
-        names = ("unified", "daylight", "its own changes", "best LUT")
+        names = ("unified", "its own changes", "best LUT")
         cells = [f"{one[name]['coverage']:.0f}" for name in names]
-        strength = f"{one['daylight']['strength']:.2f}"
-        yield [key.removeprefix("webcam, "), f"{one['composites']:.0f}", *cells, strength]
+        yield [key.removeprefix("webcam, "), f"{one['composites']:.0f}", *cells]
 
 
 def speed() -> Iterator[list[str]]:

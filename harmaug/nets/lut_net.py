@@ -191,7 +191,9 @@ class LutNet(nn.Module):
         with torch.inference_mode(False):
             seen = condition.clone()  # descent cannot pass through an inference tensor
         parts = (x.split(_REFINED_AT_ONCE) for x in (latent, seen, real, mask, composite))
-        return torch.cat([self._refined(*some, spatial=spatial) for some in zip(*parts, strict=True)])
+        return torch.cat(
+            [self._refined(*some, spatial=spatial) for some in zip(*parts, strict=True)]
+        )
 
     def _refined(
         self,
