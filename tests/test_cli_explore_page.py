@@ -42,8 +42,15 @@ def url(tmp_path_factory) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=tmp_path_factory.mktemp("page"),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "OMP_NUM_THREADS": "1",
+            "HTTP_PROXY": "http://127.0.0.1:9",  # all that would leave fails
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+        },
     ) as server:
+        assert server.stdout is not None
         assert f"http://127.0.0.1:{port}/" in server.stdout.readline()
         yield f"http://127.0.0.1:{port}/"
         server.terminate()

@@ -3,7 +3,8 @@
 ``python app.py`` shows it on this machine; on the Hub gradio's variables say where it listens.
 """
 
-from harmaug.cli.explore.page import build, launch
+from harmaug.cli.explore.page import build
+from harmaug.cli.explore.server import launch
 
 MEGAPIXELS = 25.0  # visitors share the memory of a free space, 16 GB
 

@@ -62,7 +62,8 @@ def _run(options: argparse.Namespace) -> None:
         raise ImportError(
             "harmaug explore needs gradio: pip install 'harmaug[explore]'."
         ) from error
-    from harmaug.cli.explore.page import build, launch
+    from harmaug.cli.explore.page import build
+    from harmaug.cli.explore.server import launch
 
     _check_port(options.host, options.port)
     # Gradio's own folder would keep the visitors' photos.

@@ -1,37 +1,19 @@
-"""The page: its layout, and the server that shows it to one machine's browsers.
-
-The parts of the page hold nothing between two events but a `Scene` for each visitor.
-"""
+"""The layout of the page."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import gradio as gr
 
 from harmaug.checkpoints import list_checkpoints
-from harmaug.cli.explore.code import python_code
-from harmaug.cli.explore.draws import Draws, augmenter, write_files
-from harmaug.cli.explore.scene import Scene, demo_scene, own_scene, photo_picture
-from harmaug.cli.explore.settings import LARGEST_SEED, MOST, Settings
+from harmaug.cli.explore.draws import augmenter
+from harmaug.cli.explore.events import DRAWN, GIVEN, OWN, arrange, make_files, read, show
+from harmaug.cli.explore.settings import LARGEST_SEED, MOST
 from harmaug.data.demo import demo_photos
 
-_OWN, _GIVEN, _DRAWN = "my photo", "given", "drawn here"
 _KEPT = 24 * 3600  # seconds that a file stays with the server
-_CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
-#message textarea { font-weight: 600; }
-#composites .grid-wrap, #luts .grid-wrap, #fields .grid-wrap { max-height: none !important; }
-#composites .thumbnail-item, #luts .thumbnail-item, #fields .thumbnail-item {
-  aspect-ratio: auto !important;
-}
-.column, .tabs, .tabitem, #code { min-width: 0 !important; }
-footer { display: none !important; }
-"""
 
 
 def build(checkpoint: str, megapixels: float) -> gr.Blocks:
@@ -56,13 +38,13 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
             "another colour and light."
         )
         scene = gr.State()
-        with gr.Row():
+        with gr.Row(elem_id="main"):
             with gr.Column(scale=2, min_width=300):
-                photo = gr.Radio([*demos, _OWN], value=demos[0], label="Photo", elem_id="photo")
+                photo = gr.Radio([*demos, OWN], value=demos[0], label="Photo", elem_id="photo")
                 photo_file = gr.File(
                     label="My photo", visible=False, height=120, elem_id="photo-file"
                 )
-                source = gr.Radio([_GIVEN, _DRAWN], value=_GIVEN, label="Mask", elem_id="source")
+                source = gr.Radio([GIVEN, DRAWN], value=GIVEN, label="Mask", elem_id="source")
                 mask_file = gr.File(
                     label="Its mask: white is foreground",
                     visible=False,
@@ -70,7 +52,7 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
                     elem_id="mask-file",
                 )
                 drawing = gr.ImageEditor(
-                    label="Draw over the foreground",
+                    label="Drawing",
                     visible=False,
                     type="numpy",
                     sources=(),
@@ -131,29 +113,8 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
                             elem_id="code",
                         )
 
-        def arrange(photo: str, photo_file: str | None, source: str) -> list[Any]:
-            own, drawn = photo == _OWN, source == _DRAWN
-            background = None
-            if drawn and not (own and photo_file is None):
-                try:
-                    background = photo_picture(None if own else photo, photo_file, megapixels)
-                except (OSError, ValueError):
-                    background = None  # `read` says why
-            return [
-                gr.update(visible=own),
-                gr.update(visible=own and not drawn),
-                gr.update(visible=background is not None, value=background),
-                gr.update(visible=background is not None),
-            ]
-
-        def read(*given: Any) -> tuple[Scene | str, Any]:
-            try:
-                found = _read(*given, megapixels)
-            except (OSError, ValueError) as error:
-                return _sentence(error), gr.update(value=None, visible=False)
-            return found, gr.update(value=found.foreground(), visible=True)
-
         settings = [name, n, strength, spatial, seed]
+        reading = partial(read, megapixels)
         sources = [photo, photo_file, source, mask_file, drawing]
         shown = [message, composites, luts, fields, field_tab, files, code, spatial]
         quick = {
@@ -163,89 +124,19 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
         }
         gr.on(
             [photo.change, photo_file.change, source.change],
-            arrange,
+            partial(arrange, megapixels),
             [photo, photo_file, source],
             [photo_file, mask_file, drawing, use],
             **quick,
-        ).then(read, sources, [scene, foreground], **quick).then(
+        ).then(reading, sources, [scene, foreground], **quick).then(
             show, [scene, *settings], shown, **quick
         )
         gr.on(
-            [page.load, mask_file.change, use.click], read, sources, [scene, foreground], **quick
+            [page.load, mask_file.change, use.click], reading, sources, [scene, foreground], **quick
         ).then(show, [scene, *settings], shown, **quick)
         gr.on([part.change for part in settings], show, [scene, *settings], shown, **quick)
         write.click(make_files, [scene, *settings], [message, files], api_visibility="private")
     return page
-
-
-def show(scene: Scene | str | None, *settings: Any) -> list[Any]:
-    """Return message, composites, LUTs, fields, their tab, no files, code, and the spatial part."""
-    nothing = [[], [], [], gr.update(), gr.update(value=None, visible=False), "", gr.update()]
-    if not isinstance(scene, Scene):
-        return [gr.update(value=scene, visible=scene is not None), *nothing]
-    try:
-        chosen = Settings(*settings)
-        draws = Draws.of(scene, chosen)
-    except (OSError, ValueError) as error:
-        return [gr.update(value=_sentence(error), visible=True), *nothing]
-    varies = draws.aug.net.spatial
-    return [
-        gr.update(value="", visible=False),
-        _numbered(draws.composites()),
-        _numbered(draws.lut_pictures()),
-        _numbered(draws.fields()),
-        gr.update(visible=varies),
-        gr.update(value=None, visible=False),
-        python_code(scene, chosen),
-        gr.update(visible=varies),
-    ]
-
-
-def make_files(scene: Scene | str | None, *settings: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield no message and the files; they are copied before the folder goes."""
-    if not isinstance(scene, Scene):
-        yield gr.update(), None
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            paths = write_files(scene, Settings(*settings), Path(folder))
-        except (OSError, ValueError) as error:
-            yield gr.update(value=_sentence(error), visible=True), None
-            return
-        files = gr.update(value=[str(path) for path in paths], visible=True)
-        yield gr.update(value="", visible=False), files
-
-
-def launch(page: gr.Blocks, host: str | None = None, port: int | None = None) -> str:
-    """Serve the page and return its address; nothing of it comes from another host.
-
-    Args:
-        page: as `build` returns it.
-        host: address to listen on; if not given, what gradio's environment variables say.
-        port: the same for the port.
-    """
-    theme = gr.themes.Default(
-        primary_hue="neutral",  # tints nothing that is judged on the page
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    )
-    _, url, _ = page.launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        prevent_thread_lock=True,
-        quiet=True,
-        show_error=True,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        run_history=False,
-        footer_links=[],
-        theme=theme,
-        css=_CSS,
-    )
-    return url
 
 
 def _gallery(identity: str) -> gr.Gallery:
@@ -259,26 +150,3 @@ def _gallery(identity: str) -> gr.Gallery:
         buttons=["fullscreen"],
         interactive=False,
     )
-
-
-def _read(
-    photo: str,
-    photo_file: str | None,
-    source: str,
-    mask_file: str | None,
-    drawing: dict[str, Any] | None,
-    megapixels: float,
-) -> Scene:
-    drawn = (drawing or {"layers": []}) if source == _DRAWN else None
-    if photo == _OWN:
-        return own_scene(photo_file, mask_file, megapixels, drawn)
-    return demo_scene(photo, drawn)
-
-
-def _numbered(pictures: list[Any]) -> list[tuple[Any, str]]:
-    return [(picture, str(k)) for k, picture in enumerate(pictures, start=1)]
-
-
-def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:1].upper() + text[1:]
