@@ -36,7 +36,7 @@ class FakeAugmenter:
     def admit(self, real, mask, space="unit", names=("real", "mask")):
         return check_inputs(real, mask, space, names=names)
 
-    def decide(self, inputs, n=1, *, generator=None, strength=1.0):
+    def decide(self, inputs, n=1, *, generator=None, strength=1.0, spatial=1.0):
         assert inputs.real.dtype == torch.float32
         gain = torch.rand(1, n, 3, 1, 1, 1, generator=generator)
         luts = identity_lut(5).lerp(identity_lut(5) * gain + 0.2, strength)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import configparser
 import io
 import socket
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from evaluation_doubles import small_net
+from packaging.requirements import Requirement
+from packaging.version import Version
 from PIL import Image
 
 import harmaug
@@ -237,3 +241,18 @@ class TestCommand:
         pytest.importorskip("gradio", reason="the page needs gradio")
         assert main(["explore", "--checkpoint", "unifed", "--port", "7997"]) == 2
         assert "did you mean 'unified'" in capsys.readouterr().err
+
+
+def test_space_names_its_files_and_a_gradio_of_the_extra():
+    space = Path(__file__).parents[1] / "examples" / "space"
+    if not space.exists():
+        pytest.skip("there is no examples/ beside tests/")
+    yaml = pytest.importorskip("yaml", reason="the front matter is YAML")
+    front = yaml.safe_load((space / "README.md").read_text("utf-8").split("---")[1])
+    assert front["sdk"] == "gradio"
+    assert (space / front["app_file"]).exists()
+    assert "harmaug[explore]" in (space / "requirements.txt").read_text("utf-8")
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[1] / "setup.cfg", "utf-8")
+    (needed,) = setup["options.extras_require"]["explore"].split()
+    assert Version(front["sdk_version"]) in Requirement(needed).specifier

@@ -19,7 +19,7 @@ def register(commands: Commands) -> None:
         commands,
         "explore",
         "try checkpoints on your photos in the browser",
-        "  harmaug explore\n  harmaug explore --checkpoint my_checkpoint --port 8000",
+        "  harmaug explore\n  harmaug explore --checkpoint mine --port 8000",
         "The page shows composites, their LUTs and what the spatial part changes, for a photo and "
         "mask of yours or a packaged photo. It is served by this machine to this machine alone. "
         "It needs gradio: pip install 'harmaug[explore]'.",
