@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import socket
 import tempfile
 
@@ -71,6 +72,9 @@ def _run(options: argparse.Namespace) -> None:
         os.environ["GRADIO_TEMP_DIR"] = folder
         page = build(options.checkpoint, options.size_limit)
         url = launch(page, options.host, options.port)
+        signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # so that the folder goes then too
         print(f"The page is at {url} until you press Ctrl+C.", flush=True)
         page.block_thread()
 

@@ -27,6 +27,7 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
         ValueError: there is no such checkpoint.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
     augmenter(checkpoint)  # fails now rather than on the page
     checkpoints = list(dict.fromkeys([checkpoint, *list_checkpoints()]))
     demos = [name for name, _, _ in demo_photos()]

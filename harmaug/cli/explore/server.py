@@ -50,7 +50,6 @@ def launch(page: gr.Blocks, host: str | None = None, port: int | None = None) ->
         pwa=False,
         mcp_server=False,
         enable_monitoring=False,
-        run_history=False,
         footer_links=[],
         theme=theme,
         css=_CSS,
