@@ -237,8 +237,9 @@ class TestCommand:
         assert main(["explore", "--host", "203.0.113.1"]) == 2
         assert "is no address to listen on" in capsys.readouterr().err
 
-    def test_unknown_checkpoint_is_told(self, capsys):
+    def test_unknown_checkpoint_is_told(self, tmp_path, monkeypatch, capsys):
         pytest.importorskip("gradio", reason="the page needs gradio")
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # put back after the command's own
         assert main(["explore", "--checkpoint", "unifed", "--port", "7997"]) == 2
         assert "did you mean 'unified'" in capsys.readouterr().err
 
