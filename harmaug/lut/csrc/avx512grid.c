@@ -24,34 +24,41 @@
 
 #include "backward.h"
 
-/* Mixes pixels j, j + 4, j + 8 and j + 12. Each comes as quarters: upper left, upper right, lower
-   left, lower right; a pair, as left and right of the first and then of the second. */
-#define PAIR(a, b) lerp(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee), down)
-#define QUAD(j, ab, cd)                                                                            \
-    lerp(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd),                   \
-         _mm512_permute_ps(across, (j) * 0x55))
+/* Mixes four pixels, each in quarters: upper left, upper right, lower left, lower right. */
+TARGET INLINE vec mix(const vec pixel[4], vec across, vec down)
+{
+    /* Pairs: left and right of the first, then of the second. */
+    const vec ab = lerp(_mm512_shuffle_f32x4(pixel[0], pixel[1], 0x44),
+                        _mm512_shuffle_f32x4(pixel[0], pixel[1], 0xee), down);
+    const vec cd = lerp(_mm512_shuffle_f32x4(pixel[2], pixel[3], 0x44),
+                        _mm512_shuffle_f32x4(pixel[2], pixel[3], 0xee), down);
+    return lerp(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd), across);
+}
+
+/* Element j of each quarter, in all of it. */
+TARGET INLINE vec in_quarters(vec values, int j)
+{
+    const __m512i first = _mm512_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    return _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32(j)), values);
+}
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                           vec value[GROUP][3])
 {
     const int64_t row = STEP_GREEN(size), plane = STEP_BLUE(size);
-    const int32_t *offset = place->offset + i;
-    const float *red = place->fraction[0] + i, *green = place->fraction[1] + i;
-    const float *blue = place->fraction[2] + i;
     const vec across = _mm512_load_ps(place->spot.across + i), down = v_splat(place->spot.down);
-    vec rows[4]; /* of (r, g, b, 0) */
-#define PIXEL(j) trilinear(table + offset[j], row, plane, red[j], green[j], blue[j])
-#define ROW(j)                                                                                     \
-    do {                                                                                           \
-        const vec ab = PAIR(PIXEL(j), PIXEL(j + 4)), cd = PAIR(PIXEL(j + 8), PIXEL(j + 12));       \
-        rows[j] = QUAD(j, ab, cd);                                                                 \
-    } while (0)
-    ROW(0);
-    ROW(1);
-    ROW(2);
-    ROW(3);
-#undef ROW
-#undef PIXEL
+    vec rows[4]; /* pixels j, j + 4, j + 8, j + 12 as (r, g, b, 0) */
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        vec pixel[4];
+        for (int quarter = 0; quarter < 4; quarter++) {
+            const int64_t at = i + 4 * quarter + j;
+            pixel[quarter] =
+                trilinear(table + place->offset[at], row, plane, place->fraction[0][at],
+                          place->fraction[1][at], place->fraction[2][at]);
+        }
+        rows[j] = mix(pixel, in_quarters(across, j), down);
+    }
     to_planes(rows, value[0]);
 }
 
@@ -81,28 +88,21 @@ TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *
 {
     const int64_t row = STEP_GREEN(size), plane = STEP_BLUE(size);
     const vec across = _mm512_load_ps(place->spot.across + i), down = v_splat(place->spot.down);
-    vec rows[4][4]; /* [value and slopes][j] */
-#define PIXEL(j, found)                                                                            \
-    slopes_of(table + place->offset[i + (j)], row, plane, place->fraction[0][i + (j)],             \
-              place->fraction[1][i + (j)], place->fraction[2][i + (j)], found)
-#define ROW(j)                                                                                     \
-    do {                                                                                           \
-        vec a[4], b[4], c[4], d[4];                                                                \
-        PIXEL(j, a);                                                                               \
-        PIXEL(j + 4, b);                                                                           \
-        PIXEL(j + 8, c);                                                                           \
-        PIXEL(j + 12, d);                                                                          \
-        for (int k = 0; k < 4; k++) {                                                              \
-            const vec ab = PAIR(a[k], b[k]), cd = PAIR(c[k], d[k]);                                \
-            rows[k][j] = QUAD(j, ab, cd);                                                          \
-        }                                                                                          \
-    } while (0)
-    ROW(0);
-    ROW(1);
-    ROW(2);
-    ROW(3);
-#undef ROW
-#undef PIXEL
+    vec rows[4][4]; /* value and slopes, of pixels j, j + 4, j + 8, j + 12 */
+    for (int j = 0; j < 4; j++) {
+        vec found[4][4];
+        for (int quarter = 0; quarter < 4; quarter++) {
+            const int64_t at = i + 4 * quarter + j;
+            vec one[4];
+            slopes_of(table + place->offset[at], row, plane, place->fraction[0][at],
+                      place->fraction[1][at], place->fraction[2][at], one);
+            for (int k = 0; k < 4; k++)
+                found[k][quarter] = one[k];
+        }
+        const vec shares = in_quarters(across, j);
+        for (int k = 0; k < 4; k++)
+            rows[k][j] = mix(found[k], shares, down);
+    }
     to_planes(rows[0], value);
     for (int axis = 0; axis < 3; axis++)
         to_planes(rows[axis + 1], slope[axis]);
