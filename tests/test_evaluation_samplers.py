@@ -128,3 +128,13 @@ def test_every_subset_has_the_same_samplers_and_its_own_filters(tmp_path):
     assert described["filters"] == "hand-made random filters, published ranges x 1"
     assert "(one); " in described["filters, matched"]
     assert list(build_samplers({"a": AUG}, folder)["one"]) == ["a"]
+
+
+def test_roughness_of_a_grid_is_that_of_the_lut_in_the_middle_of_the_foreground():
+    pair, draws = random_pair(), 4
+    net = small_net(spatial=True)
+    plain = CheckpointSampler(SycoNetAugment(net), spatial=0.0)
+    net.spread.zero_()  # all corners alike
+    _, rough = draw(CheckpointSampler(SycoNetAugment(net)), pair, n=draws)
+    _, expected = draw(plain, pair, n=draws)
+    torch.testing.assert_close(rough, expected, rtol=1e-3, atol=1e-5)

@@ -21,6 +21,7 @@ from harmaug.data.folder import HarmonyFolder
 from harmaug.evaluation.metrics import foreground_error
 from harmaug.evaluation.pairs import Pair, pixels_at, read_pair
 from harmaug.lut import identity_lut, lut_roughness, mix_luts
+from harmaug.lut.box import frame_corners
 from harmaug.lut.ops import lut_composite
 from harmaug.recipes.filters import apply_filters, draw_filters
 
@@ -37,7 +38,8 @@ class Draws(NamedTuple):
 
     Attributes:
         composites: (n, 3, H, W) in [0, 1].
-        roughness: (n,), `lut_roughness` of the LUTs that made them, or None where none did.
+        roughness: (n,), `lut_roughness` of the LUTs that made them, of grids in the middle of the
+            foreground; None where no LUT did.
     """
 
     composites: Tensor
@@ -64,8 +66,7 @@ class Sampler:
             composites = lut_composite(view.real, view.mask, luts.unsqueeze(0))[0]
             if varies and places is not None:
                 composites = pixels_at(composites, places)
-            roughness = lut_roughness(luts)
-            yield Draws(composites, roughness.mean((1, 2)) if varies else roughness)
+            yield Draws(composites, lut_roughness(_central(luts, photo.mask) if varies else luts))
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,13 @@ def _spread_pairs(folder: HarmonyFolder, subset: str) -> Iterator[Pair]:
         pair = read_pair(folder, row)
         if pair.mask.sum() >= 1:
             yield pair
+
+
+def _central(luts: Tensor, mask: Tensor) -> Tensor:
+    """Return the LUTs (n, 3, D, D, D) of grids at the middle of a foreground's box."""
+    quarter = torch.full((4,), 0.25)  # of each corner of the box
+    share = torch.linalg.solve(frame_corners(mask)[0].mT, quarter)  # of each corner of the frame
+    return torch.einsum("c,nc...->n...", share, luts.flatten(1, 2))
 
 
 def _small(photo: Tensor) -> Tensor:
