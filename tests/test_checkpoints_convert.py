@@ -146,6 +146,7 @@ def test_the_sizes_are_those_of_the_files(files):
         "width": 2,
         "size": 256,
         "reconstruction": False,
+        "spatial": False,
     }
     assert not net.training
 
