@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmaug.data.folder import HarmonyFolder, HarmonyItem
-from harmaug.lut.box import box_weights
+from harmaug.lut.box import box_weights_at
 
 Scenes = Literal["photo", "prefix"]
 
@@ -45,9 +45,7 @@ class Pair(NamedTuple):
 
     def corners(self, places: Tensor) -> Tensor:
         """Return the bilinear weights (1, 4, P) of the corners of the foreground's box."""
-        height, width = self.mask.shape[2:]
-        column, row = (places % width + 0.5) / width, (places // width + 0.5) / height
-        return box_weights(self.mask, column.unsqueeze(0), row.unsqueeze(0))
+        return box_weights_at(self.mask, places.unsqueeze(0))
 
 
 def pixels_at(images: Tensor, places: Tensor) -> Tensor:

@@ -40,6 +40,17 @@ def box_weights(mask: Tensor, column: Tensor, row: Tensor) -> Tensor:
     return frame_corners(mask).mT @ (down.unsqueeze(2) * across.unsqueeze(1)).flatten(1, 2)
 
 
+def box_weights_at(mask: Tensor, places: Tensor) -> Tensor:
+    """Return the weights (B, 4, P) of `box_weights` at pixels of the mask.
+
+    Args:
+        mask: (B, 1, H, W), as in `frame_corners`.
+        places: (B, P), in the raster of the mask.
+    """
+    height, width = mask.shape[2:]
+    return box_weights(mask, (places % width + 0.5) / width, (places // width + 0.5) / height)
+
+
 def _edges(inside: Tensor) -> Tensor:
     """Return what either edge of the frame takes from either edge of the box, (B, 2, 2).
 

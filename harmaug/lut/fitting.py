@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmaug.lut.box import box_weights
+from harmaug.lut.box import box_weights_at
 from harmaug.lut.ops import lut_composite
 
 _STEPS = 500
@@ -31,17 +31,15 @@ def fit_pair(
     """
     weights = []
     for photo, alpha, target in zip(real, mask, composite, strict=True):
-        row, column = (alpha[0] > 0).nonzero(as_tuple=True)
-        share, pixels = alpha[:, row, column], photo[:, row, column]  # (1, P), (3, P)
+        places = (alpha.flatten() > 0).nonzero().flatten()
+        share, pixels, changed = (x.flatten(1)[:, places] for x in (alpha, photo, target))
         root = share.sqrt()
         columns = basis_colours(basis, pixels.unsqueeze(0))[0] * share * root  # (K, 3, P)
         if corners:
-            height, width = alpha.shape[1:]
-            place = ((column + 0.5) / width, (row + 0.5) / height)
-            near = box_weights(alpha.unsqueeze(0), *(x.unsqueeze(0) for x in place))[0]  # (4, P)
+            near = box_weights_at(alpha.unsqueeze(0), places.unsqueeze(0))[0]  # (4, P)
             columns = (near[:, None, None] * columns).flatten(0, 1)
         columns = columns.flatten(1)
-        wanted = ((target[:, row, column] - (1 - share) * pixels) * root).flatten().unsqueeze(0)
+        wanted = ((changed - (1 - share) * pixels) * root).flatten().unsqueeze(0)
         scale = 1 / max(columns.shape[1], 1)
         weights.append(
             simplex_least_squares(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmaug.lut.box import box_weights
+from harmaug.lut.box import box_weights_at
 from harmaug.lut.fitting import basis_colours
 
 _RATE = 0.2  # of Adam at the start, in standard deviations of the prior
@@ -59,25 +59,21 @@ def known_pixels(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -
     """
     height, width = real.shape[2:]
     step = max(-(-max(height, width) // _SIDE), 1)
-    photo, alpha, wanted = (
-        image[:, :, ::step, ::step].flatten(2) for image in (real, mask, composite)
-    )
+    raster = torch.arange(height * width, device=real.device).view(height, width)
+    seen = raster[::step, ::step].flatten()
+    alpha = mask.flatten(2)[:, :, seen]
     most = max(int((alpha > 0).sum(2).max()), 1)
-    alpha, place = alpha.topk(most, sorted=False)
-    photo, wanted = (image.gather(2, place.expand(-1, 3, -1)) for image in (photo, wanted))
-    rows, columns = (
-        (torch.arange(0, length, step, device=real.device) + 0.5) / length
-        for length in (height, width)
-    )
-    row, column = (
-        grid.flatten()[place.squeeze(1)] for grid in torch.meshgrid(rows, columns, indexing="ij")
+    alpha, chosen = alpha.topk(most, sorted=False)
+    places = seen[chosen]  # (B, 1, P)
+    photo, wanted = (
+        image.flatten(2).gather(2, places.expand(-1, 3, -1)) for image in (real, composite)
     )
     return KnownPixels(
         basis_colours(basis, photo),
         photo,
         wanted,
         alpha,
-        box_weights(mask, column, row),
+        box_weights_at(mask, places.squeeze(1)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from harmaug.lut.box import box_weights
+from harmaug.lut.box import box_weights_at
 from harmaug.nets import Codes, LutNet
 from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
@@ -55,9 +55,7 @@ def foreground_pixels(
     """
     inside = (mask.flatten(1) >= 0.5).to(real)
     index = torch.multinomial(inside, count, replacement=True, generator=generator)
-    height, width = mask.shape[2:]
-    column, row = ((index % width) + 0.5) / width, ((index // width) + 0.5) / height
-    corners = box_weights(mask, column, row)
+    corners = box_weights_at(mask, index)
     index = index.unsqueeze(1).expand(-1, 3, -1)
     before, after = (image.flatten(2).gather(2, index).unsqueeze(2) for image in (real, composite))
     return before, after, corners
