@@ -118,8 +118,7 @@ def daylight() -> Iterator[list[str]]:
         "of true",
     ]
     kinds = cards()["daylight"]["evaluation"]["by_kind"]
-    for key in ("hday2night_rebuilt", "hday2night_restored"):
-        one = kinds[key]
+    for key, one in kinds.items():
         name = key.replace("_", ", ").capitalize()
         errors = [f"{one[column]}" for column in ("unified", "daylight", "spatial 0")]
         varies = [f"{value}" for value in one["variation"]]
