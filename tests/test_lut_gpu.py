@@ -39,19 +39,21 @@ def make(shape=(2, 3, 9), count=2, size=5, dtype=torch.float32, seed=0, soft=Tru
     return image, mask, lut
 
 
-def composite(image, mask, lut):
+def composite(image, mask, lut, tetrahedral=False):
     mask = None if mask is None else mask.to(DEVICE)
-    return gpu.composite(image.to(DEVICE), mask, lut.to(DEVICE)).cpu()
+    return gpu.composite(image.to(DEVICE), mask, lut.to(DEVICE), tetrahedral).cpu()
 
 
-def backward(grad, image, mask, lut, needs=(True, True, True)):
+def backward(grad, image, mask, lut, needs=(True, True, True), tetrahedral=False):
     mask = None if mask is None else mask.to(DEVICE)
     grad, image, lut = (x.to(DEVICE) for x in (grad, image, lut))
-    return [gradient.cpu() for gradient in gpu.composite_backward(grad, image, mask, lut, *needs)]
+    found = gpu.composite_backward(grad, image, mask, lut, *needs, tetrahedral=tetrahedral)
+    return [gradient.cpu() for gradient in found]
 
 
-def assert_forward(image, mask, lut):
-    found, wanted = composite(image, mask, lut), reference.composite(image, mask, lut)
+def assert_forward(image, mask, lut, tetrahedral=False):
+    found = composite(image, mask, lut, tetrahedral)
+    wanted = reference.composite(image, mask, lut, tetrahedral)
     assert found.dtype == image.dtype
     assert found.is_contiguous()
     tolerance = TOLERANCE[image.dtype]
@@ -60,18 +62,54 @@ def assert_forward(image, mask, lut):
         assert (found != wanted).sum() <= 1
 
 
-def assert_backward(image, mask, lut, grad=None, needs=(True, True, True)):
+def assert_backward(image, mask, lut, grad=None, needs=(True, True, True), tetrahedral=False):
     """Against autograd through the reference, in float32 whatever the dtype of the image."""
     if grad is None:
         shape = (*lut.shape[:2], *image.shape[1:])
         grad = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(image.dtype)
-    found = backward(grad, image, mask, lut, needs)
-    wanted = reference.composite_backward(grad.float(), image.float(), mask, lut, *needs)
+    found = backward(grad, image, mask, lut, needs, tetrahedral)
+    wanted = reference.composite_backward(
+        grad.float(), image.float(), mask, lut, *needs, tetrahedral=tetrahedral
+    )
     tolerance = max(2e-5, 2 * TOLERANCE[image.dtype])
     assert found[0].dtype == image.dtype
     torch.testing.assert_close(found[0].float(), wanted[0], rtol=tolerance, atol=tolerance)
     for ours, theirs in zip(found[1:], wanted[1:], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=2e-5, atol=2e-5)
+
+
+# Tetrahedral, forward and backward; the rest is trilinear
+
+
+def on_ties(image):
+    """Make some pixels grey, which lie on the borders of tetrahedra, and some lie on nodes."""
+    image = image.clone()
+    image[..., ::3] = image[:, :1, :, ::3]
+    image[..., 1::4] = image[..., 1::4].round()
+    return image
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [2, 5, 33])
+def test_a_tetrahedral_composite_is_the_reference(dtype, size):
+    image, mask, lut = make(size=size, dtype=dtype)
+    assert_forward(image, mask, lut, tetrahedral=True)
+    assert_forward(on_ties(image), None, lut, tetrahedral=True)
+
+
+@pytest.mark.parametrize("grid", [(), (2, 2), (1, 3)])
+def test_tetrahedral_gradients_are_those_of_the_reference(grid):
+    image, mask, lut = make(size=4, grid=grid)
+    assert_forward(image, mask, lut, tetrahedral=True)
+    assert_backward(image, mask, lut, tetrahedral=True)
+    assert_backward(on_ties(image), None, lut, tetrahedral=True)
+
+
+def test_nan_stays_nan_in_every_tetrahedron():
+    image, _, lut = make((1, 4, 9))
+    for channel in range(3):
+        image[:, channel, channel] = torch.nan
+    assert_forward(image, None, lut, tetrahedral=True)
 
 
 # Forward
@@ -428,11 +466,14 @@ def cases(draw):
     return image, mask if mask is None else draw(layouts)(mask), lut
 
 
-@given(cases())
-@settings(max_examples=10, deadline=None)
-def test_random_cases_are_the_reference(case):
-    assert_forward(*case)
-    assert_backward(*case)
+@given(cases(), st.booleans())
+@settings(max_examples=12, deadline=None)
+def test_random_cases_are_the_reference(case, tetrahedral):
+    image, mask, lut = case
+    if tetrahedral:  # 1e-40 may count as 0, and then lies in another tetrahedron beside a 0
+        image[image.abs() < 1e-30] = 0
+    assert_forward(image, mask, lut, tetrahedral=tetrahedral)
+    assert_backward(image, mask, lut, tetrahedral=tetrahedral)
 
 
 COMPILE = """
@@ -445,6 +486,7 @@ def build(kernel, architecture, dtype, **constants):
     pixels = options["BLOCK"] // (32 * options["num_warps"])  # in each thread
     constants |= {"SIZE": 33, "BLOCK": options.pop("BLOCK"), "image_x": 1}
     constants.setdefault("GRID", False)
+    constants.setdefault("TETRAHEDRAL", False)
     if "TURNS" in options:
         constants |= {"TURNS": options.pop("TURNS"), "PACKED": True}
     pointers = {"mask": "*fp32", "table": "*fp32", "grad_mask": "*fp32", "grad_table": "*fp32"}
@@ -457,12 +499,15 @@ def build(kernel, architecture, dtype, **constants):
             attributes[(index,)] = [["tt.divisibility", 16]]
     source = triton.compiler.ASTSource(kernel, signature, constants, attributes)
     code = triton.compile(source, GPUTarget("cuda", architecture, 32), options).asm["ptx"]
-    assert code.count("ld.global.v4") >= 8 * pixels, "a gather is not one load of four floats"
+    corners = 4 if constants["TETRAHEDRAL"] else 8
+    assert code.count("ld.global.v4") >= corners * pixels, "a gather is not one load of four floats"
 
 build(gpu_kernels.composite, 80, "bf16")
 build(gpu_kernels.composite, 90, "u8", mask=None, rows=1)
 build(gpu_kernels.composite, 80, "fp32", GRID=True)
 build(gpu_kernels.composite, 90, "fp16", GRID=True, grid_rows=1)
+build(gpu_kernels.composite, 90, "fp32", TETRAHEDRAL=True)
+build(gpu_kernels.composite_backward, 90, "fp32", TETRAHEDRAL=True)
 build(gpu_kernels.composite_backward, 80, "fp16")
 build(gpu_kernels.composite_backward, 90, "fp32", GRID=True, grid_columns=1)
 build(gpu_kernels.composite_backward, 90, "fp32", mask=None, grad_mask=None, grad_image=None)

@@ -44,6 +44,10 @@ class Problem:
     image: Tensor
     mask: Tensor | None
     lut: Tensor
+    tetrahedral: bool = False
+
+    def composite(self, kernel=native) -> Tensor:
+        return kernel.composite(self.image, self.mask, self.lut, self.tetrahedral)
 
 
 SPECIAL = [0.0, -0.0, 1.0, 1e-42, -1e-42, 1 - 2**-24, 1 + 2**-23, -1.5, 3e38]
@@ -107,18 +111,18 @@ def problems(draw, dtypes=(torch.float32, torch.float16, torch.bfloat16, torch.u
         lut = lut[:1].expand_as(lut)
     if draw(st.booleans()):
         lut = lut.transpose(-1, -3)
-    return Problem(image, None if kind == "none" else mask, lut)
+    return Problem(image, None if kind == "none" else mask, lut, draw(st.booleans()))
 
 
 def assert_agree(result: Tensor, problem: Problem) -> None:
     """Same bits where the mask is 0, same layout, and values to the precision of the type."""
     image, mask, lut = problem.image, problem.mask, problem.lut
-    expected = reference.composite(image, mask, lut)
+    expected = problem.composite(reference)
     assert result.dtype == expected.dtype
     assert result.shape == expected.shape
     assert _strides(result) == _strides(expected)
     if image.dtype == torch.uint8:
-        exact = reference.composite(image.float() / 255, mask, lut) * 255
+        exact = reference.composite(image.float() / 255, mask, lut, problem.tetrahedral) * 255
         on_the_fence = (exact.frac() - 0.5).abs() < 1e-3
         assert ((result == expected) | on_the_fence).all()
         assert ((result.int() - expected.int()).abs() <= 1).all()
@@ -146,18 +150,17 @@ def _bits(tensor: Tensor) -> Tensor:
 def test_composites_are_those_of_the_reference(name, problem):
     assume(native.takes(problem.image, problem.mask, problem.lut))
     with using(name):
-        assert_agree(native.composite(problem.image, problem.mask, problem.lut), problem)
+        assert_agree(problem.composite(), problem)
 
 
 @pytest.mark.parametrize("name", [name for name in KERNELS if name != "portable"])
 @settings(max_examples=100, deadline=None)
 @given(problem=problems(dtypes=(torch.float32,)))
 def test_every_kernel_gives_what_portable_c_gives(name, problem):
-    arguments = problem.image, problem.mask, problem.lut
     with using("portable"):
-        expected = native.composite(*arguments)
+        expected = problem.composite()
     with using(name):
-        result = native.composite(*arguments)
+        result = problem.composite()
     torch.testing.assert_close(result, expected, atol=1e-6, rtol=0, equal_nan=True)
 
 
@@ -199,10 +202,26 @@ def test_a_grid_of_equal_luts_is_that_lut(name, grid):
 
 
 @every_kernel
-def test_a_white_that_all_luts_of_a_grid_share_stays_exactly_white(name):
+@pytest.mark.parametrize("tetrahedral", [False, True])
+def test_a_white_that_all_luts_of_a_grid_share_stays_exactly_white(name, tetrahedral):
     image, luts = torch.rand(1, 3, 30, 41), torch.ones(1, 1, 2, 2, 3, 9, 9, 9)
     with using(name):
-        assert (native.composite(image, None, luts) == 1).all()
+        assert (native.composite(image, None, luts, tetrahedral) == 1).all()
+        assert (native.composite(image, None, luts[:, :, 0, 0], tetrahedral) == 1).all()
+
+
+@every_kernel
+def test_a_pixel_on_the_border_of_two_tetrahedra_has_the_gradient_of_the_reference(name):
+    image = torch.rand(1, 3, 9, 40) * 0.9
+    image[:, 1, :, ::2] = image[:, 0, :, ::2]
+    image[:, 2, :, ::3] = image[:, 1, :, ::3]
+    image[:, 2, :, ::5] = image[:, 0, :, ::5]
+    problem = Problem(image, None, torch.rand(1, 1, 3, 4, 4, 4) * 0.9 + 0.05, tetrahedral=True)
+    grad = torch.randn(1, 1, 3, 9, 40)
+    with using(name):
+        found = backward(problem, grad)
+    for one, other in zip(found, backward(problem, grad, reference), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
 @pytest.mark.skipif("avx512grid" not in KERNELS, reason="this machine has no AVX-512")
@@ -218,15 +237,16 @@ def test_which_kernel_of_an_x86_serves_a_grid_changes_no_bit(grid):
 
 
 @every_kernel
-@pytest.mark.parametrize("size", [2, 3, 4, 17, 33, 36, 37, 64, 65])
-def test_every_size_of_a_lut_and_its_last_node(name, size):
+@pytest.mark.parametrize("size", [2, 3, 4, 17, 20, 21, 33, 37, 38, 65])
+@pytest.mark.parametrize("tetrahedral", [False, True])
+def test_every_size_of_a_lut_and_its_last_node(name, size, tetrahedral):
     image = torch.rand(1, 3, 40, 41)
     image[..., 0] = 1.0
     image[..., 1] = 0.0
     image[..., 2] = torch.randint(0, size, (1, 3, 40)) / (size - 1)  # on the nodes
-    problem = Problem(image, None, torch.rand(1, 1, 3, size, size, size))
+    problem = Problem(image, None, torch.rand(1, 1, 3, size, size, size), tetrahedral)
     with using(name):
-        assert_agree(native.composite(problem.image, None, problem.lut), problem)
+        assert_agree(problem.composite(), problem)
 
 
 @every_kernel
@@ -250,12 +270,13 @@ def test_large_results_are_those_of_their_parts(name, layout, width):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("size", [2, 17, 22, 23])
-def test_large_eight_bit_images_are_those_of_the_reference(size, layout):
+@pytest.mark.parametrize("tetrahedral", [False, True])
+def test_large_eight_bit_images_are_those_of_the_reference(size, layout, tetrahedral):
     image = torch.randint(0, 256, (1, 3, 701, 703), dtype=torch.uint8)
     lut = torch.rand(1, 1, 3, size, size, size) * 1.4 - 0.2
-    problem = Problem(image.contiguous(memory_format=layout), None, lut)
+    problem = Problem(image.contiguous(memory_format=layout), None, lut, tetrahedral)
     with using(None):
-        assert_agree(native.composite(problem.image, None, lut), problem)
+        assert_agree(problem.composite(), problem)
 
 
 @every_kernel
@@ -405,7 +426,7 @@ def test_thumbnails_that_want_a_gradient_are_left_to_torch():
         assert native.pools(image, mask)
 
 
-def smooth_problem(batch, count, height, width, size, masked, grid=()):
+def smooth_problem(batch, count, height, width, size, masked, grid=(), tetrahedral=False):
     """Pixels well inside their cells and results well inside (0, 1): no kink, one derivative."""
     cell = torch.randint(0, size - 1, (batch, 3, height, width))
     image = (cell + 0.1 + 0.8 * torch.rand(cell.shape)) / (size - 1)
@@ -414,11 +435,12 @@ def smooth_problem(batch, count, height, width, size, masked, grid=()):
         mask = torch.rand(batch, 1, height, width)
         mask *= torch.rand_like(mask) > 0.5
     lut = torch.rand(batch, count, *grid, 3, size, size, size) * 0.9 + 0.05
-    return Problem(image, mask, lut)
+    return Problem(image, mask, lut, tetrahedral)
 
 
 def backward(problem, grad, kernel=native, needs=(True, True, True)):
-    return kernel.composite_backward(grad, problem.image, problem.mask, problem.lut, *needs)
+    tensors = grad, problem.image, problem.mask, problem.lut
+    return kernel.composite_backward(*tensors, *needs, tetrahedral=problem.tetrahedral)
 
 
 @every_kernel
@@ -427,13 +449,16 @@ def backward(problem, grad, kernel=native, needs=(True, True, True)):
     [(2, ()), (3, ()), (17, ()), (33, ()), (2, (2, 2)), (17, (2, 2)), (3, (1, 3)), (5, (4, 6))],
 )
 @pytest.mark.parametrize("masked", [False, True])
-def test_gradients_are_those_of_the_reference_in_double_precision(name, size, grid, masked):
+@pytest.mark.parametrize("tetrahedral", [False, True])
+def test_gradients_are_those_of_the_reference_in_double_precision(
+    name, size, grid, masked, tetrahedral
+):
     torch.manual_seed(0)  # a lone pixel's gradient may nearly cancel, and is compared with itself
     for shape in ((1, 1, 1, 1), (2, 3, 5, 7), (1, 2, 40, 41), (2, 1, 3, 300)):
-        problem = smooth_problem(*shape, size, masked, grid)
+        problem = smooth_problem(*shape, size, masked, grid, tetrahedral)
         grad = torch.randn(*shape[:2], 3, *shape[2:])
         mask = problem.mask.double() if masked else None
-        double = Problem(problem.image.double(), mask, problem.lut.double())
+        double = Problem(problem.image.double(), mask, problem.lut.double(), tetrahedral)
         expected = backward(double, grad.double(), reference)
         with using(name):
             result = backward(problem, grad)
@@ -447,8 +472,7 @@ def test_gradients_are_those_of_the_reference_in_double_precision(name, size, gr
 @settings(max_examples=100, deadline=None)
 @given(problem=problems(dtypes=(torch.float32, torch.float16, torch.bfloat16)), layout=layouts)
 def test_gradients_of_any_input_are_finite_or_come_from_the_lut(name, problem, layout):
-    arguments = problem.image, problem.mask, problem.lut
-    result = reference.composite(*arguments)
+    result = problem.composite(reference)
     grad = _laid_out(torch.randn(result.shape), layout).to(result.dtype)
     with using(name):
         grads = backward(problem, grad)
@@ -500,20 +524,21 @@ def test_pixels_outside_the_unit_cube_have_no_image_gradient(name):
 
 @every_kernel
 def test_results_do_not_depend_on_the_number_of_threads(name):
-    for shape, size, grid in (
-        ((2, 2, 120, 300), 17, ()),
-        ((1, 1, 301, 299), 33, ()),
-        ((2, 2, 120, 300), 9, (2, 2)),
-        ((1, 1, 301, 299), 9, (3, 4)),
+    for shape, size, grid, tetrahedral in (
+        ((2, 2, 120, 300), 17, (), False),
+        ((1, 1, 301, 299), 33, (), False),
+        ((1, 1, 301, 299), 9, (), True),
+        ((2, 2, 120, 300), 9, (2, 2), False),
+        ((1, 1, 301, 299), 9, (3, 4), True),
     ):
-        problem = smooth_problem(*shape, size, True, grid)
+        problem = smooth_problem(*shape, size, True, grid, tetrahedral)
         grad = torch.randn(*shape[:2], 3, *shape[2:])
         with using(name):
-            composite = native.composite(problem.image, problem.mask, problem.lut)
+            composite = problem.composite()
             grads = backward(problem, grad)
         for threads in (2, 3, 8):
             with using(name, threads):
-                again = native.composite(problem.image, problem.mask, problem.lut)
+                again = problem.composite()
                 others = backward(problem, grad)
             assert torch.equal(again, composite)
             assert all(torch.equal(a, b) for a, b in zip(grads, others, strict=True))

@@ -277,6 +277,124 @@ def test_a_result_is_the_same_with_and_without_recorded_second_derivatives():
     assert not any(gradient.requires_grad for gradient in plain)
 
 
+def by_open_color_io(image, lut, interpolation):
+    """The same lookup by OpenColorIO's processor for CPUs, in float32, clamped."""
+    ocio = pytest.importorskip("PyOpenColorIO")
+    transform = ocio.Lut3DTransform(gridSize=lut.shape[-1])
+    transform.setInterpolation(interpolation)
+    transform.setData(lut.permute(3, 2, 1, 0).contiguous().numpy().ravel())  # blue fastest
+    processor = ocio.Config.CreateRaw().getProcessor(transform).getDefaultCPUProcessor()
+    pixels = image.permute(1, 2, 0).contiguous().numpy()
+    processor.applyRGB(pixels)
+    return torch.from_numpy(pixels).permute(2, 0, 1).clamp(0, 1)
+
+
+@pytest.mark.parametrize("size", [2, 5, 17, 33, 65])
+def test_values_are_those_of_open_color_io(size):
+    ocio = pytest.importorskip("PyOpenColorIO")
+    image = torch.rand(3, 60, 80)
+    image[:, :10] = image[:1, :10]  # grey: on the borders of tetrahedra
+    image[:, 10:20] = (image[:, 10:20] * (size - 1)).round() / (size - 1)  # on the nodes
+    image[:, 20] = image[:, 20].round()
+    lut = torch.rand(3, size, size, size)
+    for name, theirs in ("trilinear", ocio.INTERP_LINEAR), ("tetrahedral", ocio.INTERP_TETRAHEDRAL):
+        expected = by_open_color_io(image, lut, theirs)
+        found = apply_lut(image, lut, interpolation=name)
+        torch.testing.assert_close(found, expected, atol=2e-6 * (size - 1) / 16 + 1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("grid", [(), (1, 1, 2, 2)])
+def test_greys_stay_grey_under_a_tetrahedral_lut_with_grey_diagonal(grid):
+    """Its other nodes do not matter to greys; trilinear values would take them in."""
+    size = 5
+    lut, k = torch.rand(3, size, size, size), torch.arange(size)
+    lut[:, k, k, k] = torch.linspace(0, 1, size) ** 2
+    grey = torch.rand(1, 1, 9, 9).expand(1, 3, 9, 9)
+    result = apply_lut(grey, lut.expand(*grid, *lut.shape), interpolation="tetrahedral")
+    assert (result.amax(-3) - result.amin(-3)).max() < 1e-6
+    trilinear = apply_lut(grey, lut)
+    assert (trilinear.amax(-3) - trilinear.amin(-3)).max() > 0.01
+
+
+@pytest.mark.parametrize("many", [(), (2,), (2, 2)])
+def test_tetrahedral_derivatives_agree_with_finite_differences(many):
+    def function(*x):
+        return composite_lut(*x, interpolation="tetrahedral")
+
+    inputs = pieces(many)
+    assert torch.autograd.gradcheck(function, inputs, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(function, inputs)
+
+
+def test_torch_func_and_vmap_see_into_tetrahedral_lookups():
+    image, mask, lut = (tensor.detach() for tensor in pieces())
+
+    def energy(x):
+        return composite_lut(x, mask, lut, interpolation="tetrahedral").pow(2).sum()
+
+    x = image.clone().requires_grad_()
+    energy(x).backward()
+    torch.testing.assert_close(torch.func.grad(energy)(image), x.grad)
+    many = torch.rand(5, 3, 4, 4)
+    found = torch.func.vmap(lambda one: apply_lut(one, LUT, interpolation="tetrahedral"))(many)
+    torch.testing.assert_close(found, apply_lut(many, LUT, interpolation="tetrahedral"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64, torch.uint8])
+@pytest.mark.parametrize("interpolation", ["trilinear", "tetrahedral"])
+def test_strength_goes_from_the_image_to_the_lookup(dtype, interpolation):
+    image = (torch.rand(2, 3, 9, 8) * (255 if dtype == torch.uint8 else 1)).to(dtype)
+    whole = apply_lut(image, LUT, interpolation=interpolation)
+    close = {"atol": 1 if dtype == torch.uint8 else 2e-3, "rtol": 0}
+    for strength in (0, 0.25, 0.5, 1):
+        found = apply_lut(image, LUT, interpolation=interpolation, strength=strength)
+        expected = torch.lerp(image.double(), whole.double(), strength)
+        torch.testing.assert_close(found.double(), expected, **close)
+    assert torch.equal(apply_lut(image, LUT, strength=0), image)
+    assert torch.equal(apply_lut(image, LUT, strength=1.0), apply_lut(image, LUT))
+
+
+def test_each_image_may_have_its_own_strength_and_gradients_flow_to_it():
+    images = torch.rand(2, 3, 5, 6)
+    strength = torch.tensor([0.2, 0.7], requires_grad=True)
+    result = apply_lut(images, LUT, strength=strength)
+    for image, one, value in zip(images, result, strength.tolist(), strict=True):
+        torch.testing.assert_close(one, apply_lut(image, LUT, strength=value))
+    result.sum().backward()
+    change = (apply_lut(images, LUT) - images).sum((1, 2, 3))
+    torch.testing.assert_close(strength.grad, change, atol=1e-4, rtol=1e-4)
+
+
+def test_strength_takes_no_memory_of_the_size_of_the_image():
+    image = torch.rand(1, 3, 64, 64)
+    seen = []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor) and result._base is None:
+                seen.append(result.untyped_storage().nbytes())
+            return result
+
+    with Watch():
+        apply_lut(image, LUT, strength=0.5)
+    assert sum(size >= image.nbytes / 3 for size in seen) == 1  # the result alone
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"interpolation": "linear"}, 'must be "trilinear" or "tetrahedral", got \'linear\''),
+        ({"strength": 1.5}, r"strength must be in \[0, 1\].*got 1.5"),
+        ({"strength": float("nan")}, r"strength must be in \[0, 1\].*got nan"),
+        ({"strength": torch.rand(3)}, r"strength must be a number or a tensor \(\) or \(2,\)"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        apply_lut(torch.rand(2, 3, 4, 4), LUT, **options)
+
+
 def test_one_lut_for_a_batch_gathers_the_gradient_of_all_its_images():
     images, lut = torch.rand(3, 3, 6, 7), LUT.clone().requires_grad_()
     apply_lut(images, lut).square().sum().backward()
@@ -320,6 +438,8 @@ def operator_arguments():
     yield "grid, double", tuple(t.double().requires_grad_() for t in (image, mask, grid))
     yield "grid, bytes", ((last * 255).byte(), mask, grid)
     yield "grid, empty", (image[..., :0].contiguous(), mask[..., :0].contiguous(), grid)
+    yield "tetrahedral", (*(t.clone().requires_grad_() for t in (last, mask, lut)), True)
+    yield "tetrahedral, double", (*(t.double().requires_grad_() for t in (image, mask, grid)), True)
 
 
 @pytest.mark.parametrize(
@@ -345,6 +465,7 @@ def test_torch_compile_takes_the_operator_in_one_graph():
     def loss(image, mask, grid):
         lut = grid[:, 0, 1]
         one = composite_lut(image, mask, lut * 0.5).square() + apply_lut(image, lut)
+        one = one + apply_lut(image, lut, interpolation="tetrahedral", strength=0.5)
         return (one + composite_lut(image, mask, grid * 0.5)).mean()
 
     inputs = torch.rand(2, 3, 8, 9), torch.rand(2, 1, 8, 9), torch.rand(2, 2, 2, 3, 4, 4, 4)

@@ -51,6 +51,50 @@ def hats(pixels, nodes):
     return (1 - (place - node).abs() * (nodes - 1)).clamp_min(0)
 
 
+def by_six_tetrahedra(colour, lut):
+    """Look one colour up, a case a tetrahedron, as the formula is commonly printed."""
+    size = lut.shape[-1]
+    place = [float(value) * (size - 1) for value in colour]
+    cell = [min(int(value), size - 2) for value in place]
+    r, g, b = (value - low for value, low in zip(place, cell, strict=True))
+
+    def node(red, green, blue):
+        return lut[:, cell[2] + blue, cell[1] + green, cell[0] + red]
+
+    black, white = node(0, 0, 0), node(1, 1, 1)
+    if r > g:
+        if g > b:
+            return (1 - r) * black + (r - g) * node(1, 0, 0) + (g - b) * node(1, 1, 0) + b * white
+        if r > b:
+            return (1 - r) * black + (r - b) * node(1, 0, 0) + (b - g) * node(1, 0, 1) + g * white
+        return (1 - b) * black + (b - r) * node(0, 0, 1) + (r - g) * node(1, 0, 1) + g * white
+    if b > g:
+        return (1 - b) * black + (b - g) * node(0, 0, 1) + (g - r) * node(0, 1, 1) + r * white
+    if b > r:
+        return (1 - g) * black + (g - b) * node(0, 1, 0) + (b - r) * node(0, 1, 1) + r * white
+    return (1 - g) * black + (g - r) * node(0, 1, 0) + (r - b) * node(1, 1, 0) + b * white
+
+
+@pytest.mark.parametrize("size", [2, 3, 9])
+def test_tetrahedral_values_are_those_of_the_six_cases(size):
+    image = torch.rand(1, 3, 1, 300, dtype=torch.double)
+    image[..., ::5] = (image[..., ::5] * (size - 1)).round() / (size - 1)  # on the nodes
+    image[..., ::7] = image[:, :1, :, ::7]  # grey
+    lut = torch.rand(1, 1, 3, size, size, size, dtype=torch.double)
+    found = reference.composite(image, None, lut, tetrahedral=True)[0, 0, :, 0]
+    wanted = [by_six_tetrahedra(image[0, :, 0, i], lut[0, 0]) for i in range(300)]
+    torch.testing.assert_close(found, torch.stack(wanted, 1))
+
+
+@pytest.mark.parametrize("grid", [(), (2, 3)])
+def test_tetrahedral_gradients_agree_with_finite_differences(grid):
+    image = torch.rand(2, 3, 2, 3, dtype=torch.double) * 0.8 + 0.1
+    mask = torch.rand(2, 1, 2, 3, dtype=torch.double) * 0.8 + 0.1
+    lut = torch.rand(2, 2, *grid, 3, 3, 3, 3, dtype=torch.double) * 0.8 + 0.1
+    inputs = [tensor.requires_grad_() for tensor in (image, mask, lut)]
+    assert torch.autograd.gradcheck(lambda *x: reference.composite(*x, tetrahedral=True), inputs)
+
+
 GRIDS = [(1, 1), (2, 2), (1, 2), (3, 1), (4, 5), (17, 19)]  # the last finer than the picture
 
 
@@ -111,9 +155,10 @@ def test_a_nan_channel_makes_its_pixel_nan_and_no_other():
     assert torch.equal(result.isnan(), broken.expand_as(result))
 
 
-def test_a_saturated_lut_stays_exactly_at_one():
-    image = torch.rand(1, 3, 50, 50)
-    assert (reference.composite(image, None, torch.ones(1, 1, 3, 17, 17, 17)) == 1).all()
+@pytest.mark.parametrize("tetrahedral", [False, True])
+def test_a_saturated_lut_stays_exactly_at_one(tetrahedral):
+    image, ones = torch.rand(1, 3, 50, 50), torch.ones(1, 1, 3, 17, 17, 17)
+    assert (reference.composite(image, None, ones, tetrahedral) == 1).all()
 
 
 @pytest.mark.parametrize("value", [0.0, -0.5, float("nan")])

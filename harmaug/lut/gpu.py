@@ -43,7 +43,7 @@ _LARGEST = 812  # nodes an axis of a table with 32-bit offsets
 _LARGEST_GRID = 1 << 29  # its nodes in all; also rows and columns of a grid times those of an image
 
 
-def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+def composite(image: Tensor, mask: Tensor | None, lut: Tensor, tetrahedral: bool = False) -> Tensor:
     """Recolour as `reference.composite` does: float32, float16, bfloat16 and uint8 images."""
     batch, _, height, width = image.shape
     count, size, grid = lut.shape[1], lut.shape[-1], _grid(lut, image)
@@ -60,19 +60,31 @@ def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
         sizes = (count, rows, columns, blocks, height, width, *grid)
         strides = (*steps, *image.stride(), *_strides(mask))
         gpu_kernels.composite[(batch * rows * blocks,)](
-            *tensors, *sizes, *strides, SIZE=size, GRID=grid != (1, 1), PACKED=packed, **_FORWARD
+            *tensors,
+            *sizes,
+            *strides,
+            SIZE=size,
+            GRID=grid != (1, 1),
+            TETRAHEDRAL=tetrahedral,
+            PACKED=packed,
+            **_FORWARD,
         )
     return output
 
 
 def composite_backward(
-    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    *needs: bool,
+    tetrahedral: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return gradients as `reference.composite_backward`, but none through a NaN result."""
     need_image, need_mask, need_lut = needs
     mask = mask if mask is None else mask.to(lut.dtype)
     if need_lut and torch.are_deterministic_algorithms_enabled():
-        return reference.composite_backward(grad, image, mask, lut, *needs)
+        return reference.composite_backward(grad, image, mask, lut, *needs, tetrahedral=tetrahedral)
     batch, _, height, width = image.shape
     count, size, grid = lut.shape[1], lut.shape[-1], _grid(lut, image)
     nodes = grid[0] * grid[1] * size**3
@@ -94,7 +106,13 @@ def composite_backward(
             sizes = (batch, count, copies, rows, columns, blocks, height, width, *grid)
             strides = (*steps, *grad.stride(), *image.stride(), *_strides(mask))
             gpu_kernels.composite_backward[(batch * rows * blocks,)](
-                *tensors, *sizes, *strides, SIZE=size, GRID=grid != (1, 1), **_BACKWARD
+                *tensors,
+                *sizes,
+                *strides,
+                SIZE=size,
+                GRID=grid != (1, 1),
+                TETRAHEDRAL=tetrahedral,
+                **_BACKWARD,
             )
     grad_lut = lut.new_empty(0)
     if grad_table is not None:

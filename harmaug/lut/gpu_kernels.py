@@ -50,6 +50,7 @@ def composite(
     mask_x,
     SIZE: tl.constexpr,
     GRID: tl.constexpr,
+    TETRAHEDRAL: tl.constexpr,
     PACKED: tl.constexpr,
     BLOCK: tl.constexpr,
     TURNS: tl.constexpr,
@@ -75,10 +76,10 @@ def composite(
                 lut = lut_at(table, sample, k, step_b, step_n, PACKED)
                 if GRID:
                     looked_up = lookup_between(
-                        lut, node, x, y, z, below, right, down, across, SIZE, PACKED
+                        lut, node, x, y, z, below, right, down, across, SIZE, PACKED, TETRAHEDRAL
                     )
                 else:
-                    looked_up = lookup(lut, node, x, y, z, SIZE, PACKED)
+                    looked_up = lookup(lut, node, x, y, z, SIZE, PACKED, TETRAHEDRAL)
                 blended = _blend(colour, looked_up, alpha)
                 result = tl.where(alpha > 0, _from_unit(blended, output.dtype.element_ty), pixel)
                 _store_rgb(target + k * 3 * plane, plane, result, inside)
@@ -137,6 +138,7 @@ def composite_backward(
     mask_x,
     SIZE: tl.constexpr,
     GRID: tl.constexpr,
+    TETRAHEDRAL: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     sample, row, column, inside = _block(rows, columns, blocks, 0, BLOCK, 1)
@@ -161,10 +163,10 @@ def composite_backward(
             lut = lut_at(table, sample, k, step_b, step_n, True)
             if GRID:
                 looked_up = lookup_between(
-                    lut, node, x, y, z, below, right, down, across, SIZE, True
+                    lut, node, x, y, z, below, right, down, across, SIZE, True, TETRAHEDRAL
                 )
             else:
-                looked_up = lookup(lut, node, x, y, z, SIZE, True)
+                looked_up = lookup(lut, node, x, y, z, SIZE, True, TETRAHEDRAL)
             blended = _blend(colour, looked_up, alpha)
             given = _load_rgb(source + tl.cast(k, tl.int64) * grad_n, grad_c, inside).to(tl.float32)
             # The last clamp lets gradients pass from 0 to 1, which excludes NaN.
@@ -180,9 +182,9 @@ def composite_backward(
                     for corner in tl.static_range(4):
                         place = node + (corner & 1) * right + (corner >> 1) * below
                         part = share(corner, down, across)
-                        bend += part * slope(lut, place, x, y, z, to_lut, SIZE)
+                        bend += part * slope(lut, place, x, y, z, to_lut, SIZE, TETRAHEDRAL)
                 else:
-                    bend = slope(lut, node, x, y, z, to_lut, SIZE)
+                    bend = slope(lut, node, x, y, z, to_lut, SIZE, TETRAHEDRAL)
                 bend = tl.where(some, bend, 0.0)
                 moved = (1 - alpha) * passed + (SIZE - 1) * bend
                 # So does the first clamp; the background does not pass through it.
@@ -195,9 +197,9 @@ def composite_backward(
                     for corner in tl.static_range(4):
                         place = node + (corner & 1) * right + (corner >> 1) * below
                         part = share(corner, down, across) * to_lut
-                        scatter(sums, place, x, y, z, part, some, SIZE)
+                        scatter(sums, place, x, y, z, part, some, SIZE, TETRAHEDRAL)
                 else:
-                    scatter(sums, node, x, y, z, to_lut, some, SIZE)
+                    scatter(sums, node, x, y, z, to_lut, some, SIZE, TETRAHEDRAL)
     else:
         if grad_image is not None:
             for k in range(count):

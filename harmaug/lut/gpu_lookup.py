@@ -50,34 +50,47 @@ def lut_at(table, sample, k, step_b, step_n, PACKED: tl.constexpr):
 
 
 @triton.jit
-def lookup(table, node, x, y, z, SIZE: tl.constexpr, PACKED: tl.constexpr):
+def lookup(
+    table, node, x, y, z, SIZE: tl.constexpr, PACKED: tl.constexpr, TETRAHEDRAL: tl.constexpr
+):
     """Return the colours (BLOCK, 4) at places in grid cells of a table."""
     if PACKED:
         first = _corner(table, node, 0, SIZE)
-        colour = _trilinear(first, x[:, None], y[:, None], z[:, None], 4, SIZE)
+        colour = _between_nodes(first, x[:, None], y[:, None], z[:, None], 4, SIZE, TETRAHEDRAL)
     else:
         red = table + node
         green = red + SIZE * SIZE * SIZE
         blue = green + SIZE * SIZE * SIZE
         colour = join(
-            _trilinear(red, x, y, z, 1, SIZE),
-            _trilinear(green, x, y, z, 1, SIZE),
-            _trilinear(blue, x, y, z, 1, SIZE),
+            _between_nodes(red, x, y, z, 1, SIZE, TETRAHEDRAL),
+            _between_nodes(green, x, y, z, 1, SIZE, TETRAHEDRAL),
+            _between_nodes(blue, x, y, z, 1, SIZE, TETRAHEDRAL),
         )
     return colour
 
 
 @triton.jit
 def lookup_between(
-    table, node, x, y, z, below, right, down, across, SIZE: tl.constexpr, PACKED: tl.constexpr
+    table,
+    node,
+    x,
+    y,
+    z,
+    below,
+    right,
+    down,
+    across,
+    SIZE: tl.constexpr,
+    PACKED: tl.constexpr,
+    TETRAHEDRAL: tl.constexpr,
 ):
     """Return the colours between the four LUTs around each pixel."""
-    upper_left = lookup(table, node, x, y, z, SIZE, PACKED)
-    lower_left = lookup(table, node + below, x, y, z, SIZE, PACKED)
+    upper_left = lookup(table, node, x, y, z, SIZE, PACKED, TETRAHEDRAL)
+    lower_left = lookup(table, node + below, x, y, z, SIZE, PACKED, TETRAHEDRAL)
     left = _lerp(upper_left, lower_left, down[:, None])
     node += right
-    upper_right = lookup(table, node, x, y, z, SIZE, PACKED)
-    lower_right = lookup(table, node + below, x, y, z, SIZE, PACKED)
+    upper_right = lookup(table, node, x, y, z, SIZE, PACKED, TETRAHEDRAL)
+    lower_right = lookup(table, node + below, x, y, z, SIZE, PACKED, TETRAHEDRAL)
     return _lerp(left, _lerp(upper_right, lower_right, down[:, None]), across[:, None])
 
 
@@ -89,27 +102,100 @@ def share(corner: tl.constexpr, down, across):
 
 
 @triton.jit
-def slope(table, node, x, y, z, grad, SIZE: tl.constexpr):
+def slope(table, node, x, y, z, grad, SIZE: tl.constexpr, TETRAHEDRAL: tl.constexpr):
     """Return the gradient of a lookup for (x, y, z): slopes of the nodes' products with `grad`."""
     slope_x = tl.zeros_like(x)
     slope_y = tl.zeros_like(y)
     slope_z = tl.zeros_like(z)
-    for corner in tl.static_range(8):
-        wx, wy, wz = _weights(corner, x, y, z)
-        product = tl.sum(tl.load(_corner(table, node, corner, SIZE)) * grad, 1)
-        slope_x += (1 if corner & 1 else -1) * (wy * wz * product)
-        slope_y += (1 if corner >> 1 & 1 else -1) * (wx * wz * product)
-        slope_z += (1 if corner >> 2 else -1) * (wx * wy * product)
+    if TETRAHEDRAL:
+        second, third = corners(x, y, z, SIZE)
+        one = _product(table, node, grad)
+        two = _product(table, node + second, grad)
+        three = _product(table, node + third, grad)
+        four = _product(table, node + 1 + SIZE + SIZE * SIZE, grad)
+        first_step, second_step, third_step = two - one, three - two, four - three
+        # An axis has the step of its place on the way: the first where its fraction is largest.
+        low_x = tl.where(x > z, second_step, third_step)
+        slope_x = tl.where(x > y, tl.where(x > z, first_step, second_step), low_x)
+        high_y = tl.where(y > z, first_step, second_step)
+        slope_y = tl.where(x > y, tl.where(y > z, second_step, third_step), high_y)
+        high_z = tl.where(x > z, second_step, first_step)
+        low_z = tl.where(x > z, third_step, tl.where(y > z, second_step, first_step))
+        slope_z = tl.where(x > y, tl.where(y > z, third_step, high_z), low_z)
+    else:
+        for corner in tl.static_range(8):
+            wx, wy, wz = _weights(corner, x, y, z)
+            product = tl.sum(tl.load(_corner(table, node, corner, SIZE)) * grad, 1)
+            slope_x += (1 if corner & 1 else -1) * (wy * wz * product)
+            slope_y += (1 if corner >> 1 & 1 else -1) * (wx * wz * product)
+            slope_z += (1 if corner >> 2 else -1) * (wx * wy * product)
     return join(slope_x, slope_y, slope_z)
 
 
 @triton.jit
-def scatter(table, node, x, y, z, grad, some, SIZE: tl.constexpr):
-    """Add the gradients of some pixels to the eight nodes around each."""
-    for corner in tl.static_range(8):
-        wx, wy, wz = _weights(corner, x, y, z)
-        pointers = _corner(table, node, corner, SIZE)
-        tl.atomic_add(pointers, (wx * wy * wz)[:, None] * grad, some, sem="relaxed")
+def scatter(table, node, x, y, z, grad, some, SIZE: tl.constexpr, TETRAHEDRAL: tl.constexpr):
+    """Add the gradients of some pixels to the nodes around each: four or eight."""
+    if TETRAHEDRAL:
+        second, third = corners(x, y, z, SIZE)
+        high, middle, low = sort(x, y, z)
+        _add(table, node, (1 - high)[:, None] * grad, some)
+        _add(table, node + second, (high - middle)[:, None] * grad, some)
+        _add(table, node + third, (middle - low)[:, None] * grad, some)
+        _add(table, node + 1 + SIZE + SIZE * SIZE, low[:, None] * grad, some)
+    else:
+        for corner in tl.static_range(8):
+            wx, wy, wz = _weights(corner, x, y, z)
+            pointers = _corner(table, node, corner, SIZE)
+            tl.atomic_add(pointers, (wx * wy * wz)[:, None] * grad, some, sem="relaxed")
+
+
+@triton.jit
+def corners(x, y, z, SIZE: tl.constexpr):
+    """Return the steps from the lowest corner of a cell to two of a tetrahedron, in nodes.
+
+    The way goes along the axis of the largest fraction, then along that of the middle one, as
+    `reference.py` says.
+    """
+    x_or_z = tl.where(x > z, 1, SIZE * SIZE)
+    y_or_z = tl.where(y > z, SIZE, SIZE * SIZE)
+    return tl.where(x > y, x_or_z, y_or_z), tl.where(x > y, 1 + y_or_z, SIZE + x_or_z)
+
+
+@triton.jit
+def sort(x, y, z):
+    """Return the fractions, the largest first; NaN stays in it."""
+    high, low = tl.maximum(x, y), tl.minimum(x, y)
+    broken = (x + y + z) * 0
+    return tl.maximum(high, z) + broken, tl.maximum(low, tl.minimum(high, z)), tl.minimum(low, z)
+
+
+@triton.jit
+def _product(table, node, grad):
+    """Return the products of nodes with `grad`."""
+    return tl.sum(tl.load(_node(table, node)) * grad, 1)
+
+
+@triton.jit
+def _add(table, node, value, some):
+    tl.atomic_add(_node(table, node), value, some, sem="relaxed")
+
+
+@triton.jit
+def _between_nodes(
+    first, x, y, z, STEP: tl.constexpr, SIZE: tl.constexpr, TETRAHEDRAL: tl.constexpr
+):
+    """Interpolate between the corners of a cell; `first` points to the lowest."""
+    if TETRAHEDRAL:
+        second, third = corners(x, y, z, SIZE)
+        high, middle, low = sort(x, y, z)
+        one = tl.load(first)
+        two = tl.load(first + STEP * second)
+        three = tl.load(first + STEP * third)
+        four = tl.load(first + STEP * (1 + SIZE + SIZE * SIZE))
+        value = one + high * (two - one) + middle * (three - two) + low * (four - three)
+    else:
+        value = _trilinear(first, x, y, z, STEP, SIZE)
+    return value
 
 
 @triton.jit
@@ -137,8 +223,15 @@ def _lerp(start, end, share):
 @triton.jit
 def _corner(table, node, corner: tl.constexpr, SIZE: tl.constexpr):
     """Return pointers to the four floats of a cell's corner; bits 0, 1, 2 of `corner`: r, g, b."""
-    step = (corner & 1) + (corner >> 1 & 1) * SIZE + (corner >> 2) * SIZE * SIZE
-    return table + (node + step)[:, None] * 4 + tl.arange(0, 4)[None, :]
+    return _node(
+        table, node + (corner & 1) + (corner >> 1 & 1) * SIZE + (corner >> 2) * SIZE * SIZE
+    )
+
+
+@triton.jit
+def _node(table, node):
+    """Return pointers to the four floats of nodes."""
+    return table + node[:, None] * 4 + tl.arange(0, 4)[None, :]
 
 
 @triton.jit

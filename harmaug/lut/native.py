@@ -32,6 +32,7 @@ _LARGEST_ROW = 1 << 27  # nodes of a row of a grid of LUTs: offsets into its tab
 _HUGE = 1 << 22  # bytes
 _SPECIAL = (
     "bytes",
+    "avx512tetra",
     "avx512grid",
     "avx512x4",
 )  # kernels for some jobs of a machine that has others too
@@ -47,7 +48,10 @@ class _View(ctypes.Structure):
 class _Job(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("batch", "luts", "height", "width", "size")),
-        *((name, ctypes.c_int64) for name in ("threads", "grid_rows", "grid_columns")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("threads", "grid_rows", "grid_columns", "tetrahedral")
+        ),
         *((name, _View) for name in ("image", "mask", "lut", "result")),
         *((name, _View) for name in ("grad_image", "grad_mask", "grad_lut")),
     ]
@@ -96,8 +100,8 @@ def _library() -> Any:
 def kernels() -> tuple[str, ...]:
     """Return the kernels that were built and that this machine can run, fastest first.
 
-    There is one for each instruction set, and "bytes" for large 8-bit images, "avx512grid" for
-    grids of LUTs and "avx512x4" for several LUTs.
+    There is one for each instruction set, and "bytes" for large 8-bit images, "avx512tetra" for
+    tetrahedral lookups, "avx512grid" for grids of LUTs and "avx512x4" for several LUTs.
     """
     library = _library()
     names: list[str] = []
@@ -142,22 +146,27 @@ def takes(image: Tensor, mask: Tensor | None, lut: Tensor) -> bool:
     )
 
 
-def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+def composite(image: Tensor, mask: Tensor | None, lut: Tensor, tetrahedral: bool = False) -> Tensor:
     """Recolour as `reference.composite` does."""
     result = _huge(reference.empty_result(image, lut.shape[1]))
     if result.numel() > 0:
-        _run(image, mask, lut, result)
+        _run(image, mask, lut, tetrahedral, result)
     return result
 
 
 def composite_backward(
-    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    *needs: bool,
+    tetrahedral: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return gradients as `reference.composite_backward`; the same bits for any thread count."""
     grads = reference.empty_gradients(image, mask, lut, *needs)
     if grad.numel() > 0:
         _huge(grads[0])
-        _run(image, mask, lut, grad, grads)
+        _run(image, mask, lut, tetrahedral, grad, grads)
     else:
         for tensor in grads:
             tensor.zero_()
@@ -201,6 +210,7 @@ def _run(
     image: Tensor,
     mask: Tensor | None,
     lut: Tensor,
+    tetrahedral: bool,
     result: Tensor,
     grads: tuple[Tensor, ...] = (),
 ) -> None:
@@ -209,6 +219,7 @@ def _run(
         lut = lut.contiguous()
     job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
     job.threads = torch.get_num_threads()
+    job.tetrahedral = tetrahedral
     job.grid_rows, job.grid_columns = lut.shape[2:4] if lut.ndim == 8 else (1, 1)
     inputs = [
         tensor if tensor is None else _aligned(tensor) for tensor in (image, mask, lut, result)

@@ -5,9 +5,18 @@ For a pixel x of the image, soft mask value m and LUT L,
     out = x, bit for bit,                               where m == 0 (or m is NaN)
     out = clamp((1 - m) * c + m * L(c), 0, 1)           elsewhere, with c = clamp(x, 0, 1)
 
-L is trilinear between the nodes of the LUT. The clamp of x before the blend changes nothing for
-images in [0, 1] and keeps infinities from turning into NaN. A pixel with a NaN channel is NaN in
-the composite and has no gradient where the mask is above 0.
+L is trilinear or tetrahedral between the nodes of the LUT. Tetrahedral values lie between four
+corners of the cell around a pixel: its lowest, its highest, and the two on the way that goes first
+along the axis of the largest fraction, then along that of the middle one (of equal fractions blue
+comes before green before red):
+
+    L(c) = v0 + f1 (v1 - v0) + f2 (v2 - v1) + f3 (v3 - v2),   f1 >= f2 >= f3 the fractions, sorted
+
+OpenColorIO, FFmpeg and ACES use the same six tetrahedra.
+
+The clamp of x before the blend changes nothing for images in [0, 1] and keeps infinities from
+turning into NaN. A pixel with a NaN channel is NaN in the composite and has no gradient where the
+mask is above 0.
 
 L may differ from pixel to pixel. Then LUTs stand on a grid of gy rows and gx columns that lies over
 the whole frame, the outermost ones on its edges, and L(c) is bilinear between the four around a
@@ -23,33 +32,34 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 
-def composite(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+def composite(image: Tensor, mask: Tensor | None, lut: Tensor, tetrahedral: bool = False) -> Tensor:
     """Recolour an image by LUTs under a mask, differentiably, on any device.
 
     Args:
         image: (B, 3, H, W), floating point in [0, 1], or uint8.
         mask: (B, 1, H, W), bool or floating point in [0, 1]; None for the whole frame.
         lut: (B, n, 3, D, D, D) or, for a grid of LUTs, (B, n, gy, gx, 3, D, D, D); floating point.
+        tetrahedral: interpolate so; else trilinearly.
 
     Returns:
         (B, n, 3, H, W) in the dtype of ``image`` and its `memory_format`.
     """
-    result = recolour(image, mask, lut)
+    result = recolour(image, mask, lut, tetrahedral)
     flat = result.flatten(0, 1).contiguous(memory_format=memory_format(image))
     return flat.unflatten(0, result.shape[:2])
 
 
-def recolour(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+def recolour(image: Tensor, mask: Tensor | None, lut: Tensor, tetrahedral: bool = False) -> Tensor:
     """Return the values of `composite` in any memory layout; open to every transform of torch."""
     if image.dtype == torch.uint8:
-        unit = recolour(image.float().div(255), mask, lut)
+        unit = recolour(image.float().div(255), mask, lut, tetrahedral)
         result = unit.mul(255).add(0.5).floor().nan_to_num(0.0).to(torch.uint8)
     else:
         compute = torch.promote_types(image.dtype, torch.float32)
         colour = image.to(compute)
         number = ~colour.isnan().any(1, keepdim=True)
         colour = torch.where(number, colour, 0).clamp(0, 1)
-        result = _lookup(colour, lut.to(compute))
+        result = _lookup(colour, lut.to(compute), tetrahedral)
         if mask is not None:
             alpha = mask.to(compute).unsqueeze(1)
             result = (1 - alpha) * colour.unsqueeze(1) + alpha * result
@@ -60,7 +70,12 @@ def recolour(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
 
 
 def composite_backward(
-    grad: Tensor, image: Tensor, mask: Tensor | None, lut: Tensor, *needs: bool
+    grad: Tensor,
+    image: Tensor,
+    mask: Tensor | None,
+    lut: Tensor,
+    *needs: bool,
+    tetrahedral: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return gradients of `composite`, which can be differentiated again where torch records them.
 
@@ -70,6 +85,7 @@ def composite_backward(
         mask: as in `composite`.
         lut: as in `composite`.
         needs: three, for image, mask and LUT; an empty tensor comes for each one not needed.
+        tetrahedral: as in `composite`.
     """
     again, tensors = torch.is_grad_enabled(), (image, mask, lut)
     wanted = [index for index in range(3) if needs[index] and tensors[index] is not None]
@@ -78,7 +94,7 @@ def composite_backward(
             tensor if tensor is None else _leaf(tensor, index in wanted)
             for index, tensor in enumerate(tensors)
         ]
-        output = composite(*inputs)  # type: ignore[arg-type]
+        output = composite(*inputs, tetrahedral)  # type: ignore[arg-type]
     grads = [image.new_empty(0), lut.new_empty(0), lut.new_empty(0)]
     if wanted:
         asked = [inputs[index] for index in wanted]
@@ -132,12 +148,13 @@ def _leaf(tensor: Tensor, needed: bool) -> Tensor:
     return tensor.detach().requires_grad_(needed)
 
 
-def _lookup(colour: Tensor, lut: Tensor) -> Tensor:
+def _lookup(colour: Tensor, lut: Tensor, tetrahedral: bool) -> Tensor:
     """Return (B, n, 3, H, W), the values of (B, 3, H, W) in LUTs or in grids of LUTs."""
     batch, count, size = *lut.shape[:2], lut.shape[-1]
     position = colour.flatten(2) * (size - 1)  # (B, 3, HW), channels r, g, b
     cell = position.detach().floor().clamp(max=size - 2)
-    red, green, blue = (position - cell).split(1, 1)
+    fractions = position - cell
+    red, green, blue = fractions.split(1, 1)
     stride = torch.tensor((1, size, size**2), device=lut.device).view(3, 1)
     corner = (cell.long() * stride).sum(1, keepdim=True)
     nodes = size**3  # in a LUT; the LUTs of a grid follow each other
@@ -148,16 +165,27 @@ def _lookup(colour: Tensor, lut: Tensor) -> Tensor:
     def node(index: Tensor) -> Tensor:
         return table.gather(2, index.expand(-1, count * 3, -1))
 
-    def line(index: Tensor) -> Tensor:
-        # Unlike a weighted sum, lerp is exact between equal nodes: saturated colours stay at 1.
-        return torch.lerp(node(index), node(index + 1), red)
+    def trilinear(index: Tensor) -> Tensor:
+        def line(index: Tensor) -> Tensor:
+            # Unlike a weighted sum, lerp is exact between equal nodes: saturated colours stay at 1.
+            return torch.lerp(node(index), node(index + 1), red)
 
-    def plane(index: Tensor) -> Tensor:
-        return torch.lerp(line(index), line(index + size), green)
+        def plane(index: Tensor) -> Tensor:
+            return torch.lerp(line(index), line(index + size), green)
 
-    def cube(index: Tensor) -> Tensor:
         return torch.lerp(plane(index), plane(index + size**2), blue)
 
+    def walk(index: Tensor) -> Tensor:
+        ways, steps = fractions.flip(1), stride.flip(0)  # blue, green, red; the sort is stable
+        order = ways.detach().argsort(stable=True, dim=1, descending=True)
+        value = end = node(index)
+        for axis in order.split(1, 1):
+            start, index = end, index + steps.expand_as(order).gather(1, axis)
+            end = node(index)
+            value = value + ways.gather(1, axis) * (end - start)
+        return value
+
+    cube = walk if tetrahedral else trilinear
     if lut.ndim == 6:
         return cube(corner).reshape(batch, count, 3, *colour.shape[2:])
     rows, columns = lut.shape[2:4]

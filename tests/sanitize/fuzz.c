@@ -270,7 +270,8 @@ static void run_case(uint64_t number)
                .size = sizes[below(below(4) ? 6 : 8)],
                .threads = 1 + below(4),
                .grid_rows = 1,
-               .grid_columns = 1};
+               .grid_columns = 1,
+               .tetrahedral = below(2)};
     if (below(2)) { /* large grids of small LUTs alone */
         const int64_t most = job.size < 6 ? 6 : 3;
         job.grid_rows = 1 + below(most);

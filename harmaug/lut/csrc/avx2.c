@@ -25,6 +25,15 @@ TARGET static void build(const float *const *luts, int64_t count, int64_t size, 
 #include "backward.h"
 #include "pool.h"
 
+TARGET INLINE void load_nodes(const float *table, const int32_t *offset, vec plane[3])
+{
+    vec row[4];
+    for (int j = 0; j < 4; j++)
+        row[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(table + offset[j])),
+                                      _mm_load_ps(table + offset[j + 4]), 1);
+    to_planes(row, plane);
+}
+
 /* [low red | high red] of one pixel, green and blue done. */
 TARGET INLINE vec bilinear(const float *node, int64_t row, int64_t plane, float green, float blue)
 {

@@ -17,6 +17,7 @@ TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for
     return _mm256_min_ps(v_splat(1.0f), _mm256_max_ps(v_splat(0.0f), value));
 }
 TARGET INLINE vec v_atmost(vec value, vec limit) { return _mm256_min_ps(value, limit); }
+TARGET INLINE vec v_atleast(vec value, vec limit) { return _mm256_max_ps(value, limit); }
 TARGET INLINE vec v_floor(vec value) { return _mm256_floor_ps(value); }
 TARGET INLINE mask v_above(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 TARGET INLINE mask v_within(vec value)

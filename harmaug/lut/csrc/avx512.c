@@ -9,7 +9,11 @@
 
 #include "avx512.h"
 
-enum { CELL = 16, LARGEST = 25 };
+enum {
+    CELL = 16,
+    LARGEST = 37, /* nodes an axis */
+    CACHED = 25   /* their table stays in the second-level cache */
+};
 
 #define GROUP 1
 #define STEP_RED(size) CELL
@@ -80,13 +84,13 @@ static int supported(void) { return has_avx512(); }
 
 static int serves(const Job *job, int backward)
 {
-    return !backward && !is_grid(job) && job->size <= LARGEST;
+    return !backward && !job->tetrahedral && !is_grid(job) && job->size <= LARGEST;
 }
 
 static int pays(const Job *job)
 {
-    const int64_t nodes = job->size * job->size * job->size;
-    return job->luts * nodes <= 1 << 16 && job->height * job->width >= 4 * nodes;
+    const int64_t nodes = job->size * job->size * job->size, pixels = job->height * job->width;
+    return job->luts * nodes <= 1 << 16 && pixels >= (job->size > CACHED ? 12 : 4) * nodes;
 }
 
 const Kernel harmaug_avx512 = {

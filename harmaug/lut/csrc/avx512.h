@@ -17,6 +17,7 @@ TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for
     return _mm512_min_ps(v_splat(1.0f), _mm512_max_ps(v_splat(0.0f), value));
 }
 TARGET INLINE vec v_atmost(vec value, vec limit) { return _mm512_min_ps(value, limit); }
+TARGET INLINE vec v_atleast(vec value, vec limit) { return _mm512_max_ps(value, limit); }
 TARGET INLINE vec v_floor(vec value)
 {
     return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);

@@ -153,7 +153,7 @@ static int supported(void) { return has_avx512(); }
 static int serves(const Job *job, int backward)
 {
     (void)backward;
-    return is_grid(job);
+    return is_grid(job) && !job->tetrahedral;
 }
 
 /* Tables of cells hold the inner LUTs of a grid up to four times. */

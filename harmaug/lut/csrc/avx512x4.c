@@ -42,7 +42,7 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
 
 static int supported(void) { return has_avx512(); }
 
-static int serves(const Job *job, int backward) { return !backward && !is_grid(job); }
+static int serves(const Job *job, int backward) { return !backward && !job->tetrahedral && !is_grid(job); }
 
 static int pays(const Job *job) { return job->luts > GROUP / 2; }
 

@@ -129,6 +129,7 @@ TARGET static void backward_block(const Job *job, const float *tables, int64_t i
     float wide_mask[BLOCK];
     Flow flow;
 
+    place.tetrahedral = job->tetrahedral != 0;
     place.gridded = is_grid(job);
     place.spot.first = 0;
     const float *alpha = read_mask(&job->mask, image, row, column, count, &raw_mask, wide_mask);

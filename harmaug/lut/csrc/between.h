@@ -1,42 +1,6 @@
 /* Lookups in one LUT, or between the four of a grid that are around a pixel, and their gradients;
-   included after block.h by kernels whose tables hold one LUT.
-
-   The including file brings `lookup`, `lookup_slopes` and `scatter`, see forward.h and
-   backward.h. */
-
-TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
-                          vec value[GROUP][3]);
-TARGET INLINE void lookup_slopes(const float *table, int64_t size, const Place *place, int64_t i,
-                                 vec value[3], vec slope[3][3]);
-TARGET static void scatter(float *sums, int64_t size, const Place *place, const float *weight,
-                           const float *gradient, int64_t count);
-
-/* Gradient sums are kept per red interval, not per node: (low node, high node). Intervals do not
-   overlap, so that pixels following each other never wait for half-forwarded stores. */
-enum { INTERVAL = 8 };
-
-static int64_t sums_floats(int64_t size) { return size * size * (size - 1) * INTERVAL; }
-
-/* Of the interval whose low node lies at `node` (in floats); a line has one interval fewer. */
-static inline int64_t interval_offset(int32_t node, int64_t size)
-{
-    const int32_t number = node / NODE;
-    return (int64_t)(number - number / (int32_t)size) * INTERVAL;
-}
-
-/* Adds intervals to the nodes of a gradient. */
-static void fold(const float *sums, int64_t lut, int64_t size, float *gradient)
-{
-    const int64_t nodes = size * size * size;
-    (void)lut; /* one LUT a table */
-    for (int64_t line = 0; line < size * size; line++)
-        for (int64_t red = 0; red < size - 1; red++, sums += INTERVAL)
-            for (int64_t c = 0; c < 3; c++) {
-                float *node = gradient + c * nodes + line * size + red;
-                node[0] += sums[c];
-                node[1] += sums[NODE + c];
-            }
-}
+   included after block.h by kernels whose tables hold one LUT. */
+#include "one.h"
 
 /* Tables from that of the upper left LUT to the next ones: right, below, and both. */
 static inline int64_t neighbour(const Spot *spot, int corner)
@@ -58,7 +22,7 @@ TARGET static void lookup_in_four(const float *table, int64_t size, const Place 
     const vec across = v_load(place->spot.across + i), down = v_splat(place->spot.down);
     vec four[4][GROUP][3];
     for (int k = 0; k < 4; k++)
-        lookup(table + neighbour(&place->spot, k) * table_floats(size), size, place, i, four[k]);
+        lookup_in_one(table + neighbour(&place->spot, k) * table_floats(size), size, place, i, four[k]);
     for (int c = 0; c < 3; c++)
         value[0][c] =
             mix(four[0][0][c], four[1][0][c], four[2][0][c], four[3][0][c], across, down);
@@ -70,7 +34,7 @@ TARGET static void slopes_in_four(const float *table, int64_t size, const Place 
     const vec across = v_load(place->spot.across + i), down = v_splat(place->spot.down);
     vec values[4][3], slopes[4][3][3];
     for (int k = 0; k < 4; k++)
-        lookup_slopes(table + neighbour(&place->spot, k) * table_floats(size), size, place, i,
+        slopes_in_one(table + neighbour(&place->spot, k) * table_floats(size), size, place, i,
                       values[k], slopes[k]);
     for (int c = 0; c < 3; c++) {
         value[c] = mix(values[0][c], values[1][c], values[2][c], values[3][c], across, down);
@@ -95,7 +59,7 @@ TARGET static void scatter_to_four(float *sums, int64_t size, const Place *place
             for (int c = 0; c < NODE; c++)
                 share[NODE * i + c] = part * gradient[NODE * i + c];
         }
-        scatter(sums + neighbour(spot, k) * sums_floats(size), size, place, weight, share, count);
+        scatter_to_one(sums + neighbour(spot, k) * sums_floats(size), size, place, weight, share, count);
     }
 }
 
@@ -105,7 +69,7 @@ TARGET INLINE void lookup_between(const float *table, int64_t size, const Place 
     if (place->gridded)
         lookup_in_four(table, size, place, i, value);
     else
-        lookup(table, size, place, i, value);
+        lookup_in_one(table, size, place, i, value);
 }
 
 TARGET INLINE void slopes_between(const float *table, int64_t size, const Place *place, int64_t i,
@@ -114,7 +78,7 @@ TARGET INLINE void slopes_between(const float *table, int64_t size, const Place 
     if (place->gridded)
         slopes_in_four(table, size, place, i, value, slope);
     else
-        lookup_slopes(table, size, place, i, value, slope);
+        slopes_in_one(table, size, place, i, value, slope);
 }
 
 TARGET static void scatter_between(float *sums, int64_t size, const Place *place,
@@ -123,7 +87,7 @@ TARGET static void scatter_between(float *sums, int64_t size, const Place *place
     if (place->gridded)
         scatter_to_four(sums, size, place, weight, gradient, count);
     else
-        scatter(sums, size, place, weight, gradient, count);
+        scatter_to_one(sums, size, place, weight, gradient, count);
 }
 
 #define LOOKUP lookup_between

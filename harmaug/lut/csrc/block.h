@@ -9,7 +9,8 @@
      v_splat               one float in all lanes
      v_fused               a * b + c, the same bits in every kernel of a machine
      v_unit                clamped to [0, 1]; NaN stays NaN
-     v_atmost              the smaller of value and limit; the limit where the value is NaN
+     v_atmost, v_atleast   the smaller, the larger of value and limit; the limit where the value
+                           is NaN
      v_floor
      v_above, v_select     a > b; mask ? a : b
      v_any                 whether any lane is true
@@ -40,6 +41,11 @@ TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t 
 typedef struct {
     _Alignas(64) int32_t offset[BLOCK];    /* of the cell in the table, in floats */
     _Alignas(64) float fraction[3][BLOCK]; /* position inside the cell: red, green, blue */
+    int tetrahedral; /* between four corners of the cell, not eight: */
+    union {
+        _Alignas(64) int32_t corner[2][BLOCK]; /* the second and the third, as offset */
+        _Alignas(64) float terms[4 * BLOCK];   /* for avx512tetra.c: fractions side by side */
+    } inside;
     int gridded;                           /* between LUTs of a grid: */
     Spot spot;
 } Place;
@@ -97,6 +103,11 @@ TARGET static inline void locate(const float *const colour[3], int64_t size, int
 }
 
 static int64_t table_floats(int64_t size);
+TARGET static void find_tetrahedra(int64_t size, int64_t count, Place *place);
+
+#ifndef OWN_TETRAHEDRA /* the including file brings them */
+#include "corners.h"
+#endif
 
 /* Finds the pixels of a block of one row, in the LUTs and between those of a grid. */
 TARGET static inline void locate_block(const Job *job, const float *const colour[3], int64_t row,
@@ -106,6 +117,8 @@ TARGET static inline void locate_block(const Job *job, const float *const colour
     if (place->gridded)
         locate_in_grid(job, row, column, count, table_floats(job->size), place->offset,
                        &place->spot);
+    if (place->tetrahedral)
+        find_tetrahedra(job->size, padded(count), place);
 }
 
 TARGET static inline int any_above_zero(const float *values, int64_t count)

@@ -223,7 +223,7 @@ static int supported(void) { return harmaug_avx2.supported(); }
 
 static int serves(const Job *job, int backward)
 {
-    return !backward && !is_grid(job) && job->image.dtype == UINT8 && !job->mask.data &&
+    return !backward && !job->tetrahedral && !is_grid(job) && job->image.dtype == UINT8 && !job->mask.data &&
            job->size <= LARGEST;
 }
 

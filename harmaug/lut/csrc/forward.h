@@ -105,6 +105,7 @@ TARGET static void forward_block(const Job *job, const float *tables, const Part
     Row raw_mask, rows[GROUP][3];
     float wide_mask[BLOCK];
 
+    place.tetrahedral = job->tetrahedral != 0;
     place.gridded = is_grid(job);
     place.spot.first = 0;
     const float *alpha =

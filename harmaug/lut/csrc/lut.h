@@ -32,6 +32,7 @@ typedef struct {
 typedef struct {
     int64_t batch, luts, height, width, size, threads;
     int64_t grid_rows, grid_columns; /* of LUTs over the frame; 1 and 1: one LUT for all of it */
+    int64_t tetrahedral;             /* 0: trilinear */
     View image;
     View mask;       /* absent: the whole frame */
     View lut;        /* float32, each grid contiguous as [row][column][c][b][g][r] */
@@ -80,6 +81,7 @@ typedef struct {
 extern const Kernel harmaug_portable;
 extern const Kernel harmaug_avx2;
 extern const Kernel harmaug_avx512grid;
+extern const Kernel harmaug_avx512tetra;
 extern const Kernel harmaug_avx512x4;
 extern const Kernel harmaug_avx512;
 extern const Kernel harmaug_bytes;

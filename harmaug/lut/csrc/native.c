@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* In order of preference; the last serves every job. */
-static const Kernel *const kernels[] = {&harmaug_bytes,  &harmaug_avx512grid, &harmaug_avx512x4,
+static const Kernel *const kernels[] = {&harmaug_bytes,  &harmaug_avx512tetra, &harmaug_avx512grid, &harmaug_avx512x4,
                                         &harmaug_avx512, &harmaug_avx2,       &harmaug_neon,
                                         &harmaug_portable};
 enum { KERNELS = sizeof kernels / sizeof *kernels };

@@ -26,6 +26,7 @@ INLINE vec v_unit(vec value) /* NaN stays NaN */
     return vminq_f32(v_splat(1.0f), vmaxq_f32(v_splat(0.0f), value));
 }
 INLINE vec v_atmost(vec value, vec limit) { return vminnmq_f32(value, limit); }
+INLINE vec v_atleast(vec value, vec limit) { return vmaxnmq_f32(value, limit); }
 INLINE vec v_floor(vec value) { return vrndmq_f32(value); }
 INLINE mask v_above(vec a, vec b) { return vcgtq_f32(a, b); }
 INLINE mask v_within(vec value)
@@ -89,6 +90,13 @@ INLINE void to_planes(const vec pixel[4], vec plane[3])
     plane[1] = JOIN(vzip1q_f64, odd, odd2);
     plane[2] = JOIN(vzip2q_f64, even, even2);
 #undef JOIN
+}
+
+INLINE void load_nodes(const float *table, const int32_t *offset, vec plane[3])
+{
+    const vec pixel[4] = {v_load(table + offset[0]), v_load(table + offset[1]),
+                          v_load(table + offset[2]), v_load(table + offset[3])};
+    to_planes(pixel, plane);
 }
 
 INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,

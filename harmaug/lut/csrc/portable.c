@@ -24,6 +24,7 @@ INLINE float v_unit(float value)
     return value > 1.0f ? 1.0f : value;
 }
 INLINE float v_atmost(float value, float limit) { return value < limit ? value : limit; }
+INLINE float v_atleast(float value, float limit) { return value > limit ? value : limit; }
 INLINE float v_floor(float value) { return (float)(int32_t)value; } /* of 0 and more */
 INLINE int v_above(float a, float b) { return a > b; }
 INLINE int v_within(float value) { return value >= 0.0f && value <= 1.0f; }
@@ -86,6 +87,12 @@ TARGET static void build(const float *const *luts, int64_t count, int64_t size, 
 #include "forward.h"
 #include "backward.h"
 #include "pool.h"
+
+INLINE void load_nodes(const float *table, const int32_t *offset, float plane[3])
+{
+    for (int c = 0; c < 3; c++)
+        plane[c] = table[*offset + c];
+}
 
 INLINE float lerp(float low, float high, float fraction) { return low + fraction * (high - low); }
 
