@@ -4,7 +4,7 @@
 
 Gradients of a picture for its LUT and itself, or for the LUT alone (enough to train a network that
 predicts LUTs); one thread, processor time, float32, the backward operators by themselves.
-grid_sample's time is without the clamp and the grid's layout and scale.
+grid_sample is trilinear; its time is without the clamp and the grid's layout and scale.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ def main() -> None:
         grid = image.mul(2).sub(1).permute(0, 2, 3, 1).unsqueeze(1).contiguous()
         flat, volume = grad.transpose(1, 2).contiguous(), lut[:, 0].contiguous()
 
-        def harmaug(need_image: bool, arguments: tuple = (grad, image, None, lut)) -> object:
+        def harmaug(
+            need_image: bool, walk: bool = False, arguments: tuple = (grad, image, None, lut)
+        ) -> object:
             backward = torch.ops.harmaug.lut_composite_backward
-            return backward(*arguments, need_image, False, True)
+            return backward(*arguments, need_image, False, True, tetrahedral=walk)
 
         def grid_sample(need_grid: bool, arguments: tuple = (flat, volume, grid)) -> object:
             # bilinear, border, align_corners
@@ -45,6 +47,8 @@ def main() -> None:
                 "grid_sample": lambda: grid_sample(True),
                 "LUT alone": lambda: harmaug(False),
                 "grid_sample, LUT alone": lambda: grid_sample(False),
+                "tetrahedral, LUT and image": lambda: harmaug(True, True),
+                "tetrahedral, LUT alone": lambda: harmaug(False, True),
             },
             options.rounds,
             time.process_time,
@@ -53,6 +57,8 @@ def main() -> None:
         for mine, theirs in (
             ("LUT and image", "grid_sample"),
             ("LUT alone", "grid_sample, LUT alone"),
+            ("tetrahedral, LUT and image", "grid_sample"),
+            ("tetrahedral, LUT alone", "grid_sample, LUT alone"),
         ):
             times = series[theirs].against(series[mine])
             rows.append((f"{shape}: {mine}", series[mine].median, series[theirs].median, times))

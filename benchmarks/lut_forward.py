@@ -4,10 +4,12 @@
 
 1920x1080, one LUT of 17 nodes an axis, one thread, processor time, whole frame. float32 results are
 planar in [0, 1]. "copy" writes the image to allocated memory; "clone" allocates too, as harmaug
-does. Times with 8 LUTs are a LUT. grid_sample's grid is made beforehand. OpenColorIO gets planes,
-as harmaug does, and packed RGBA, in which it computes and which is a third more to read and write;
-its results go to allocated memory. Trilinear peers must give harmaug's values before they are
-timed. FFmpeg is timed as a program, processor time a frame with the filter minus that without it.
+does. Times with 8 LUTs are a LUT. "photograph" is a real one, whose neighbouring pixels are more
+alike than those of the made picture. grid_sample's grid is made beforehand. OpenColorIO gets
+planes, as harmaug does, and packed RGBA, in which it computes and which is a third more to read and
+write; its results and timecube's go to allocated memory. Peers must give harmaug's values before
+they are timed, with the same interpolation. FFmpeg is timed as a program, processor time a frame
+with the filter minus that without it.
 """
 
 from __future__ import annotations
@@ -54,26 +56,38 @@ def main() -> None:
             "torch.compile of the reference": lambda: peers.compiled_reference(image, lut),
             "OpenColorIO trilinear": lambda: open_color_io("linear", "planar"),
             "OpenColorIO trilinear, RGBA": lambda: open_color_io("linear", "rgba"),
+            "timecube trilinear": lambda: peers.timecube(image, lut, "linear"),
         }
     )
-    expected = apply_lut(image, lut)
-    for name, run in trilinear.items():
-        error = (run().clamp(0, 1) - expected).abs().max().item()
-        if not error <= TOLERANCE:
-            raise SystemExit(f"{name} and harmaug differ by {error:.2g}.")
+    tetrahedral = present(
+        {
+            "OpenColorIO tetrahedral": lambda: open_color_io("tetrahedral", "planar"),
+            "OpenColorIO tetrahedral, RGBA": lambda: open_color_io("tetrahedral", "rgba"),
+            "timecube tetrahedral": lambda: peers.timecube(image, lut, "tetrahedral"),
+        }
+    )
+    for interpolation, those in ("trilinear", trilinear), ("tetrahedral", tetrahedral):
+        expected = apply_lut(image, lut, interpolation=interpolation)
+        for name, run in those.items():
+            error = (run().clamp(0, 1) - expected).abs().max().item()
+            if not error <= TOLERANCE:
+                raise SystemExit(f"{name} and harmaug differ by {error:.2g}.")
+    fine, scene = measure.luts(33), measure.photograph(HEIGHT, WIDTH)
+    walk = {"interpolation": "tetrahedral"}
     floats = measure.in_turn(
         {
             "harmaug": lambda: apply_lut(image, lut),
+            "harmaug tetrahedral": lambda: apply_lut(image, lut, **walk),
             "copy": lambda: target.copy_(image),
             "clone": image.clone,
             f"harmaug, {count} LUTs": lambda: apply_lut(image, many),
+            "harmaug, 33 nodes": lambda: apply_lut(image, fine),
+            "harmaug tetrahedral, 33 nodes": lambda: apply_lut(image, fine, **walk),
+            "harmaug, photograph": lambda: apply_lut(scene, lut),
+            "harmaug tetrahedral, photograph": lambda: apply_lut(scene, lut, **walk),
+            "harmaug, photograph, 33 nodes": lambda: apply_lut(scene, fine),
             **trilinear,
-            **present(
-                {
-                    "OpenColorIO tetrahedral": lambda: open_color_io("tetrahedral", "planar"),
-                    "OpenColorIO tetrahedral, RGBA": lambda: open_color_io("tetrahedral", "rgba"),
-                }
-            ),
+            **tetrahedral,
         },
         options.rounds,
         time.process_time,

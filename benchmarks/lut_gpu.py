@@ -37,6 +37,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmaug.lut import apply_lut, backends, composite_lut, reference
+from harmaug.lut.ops import Interpolation
 
 DEVICE = "cuda"
 TOLERANCE = {"float32": 2e-6, "float16": 1e-3, "bfloat16": 8e-3, "uint8": 1}
@@ -54,6 +55,7 @@ class Case:
     dtype: str = "float32"
     mask: str = "none"  # none, all (soft everywhere) or tenth (a disc of a tenth of the frame)
     content: str = "photo"
+    interpolation: Interpolation = "trilinear"
     compiled: bool = False
 
     def inputs(self) -> Inputs:
@@ -77,6 +79,7 @@ class Case:
 
 FORWARD = [
     Case(compiled=True),
+    Case(interpolation="tetrahedral"),
     Case(content="noise"),
     Case(mask="all", compiled=True),
     Case(mask="tenth"),
@@ -84,6 +87,7 @@ FORWARD = [
     Case(count=8),
     Case(size=33),
     Case(size=33, content="noise"),
+    Case(size=33, interpolation="tetrahedral"),
     Case(size=64),
     Case(dtype="float16"),
     Case(dtype="bfloat16"),
@@ -93,6 +97,7 @@ FORWARD = [
 ]
 BACKWARD = [
     Case(compiled=True),
+    Case(interpolation="tetrahedral"),
     Case(content="noise"),
     Case(mask="tenth"),
     Case(size=33),
@@ -169,10 +174,15 @@ def by_grid_sample(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
     return result.mul(255).round().to(image.dtype) if image.dtype == torch.uint8 else result
 
 
-def ours(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
-    if mask is None:
-        return apply_lut(image, lut)
-    return composite_lut(image, mask, lut)
+def ours(case: Case) -> Callable[..., Tensor]:
+    """Return harmaug's composite with the interpolation of a case."""
+
+    def run(image: Tensor, mask: Tensor | None, lut: Tensor) -> Tensor:
+        if mask is None:
+            return apply_lut(image, lut, interpolation=case.interpolation)
+        return composite_lut(image, mask, lut, interpolation=case.interpolation)
+
+    return run
 
 
 def copy_of(moved_bytes: int) -> Callable[[], object]:
@@ -184,9 +194,9 @@ def copy_of(moved_bytes: int) -> Callable[[], object]:
 
 def forward(case: Case) -> dict[str, dict[str, float]]:
     sets = many_inputs(case)
-    first = sets[0]
-    result = ours(*first)
-    error = (result.float() - reference.composite(*first).float()).abs().max().item()
+    first, run = sets[0], ours(case)
+    result, walk = run(*first), case.interpolation == "tetrahedral"
+    error = (result.float() - reference.composite(*first, walk).float()).abs().max().item()
     if not error <= TOLERANCE[case.dtype]:
         raise SystemExit(f"{case} differs from the reference by {error}.")
     moved = sum(x.nbytes for x in (*first[:2], result) if x is not None)
@@ -196,8 +206,8 @@ def forward(case: Case) -> dict[str, dict[str, float]]:
         return replayed([partial(function, *some) for some in arguments])
 
     times = {
-        "ours": timed(ours, sets),
-        "called": called(lambda: ours(*first)),
+        "ours": timed(run, sets),
+        "called": called(lambda: run(*first)),
         "copy": replayed([copy_of(moved) for _ in sets]),
         "grid_sample": timed(by_grid_sample, sets),
         "lookup": timed(lookup, lookups),
@@ -234,8 +244,8 @@ def backward(case: Case) -> dict[str, dict[str, float]]:
         return replayed(calls, stream)
 
     times = {
-        "ours": timed(ours, sets, (0, 2)),
-        "ours, LUT alone": timed(ours, sets, (2,)),
+        "ours": timed(ours(case), sets, (0, 2)),
+        "ours, LUT alone": timed(ours(case), sets, (2,)),
         "grid_sample": timed(by_grid_sample, sets, (0, 2)),
         "lookup": timed(lookup, lookups, (0, 1)),
     }
@@ -246,7 +256,7 @@ def backward(case: Case) -> dict[str, dict[str, float]]:
 
 def describe(case: Case) -> str:
     shape = f"{case.batch} x {case.width}x{case.height}, {case.count} LUT of {case.size}"
-    return f"{shape}, {case.dtype}, mask {case.mask}, {case.content}"
+    return f"{shape}, {case.dtype}, mask {case.mask}, {case.content}, {case.interpolation}"
 
 
 def table(title: str, cases: list[Case], run: Callable[[Case], dict]) -> list[dict]:

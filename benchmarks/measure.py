@@ -92,6 +92,15 @@ def photo(height: int, width: int, batch: int = 1) -> Tensor:
     return (smooth + 0.01 * torch.randn(smooth.shape, generator=generator)).clamp(0, 1)
 
 
+def photograph(height: int, width: int) -> Tensor:
+    """Return a real photo (1, 3, H, W), repeated to fill the frame."""
+    from skimage import data
+
+    photo = torch.from_numpy(data.astronaut()).permute(2, 0, 1).float().div(255)
+    times = (1, -(-height // photo.shape[1]), -(-width // photo.shape[2]))
+    return photo.repeat(times)[None, :, :height, :width].contiguous()
+
+
 def luts(size: int, *lead: int) -> Tensor:
     """Return LUTs (..., 3, D, D, D) near the identity, as those of a colour transfer."""
     generator = torch.Generator().manual_seed(1)

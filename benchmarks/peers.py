@@ -7,6 +7,8 @@ installed. OpenCV (5.0) and kornia (0.9) have no 3D LUT.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import re
 import shutil
 import subprocess
@@ -100,6 +102,52 @@ def open_color_io(image: Tensor, lut: Tensor, interpolation: str, layout: str) -
     def run() -> Tensor:
         processor.apply(source, target)
         return torch.from_numpy(results).unsqueeze(0)
+
+    return run
+
+
+def timecube(image: Tensor, lut: Tensor, interpolation: str) -> Peer:
+    """Return timecube's filter on float32 planes, with the fastest code of this machine.
+
+    The environment variable TIMECUBE names its library, which its makefile builds as a plugin:
+    compile the objects of its folders timecube and graphengine into a shared library instead.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+        lut: (3, D, D, D).
+        interpolation: "linear" or "tetrahedral".
+    """
+    path = os.environ.get("TIMECUBE")
+    if path is None:
+        raise FileNotFoundError("TIMECUBE")
+    library = ctypes.CDLL(path)
+    for name in ("timecube_lut_from_file", "timecube_filter_create"):
+        getattr(library, name).restype = ctypes.c_void_p
+    library.timecube_filter_get_tmp_size.restype = ctypes.c_size_t
+    with tempfile.TemporaryDirectory() as folder:
+        cube = Path(folder) / "lut.cube"
+        harmaug.write_cube(cube, lut)
+        table = ctypes.c_void_p(library.timecube_lut_from_file(os.fsencode(cube)))
+    height, width = image.shape[2:]
+    internal, floats, fastest = -1, 3, 2**31 - 1  # its numbers for range, type and instructions
+    method = int(interpolation == "tetrahedral")
+    settings = (width, height, floats, internal, 32, floats, internal, 32, method, fastest)
+    filter_ = library.timecube_filter_create(table, (ctypes.c_int * len(settings))(*settings))
+    if filter_ is None:
+        raise FileNotFoundError("timecube took no such picture")
+    handle, result = ctypes.c_void_p(filter_), torch.empty_like(image)
+    scratch = torch.empty(library.timecube_filter_get_tmp_size(handle) + 64, dtype=torch.uint8)
+    aligned = ctypes.c_void_p(-(-scratch.data_ptr() // 64) * 64)
+    steps = (ctypes.c_ssize_t * 3)(*[4 * width] * 3)
+
+    def planes(tensor: Tensor) -> ctypes.Array[ctypes.c_void_p]:
+        return (ctypes.c_void_p * 3)(*(plane.data_ptr() for plane in tensor[0]))
+
+    source, target = planes(image), planes(result)
+
+    def run() -> Tensor:
+        library.timecube_filter_apply(handle, source, steps, target, steps, aligned)
+        return result
 
     return run
 
