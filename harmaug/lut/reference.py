@@ -94,7 +94,7 @@ def composite_backward(
             tensor if tensor is None else _leaf(tensor, index in wanted)
             for index, tensor in enumerate(tensors)
         ]
-        output = composite(*inputs, tetrahedral)  # type: ignore[arg-type]
+        output = composite(inputs[0], inputs[1], inputs[2], tetrahedral)  # type: ignore[arg-type]
     grads = [image.new_empty(0), lut.new_empty(0), lut.new_empty(0)]
     if wanted:
         asked = [inputs[index] for index in wanted]
