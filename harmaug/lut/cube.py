@@ -97,14 +97,14 @@ class _CubeReader:
         if not self.sizes:
             self.text.refuse("it has no line LUT_3D_SIZE or LUT_1D_SIZE")
         self._start_tables()
-        *shaper, last = self.tables
+        tables = [rows.table() for rows in self.tables]
+        curves = (self._curves(tables[0]),) if "LUT_1D_SIZE" in self.sizes else ()
         if "LUT_3D_SIZE" not in self.sizes:
-            return LutFile((self._curves(last),), None, unit_domain())
-        tables = [self._curves(rows) for rows in shaper]
-        if shaper:
-            shaper[0].check_rising(tables[0].values.T)
-        size, table = self.sizes["LUT_3D_SIZE"], last.table()
-        return LutFile(tuple(tables), cube_of(table, self.text), self._domain("3D", size))
+            return LutFile(curves, None, unit_domain())
+        if curves:
+            self.tables[0].check_rising(tables[0])
+        domain = self._domain("3D", self.sizes["LUT_3D_SIZE"])
+        return LutFile(curves, cube_of(tables[-1], self.text), domain)
 
     def _keyword(self, word: str, fields: list[str]) -> None:
         if word == "TITLE":
@@ -146,8 +146,7 @@ class _CubeReader:
                     size = self.sizes[word]
                     self.tables.append(Rows(self.text, f"{word} {size}", size**power))
 
-    def _curves(self, rows: Rows) -> Curves:
-        table = rows.table()
+    def _curves(self, table: Tensor) -> Curves:
         check_values(table, f"the 1D table of {self.text.path}")
         return Curves(table.T.to(torch.float32).contiguous(), self._domain("1D", len(table)))
 
