@@ -49,7 +49,7 @@ def grid(size: int, low: np.ndarray | float = 0.0, high: np.ndarray | float = 1.
 
 
 def rows(table: np.ndarray) -> str:
-    return "\n".join("%.6f %.6f %.6f" % tuple(row) for row in table) + "\n"
+    return "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in table.tolist())
 
 
 def triple(values: np.ndarray) -> str:
@@ -145,7 +145,8 @@ def _codes(rng: Rng, size: int, bits: int) -> str:
     blue_fastest = grid(size)[:, ::-1]
     table = look(rng)(blue_fastest).clip(0, 1)
     table /= table.max()  # of a dark look other programs guess too few bits
-    return "\n".join("%d %d %d" % tuple(row) for row in np.rint(table * (2**bits - 1)).astype(int))
+    codes = np.rint(table * (2**bits - 1)).astype(int)
+    return "\n".join(f"{r} {g} {b}" for r, g, b in codes.tolist())
 
 
 def flame_3dl(path: Path, rng: Rng) -> Written:
@@ -191,8 +192,8 @@ def spi3d(path: Path, rng: Rng) -> Written:
     nodes = np.rint(grid(size) * (size - 1)).astype(int)
     table = look(rng)(grid(size))
     order = rng.permutation(len(table)) if rng.random() < 0.5 else np.arange(len(table))
-    lines = ("%d %d %d %.6f %.6f %.6f" % (*nodes[i], *table[i]) for i in order)
-    path.write_text(f"SPILUT 1.0\n3 3\n{size} {size} {size}\n" + "\n".join(lines) + "\n")
+    lines = (f"{' '.join(map(str, nodes[i]))} {triple(table[i])}\n" for i in order)
+    path.write_text(f"SPILUT 1.0\n3 3\n{size} {size} {size}\n" + "".join(lines))
     return Written(path, probes(rng))
 
 

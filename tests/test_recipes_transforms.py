@@ -41,7 +41,7 @@ def test_cube_hald_and_archives_are_read_together(tmp_path):
     ("arrays", "message"),
     [
         ({"luts": np.zeros((3, 5, 5, 5))}, r"'luts' in .* expected \(N, 3, D, D, D\)"),
-        ({"names": np.zeros(3)}, "no .cube file, Hald image or .npz archive"),
+        ({"names": np.zeros(3)}, "no LUT file, Hald image or .npz archive"),
         ({"maps": np.full((2, 9, 3), np.nan)}, "NaN"),
         ({"maps": np.zeros((2, 3, 9))}, r"'maps' in .* is \(2, 3, 9\)"),
         ({"luts": np.zeros((2, 3, 5, 4, 5))}, r"'luts' in .* is \(2, 3, 5, 4, 5\)"),

@@ -15,7 +15,7 @@ from harmaug.lut.tensors import resize_lut
 _PROBES = 1 << 17  # colours that measure an error
 
 
-class Approximation(NamedTuple):
+class BakedLut(NamedTuple):
     """A 3D LUT that stands for something else, and its error against that.
 
     Attributes:
@@ -93,7 +93,7 @@ class LutFile:
         result = self._shaped(batch) if plain is None else apply_lut(batch, plain.to(batch.device))
         return result if image.ndim == 4 else result.squeeze(0)
 
-    def to_lut3d(self, size: int = 33) -> Approximation:
+    def to_lut3d(self, size: int = 33) -> BakedLut:
         """Bake everything into one 3D LUT on [0, 1], for programs and functions that take such.
 
         Args:
@@ -108,10 +108,10 @@ class LutFile:
         """
         lut, plain = self.sampled(size), self._plain()
         if plain is not None and size == plain.shape[-1]:
-            return Approximation(lut, 0.0, 0.0)
+            return BakedLut(lut, 0.0, 0.0)
         colours = spread_colours()
         error = (self(colours) - apply_lut(colours, lut)).abs()
-        return Approximation(lut, error.mean().item(), error.max().item())
+        return BakedLut(lut, error.mean().item(), error.max().item())
 
     def sampled(self, size: int) -> Tensor:
         """Return the 3D LUT of `to_lut3d` alone."""
