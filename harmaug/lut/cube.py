@@ -132,8 +132,8 @@ class _CubeReader:
             shown = " ".join(fields)[:40]
             self.text.fail(f"expected LUT_3D_SIZE before the table, got {shown!r}")
         self._start_tables()
-        rows = next((rows for rows in self.tables if len(rows) < rows.count), None)
-        if rows is None:
+        rows = self.tables[0] if len(self.tables[0]) < self.tables[0].count else self.tables[-1]
+        if len(rows) == rows.count:
             what = " and ".join(rows.what for rows in self.tables)
             count = sum(rows.count for rows in self.tables)
             self.text.fail(f"one row too many: {what} takes {count}")
