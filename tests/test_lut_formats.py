@@ -162,6 +162,7 @@ def test_layout_of_the_text_does_not_matter(tmp_path, name, change):
         ("curves.cube", "0.5", "255", "got 255; divide code values"),
         ("curves.cube", "2\n", "2\nDOMAIN_MAX 255 255 255\n", "line 2: .*0..255 is that of code v"),
         ("shaper.cube", "2\n0", "2\nLUT_1D_INPUT_RANGE 0 1023\n0", "line 3: .* code values"),
+        ("shaper.cube", "2\n0", "2\nLUT_1D_INPUT_RANGE 0 900\n0", "line 3: .* 0..900 .* code"),
         ("a.spi1d", "From 0 1", "From 0 1023", "line 2: the domain 0..1023 is that of code"),
         ("a.csp", "0 0.2 1", "0 255 1023", "line 5: the inputs .* are code values"),
         ("a.csp", "1 1 0\n", "255 1 0\n", "got 255; divide code values"),
