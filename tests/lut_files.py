@@ -159,7 +159,7 @@ def flame_3dl(path: Path, rng: Rng) -> Written:
 
 def lustre_3dl(path: Path, rng: Rng) -> Written:
     """Lustre's: words around the table."""
-    size = int(rng.choice([9, 17, 33]))
+    size = int(rng.choice([9, 17, 33], p=[0.5, 0.4, 0.1]))
     head = f"#Tokens required - do not edit\n3DMESH\nMesh {int(np.log2(size - 1))} 12\n"
     tail = "\n\n#Tokens required - do not edit\n\nLUT8\ngamma 1.0\n"
     shaper = np.rint(np.linspace(0, 1023, size)).astype(int)

@@ -58,6 +58,12 @@ class TestCompose:
         assert got.shape == (2, 3, 3, 7, 7, 7)
         torch.testing.assert_close(got[1, 2], compose_luts(many[1, 2], one))
 
+    def test_half_precision_is_kept(self):
+        first, second = look_lut(5, 1), look_lut(9, 2)
+        got = compose_luts(first.half(), second.half())
+        assert got.dtype == torch.float16
+        torch.testing.assert_close(got.float(), compose_luts(first, second), atol=2e-3, rtol=0)
+
     def test_gradients_reach_both(self):
         first = (identity_lut(3, dtype=torch.float64) * 0.8 + 0.07).requires_grad_()
         second = look_lut(3).double().requires_grad_()
@@ -107,7 +113,15 @@ class TestDifference:
         assert means == sorted(means)
         assert means[0] > 0
 
-    @pytest.mark.parametrize("bad", [torch.zeros(1, 3, 4, 4, 4), torch.tensor(1.0)])
-    def test_other_shapes_are_told(self, bad):
-        with pytest.raises(ValueError, match="second must be"):
+    @pytest.mark.parametrize(
+        ("bad", "error"),
+        [
+            (torch.zeros(1, 3, 4, 4, 4), ValueError),
+            (torch.tensor(1.0), ValueError),
+            (np.zeros((3, 4, 4, 4)), TypeError),
+            (torch.zeros(3, 4, 4, 4, dtype=torch.uint8), TypeError),
+        ],
+    )
+    def test_what_is_no_lut_is_told(self, bad, error):
+        with pytest.raises(error, match="second must be"):
             lut_difference(identity_lut(4), bad)

@@ -128,7 +128,7 @@ class TestReadCube:
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 nan 0", 1), "line 4: .*finite"),
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "inf 0 0", 1), "line 4: .*finite"),
             ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 1e999 0", 1), "line 4: .*finite"),
-            ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 1e39 0", 1), "got 1e\\+39"),
+            ("LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0 1e39 0", 1), "line 4: .*finite"),
             (
                 "LUT_3D_SIZE 2\n" + CORNERS.replace("0 0.5 0", "0,5 0 0", 1),
                 "line 4: .*'0,5 0 0'; decimals take a point",

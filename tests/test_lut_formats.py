@@ -114,7 +114,12 @@ def test_layout_of_the_text_does_not_matter(tmp_path, name, change):
         ("a.spi1d", "Length 2", "Length 1", "line 3: Length must be 2 to 65536, got 1"),
         ("a.spi3d", "2 2 2\n", "1 1 1\n", "line 3: the size of an axis must be 2 .*got 1"),
         ("a.spi3d", "2 2 2\n", "300 300 300\n", "line 3: .*got 300"),
-        ("a.3dl", CODES[6:], "", r"a\.3dl is no \.3dl file: its 1 rows fill no cube"),
+        (
+            "a.3dl",
+            CODES[6:],
+            "",
+            r"a\.3dl is no \.3dl file: its 1 rows, up to line 2, fill no cube",
+        ),
         # no numbers
         ("shaper.cube", "0.25", "nan", "line 4: expected finite numbers, got 'nan 0.5 0.75'"),
         ("shaper.cube", "1 1 0\n", "1 inf 0\n", "line 9: expected finite"),
@@ -123,6 +128,8 @@ def test_layout_of_the_text_does_not_matter(tmp_path, name, change):
         ("a.spi1d", "{\n0", "{\nnan", "line 6: expected finite"),
         ("a.spi3d", "1 1 0\n", "1 nan 0\n", "line 7: expected finite"),
         ("a.3dl", "1023 1023 0\n", "1023 nan 0\n", "line 5: expected whole numbers, got '1023 nan"),
+        ("a.spi1d", "{\n0", "{\n1e39", "line 6: expected finite"),
+        ("a.csp", "0 0.4 1", "0 0.4 1e39", "line 5: expected finite"),
         # comma decimals
         ("shaper.cube", "0.25", "0,25", "line 4: .*'0,25 0.5 0.75'; decimals take a point"),
         ("a.csp", "0 0.2 1", "0 0,2 1", "line 4: .*decimals take a point"),
@@ -141,7 +148,7 @@ def test_layout_of_the_text_does_not_matter(tmp_path, name, change):
         ("a.spi1d", "1\n}", "1\n1\n}", "line 8: one row too many: Length 2 takes 2"),
         ("a.spi1d", "{\n", "", "line 5: unknown keyword '0'"),
         ("a.spi3d", "1 1 0 1 1 0\n", "", "takes 8 rows of numbers, got 7"),
-        ("a.3dl", "1023 1023 0\n", "", "its 7 rows fill no cube"),
+        ("a.3dl", "1023 1023 0\n", "", "its 7 rows, up to line 8, fill no cube"),
         ("a.3dl", "1023 1023 0\n", "1023 1023\n", "line 5: expected 3 whole numbers, got 2"),
         # a shaper that falls
         ("shaper.cube", "0.25 0.5", "1.25 0.5", "line 5: a shaper before a 3D LUT must rise"),
@@ -158,14 +165,14 @@ def test_layout_of_the_text_does_not_matter(tmp_path, name, change):
         ("a.spi3d", "1 1 0 1", "0 0 0 1", "line 7: the node 0 0 0 stands here for the second"),
         ("a.3dl", CODES, "0 1 2 3\n" + CODES, "line 2: expected 3 whole numbers, got 4"),
         # code values
-        ("plain.cube", "1", "1023", "got 1023; divide code values"),
+        ("plain.cube", "1", "1023", r"\(line 3\) must hold colours .*got 1023; divide code values"),
         ("curves.cube", "0.5", "255", "got 255; divide code values"),
         ("curves.cube", "2\n", "2\nDOMAIN_MAX 255 255 255\n", "line 2: .*0..255 is that of code v"),
         ("shaper.cube", "2\n0", "2\nLUT_1D_INPUT_RANGE 0 1023\n0", "line 3: .* code values"),
         ("shaper.cube", "2\n0", "2\nLUT_1D_INPUT_RANGE 0 900\n0", "line 3: .* 0..900 .* code"),
         ("a.spi1d", "From 0 1", "From 0 1023", "line 2: the domain 0..1023 is that of code"),
         ("a.csp", "0 0.2 1", "0 255 1023", "line 5: the inputs .* are code values"),
-        ("a.csp", "1 1 0\n", "255 1 0\n", "got 255; divide code values"),
+        ("a.csp", "1 1 0\n", "255 1 0\n", r"\(line 16\) .*got 255; divide code values"),
         ("a.3dl", "1023", "100", "the largest value of its 3D table is 100"),
         # domains
         ("a.spi1d", "From 0 1", "From 1 1", "line 2: the domain 1..1 is empty"),
@@ -178,6 +185,7 @@ def test_layout_of_the_text_does_not_matter(tmp_path, name, change):
         ("a.spi3d", "SPILUT", "LUT", "its first line is not SPILUT"),
         ("a.spi3d", "3 3", "3 1", "line 2: expected 3 3"),
         ("a.csp", "CSPLUTV100", "CSPLUT", "its first line is not CSPLUTV100"),
+        ("a.csp", "3\n0 0.2", "3 1\n0 0.2", "line 3: expected one whole number"),
         ("a.csp", "3D", "2D", "line 2: expected 1D or 3D, got '2D'"),
         ("a.3dl", "0 200", "Mesh 1\n0 200", "line 1: expected Mesh with two numbers"),
         ("a.3dl", "0 200", "gamma 2.2\n0 200", "line 1: expected gamma 1.0, got 2.2"),

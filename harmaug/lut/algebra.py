@@ -52,14 +52,16 @@ def compose_luts(first: Tensor, second: Tensor, size: int | None = None) -> Tens
             f"first and second must have one dtype and device, got {first.dtype} on "
             f"{first.device} and {second.dtype} on {second.device}."
         )
-    colours = resize_lut(first, size or max(first.shape[-1], second.shape[-1]))
+    size = max(first.shape[-1], second.shape[-1]) if size is None else size
+    compute = torch.promote_types(first.dtype, torch.float32)
+    colours, second = resize_lut(first.to(compute), size), second.to(compute)
     lead = torch.broadcast_shapes(colours.shape[:-4], second.shape[:-4])
     colours = colours.expand(*lead, *colours.shape[-4:]).reshape(-1, *colours.shape[-4:])
     volume = second.expand(*lead, *second.shape[-4:]).reshape(-1, *second.shape[-4:])
     # grid_sample takes places in -1..1, in the order r, g, b; the border repeats its edge.
     places = colours.clamp(0, 1).movedim(1, -1) * 2 - 1
     looked_up = F.grid_sample(volume, places, padding_mode="border", align_corners=True)
-    return looked_up.reshape(*lead, *looked_up.shape[-4:])
+    return looked_up.reshape(*lead, *looked_up.shape[-4:]).to(first.dtype)
 
 
 def lut_difference(first: Tensor, second: Tensor) -> LutDifference:
@@ -76,14 +78,13 @@ def lut_difference(first: Tensor, second: Tensor) -> LutDifference:
         TypeError: no floating-point tensors.
         ValueError: other shapes.
     """
-    labs = []
-    fewest, most = _COLOURS
-    size = min(most, max(fewest, *(lut.shape[-1] for lut in (first, second) if lut.ndim)))
-    colours = identity_lut(size, dtype=torch.float64).reshape(1, 3, size, -1)
     for name, lut in (("first", first), ("second", second)):
         check_lut(lut, name)
         if lut.ndim != 4:
             raise ValueError(f"{name} must be one LUT (3, D, D, D), got {tuple(lut.shape)}.")
-        labs.append(srgb_to_lab(apply_lut(colours, lut.detach().cpu().double())))
-    difference = ciede2000(*labs)
+    fewest, most = _COLOURS
+    size = min(most, max(fewest, first.shape[-1], second.shape[-1]))
+    colours = identity_lut(size, dtype=torch.float64).reshape(1, 3, size, -1)
+    looked_up = [apply_lut(colours, lut.detach().cpu().double()) for lut in (first, second)]
+    difference = ciede2000(*map(srgb_to_lab, looked_up))
     return LutDifference(difference.mean().item(), difference.max().item())

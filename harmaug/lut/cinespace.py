@@ -36,7 +36,7 @@ def read_csp(path: str | os.PathLike[str]) -> LutFile:
         if len(fields) != 3 or len(set(fields)) != 1:
             text.fail(f"expected the same size for three axes, got {' '.join(fields)[:40]!r}")
         rows = _rows(text, lines, text.size("the size of an axis", fields[:1]) ** 3)
-        lut = cube_of(rows.table(), text)
+        lut = cube_of(rows.colours())
     for _ in lines:
         text.fail(f"one row too many: the size {fields[0]} takes {rows.count}")
     return LutFile(tuple(curves), lut, unit_domain())
@@ -87,7 +87,9 @@ def _shaper(text: LutText, lines: Iterator[str], kind: str) -> Curves | None:
 
 def _channel(text: LutText, lines: Iterator[str], kind: str) -> np.ndarray:
     """Return the points (2, N) of a channel's shaper: inputs and outputs."""
-    (points,) = text.whole_numbers(_next(lines, text).split()[:1])
+    points, *more = text.whole_numbers(_next(lines, text).split())
+    if more:
+        text.fail("expected one whole number, the points of a channel's shaper")
     if points in (0, 1):  # no shaper in this channel
         return np.array([[0.0, 1.0], [0.0, 1.0]])
     places, values = (

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harmaug.io.atomic import atomic_write
 from harmaug.lut.lut_file import Curves, LutFile, unit_domain
-from harmaug.lut.tensors import check_values, file_rows
+from harmaug.lut.tensors import file_rows
 from harmaug.lut.text import LARGEST_SIZE, LutText, Rows, check_domain, cube_of
 
 _Path = str | os.PathLike[str]
@@ -97,14 +97,14 @@ class _CubeReader:
         if not self.sizes:
             self.text.refuse("it has no line LUT_3D_SIZE or LUT_1D_SIZE")
         self._start_tables()
-        tables = [rows.table() for rows in self.tables]
+        tables = [rows.colours() for rows in self.tables]
         curves = (self._curves(tables[0]),) if "LUT_1D_SIZE" in self.sizes else ()
         if "LUT_3D_SIZE" not in self.sizes:
             return LutFile(curves, None, unit_domain())
         if curves:
             self.tables[0].check_rising(tables[0])
         domain = self._domain("3D", self.sizes["LUT_3D_SIZE"])
-        return LutFile(curves, cube_of(tables[-1], self.text), domain)
+        return LutFile(curves, cube_of(tables[-1]), domain)
 
     def _keyword(self, word: str, fields: list[str]) -> None:
         if word == "TITLE":
@@ -147,7 +147,6 @@ class _CubeReader:
                     self.tables.append(Rows(self.text, f"{word} {size}", size**power))
 
     def _curves(self, table: Tensor) -> Curves:
-        check_values(table, f"the 1D table of {self.text.path}")
         return Curves(table.T.to(torch.float32).contiguous(), self._domain("1D", len(table)))
 
     def _domain(self, table: str, size: int) -> Tensor:

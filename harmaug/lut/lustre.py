@@ -47,14 +47,17 @@ def read_3dl(path: str | os.PathLike[str]) -> LutFile:
             text.fail(f"expected 3 whole numbers, got {len(values)}")
     size = round(len(rows) ** (1 / 3))
     if size < 2 or size**3 != len(rows) or size > LARGEST_SIZE:
-        text.refuse(f"its {len(rows)} rows fill no cube of 2 to {LARGEST_SIZE} nodes an axis")
+        text.refuse(
+            f"its {len(rows)} rows, up to line {text.number}, fill no cube of 2 to {LARGEST_SIZE} "
+            "nodes an axis"
+        )
     rows.count = len(rows)
     codes = rows.table()
     table = codes / _top(text, "3D table", codes, depth)
     # Red is the slowest here and the fastest in `cube_of`.
     table = table.reshape(size, size, size, 3).transpose(0, 2).reshape(-1, 3)
     curves = (_curves(text, *shaper),) if shaper else ()
-    return LutFile(tuple(one for one in curves if one), cube_of(table, text), unit_domain())
+    return LutFile(tuple(one for one in curves if one), cube_of(table), unit_domain())
 
 
 def _top(text: LutText, what: str, codes: Tensor, depth: int | None = None) -> int:

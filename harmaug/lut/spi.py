@@ -73,7 +73,7 @@ def read_spi3d(path: _Path) -> LutFile:
             text.fail(f"the node {red} {green} {blue} stands here for the second time")
         places[place] = None
         rows.add(text.numbers(fields[3:], 3))
-    table = rows.table()
+    table = rows.colours()
     ordered = torch.empty_like(table)
     ordered[torch.tensor(list(places))] = table
-    return LutFile((), cube_of(ordered, text), unit_domain())
+    return LutFile((), cube_of(ordered), unit_domain())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import math
 import os
 import re
 from array import array
@@ -22,6 +21,7 @@ LARGEST_SIZE = 256  # nodes an axis of a 3D table, by Adobe's specification
 _LONGEST_1D = 1 << 16  # rows of a 1D table, by the same
 _LONGEST_LINE = 1 << 16  # characters
 _LARGEST_CODES = (255, 1023, 4095, 16383, 65535)
+_LARGEST_FLOAT = torch.finfo(torch.float32).max
 _SHOWN = 40  # characters of a line in a message
 
 
@@ -36,7 +36,7 @@ class LutText:
     def __init__(
         self, path: str | os.PathLike[str], kind: str, longest: int = _LONGEST_LINE
     ) -> None:
-        """Open nothing yet.
+        """Name the file; iterating opens it.
 
         Args:
             path: the file, in UTF-8, or in UTF-16 with a byte order mark; any line ends.
@@ -80,7 +80,7 @@ class LutText:
             got = len(values) if len(values) > 3 else repr(text[:_SHOWN])
             hint = "; decimals take a point, columns a space" if "," in text else ""
             self.fail(f"expected {count} numbers, got {got}{hint}")
-        if not all(map(math.isfinite, values)):
+        if not all(abs(value) <= _LARGEST_FLOAT for value in values):
             self.fail(f"expected finite numbers, got {text[:_SHOWN]!r}")
         return values
 
@@ -133,6 +133,13 @@ class Rows:
             )
         return torch.frombuffer(self.values, dtype=torch.float64).reshape(self.count, -1)
 
+    def colours(self) -> Tensor:
+        """Return `table`; raise where values are no colours but codes, and name the largest."""
+        table = self.table()
+        row = int(table.abs().amax(1).argmax())
+        check_values(table, f"the table of {self.text.path} (line {self.lines[row]})")
+        return table
+
     def check_rising(self, table: Tensor) -> None:
         """Raise where a column of a shaper falls from one row to the next."""
         falls = (table.diff(dim=0) < 0).any(1).nonzero()
@@ -141,9 +148,8 @@ class Rows:
             self.text.fail("a shaper before a 3D LUT must rise, and here it falls", self.lines[row])
 
 
-def cube_of(table: Tensor, text: LutText) -> Tensor:
-    """Return rows (D³, 3), red fastest, as (3, D, D, D) float32; check their values."""
-    check_values(table, f"the table of {text.path}")
+def cube_of(table: Tensor) -> Tensor:
+    """Return rows (D³, 3), red fastest, as (3, D, D, D), float32."""
     size = round(len(table) ** (1 / 3))
     return table.reshape(size, size, size, 3).permute(3, 0, 1, 2).to(torch.float32).contiguous()
 
