@@ -118,6 +118,28 @@ def test_a_blurred_picture_is_refused_too(tmp_path):
         read_hald(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("level", [2, 3, 4, 8])
+@pytest.mark.parametrize("name", ["identity", "invert", "smooth", "green-up"])
+def test_a_clut_of_tiles_is_told_and_not_taken(tmp_path, name, level):
+    """The layout of GPUImage and of many games: a tile for each blue, with red and green in it."""
+    size = level**2
+    looks = {"identity": identity_lut(size), "invert": 1 - identity_lut(size)}
+    looks |= {"smooth": torch.lerp(identity_lut(size), smooth_lut(size), 0.3)}
+    looks |= {"green-up": identity_lut(size).flip(2)}
+    tiles = looks[name].reshape(3, level, level, size, size).transpose(2, 3)
+    pixels = tiles.reshape(3, level**3, level**3).permute(1, 2, 0)
+    Image.fromarray(pixels.mul(255).round().byte().numpy()).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=f"a CLUT of {level} x {level} tiles, not a Hald image"):
+        read_hald(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("size", [(256, 16), (1024, 32), (33, 1089)])
+def test_a_strip_of_tiles_is_told(tmp_path, size):
+    Image.new("RGB", size).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=f"{min(size)} tiles in a row are a CLUT of another"):
+        read_hald(tmp_path / "a.png")
+
+
 def test_pillow_lut_reads_the_same(tmp_path):
     pillow_lut = pytest.importorskip("pillow_lut", reason="pillow_lut is not installed")
     write_hald(tmp_path / "a.png", smooth_lut(4))

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import harmaug
-from harmaug import recipes
+from harmaug import lut, recipes
 from harmaug.evaluation import metrics
 
 STORED = Path(__file__).with_name("public.txt")
@@ -42,7 +42,7 @@ def surface() -> list[str]:
     lines = [f"version {harmaug.__version__}"]
     for name in harmaug.__all__:
         lines += members(name, getattr(harmaug, name))
-    for module in (recipes, metrics):
+    for module in (lut, recipes, metrics):
         short = module.__name__.rpartition(".")[2]
         names = getattr(module, "__all__", None) or [
             name
@@ -52,7 +52,8 @@ def surface() -> list[str]:
         for name in sorted(names):
             if not name.startswith("_"):
                 lines += members(f"{short}.{name}", getattr(module, name))
-    return [re.sub(r" at 0x[0-9a-f]+", "", line) for line in lines]  # of functions as defaults
+    lines = [re.sub(r" at 0x[0-9a-f]+", "", line) for line in lines]  # of functions as defaults
+    return [re.sub(r"ForwardRef\(('\w+')[^)]*\)", r"\1", line) for line in lines]  # of tuples
 
 
 def test_public_names_and_signatures_are_the_stored_ones() -> None:

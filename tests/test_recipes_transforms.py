@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lut_files import KINDS
 from PIL import Image
 
-from harmaug.lut import identity_lut, write_cube, write_hald
+from harmaug.lut import identity_lut, read_lut, write_cube, write_hald
 from harmaug.recipes import Transforms, read_transforms
 
 
@@ -16,6 +17,16 @@ def gains(*factors):
     maps = torch.zeros(len(factors), 3, 11)
     maps[:, range(3), range(3)] = torch.tensor(factors).unsqueeze(1)
     return maps
+
+
+def test_lut_files_of_all_formats_are_looks(tmp_path):
+    for kind, suffix in KINDS.items():
+        kind(tmp_path / f"{kind.__name__}{suffix}", np.random.default_rng(0))
+    looks = read_transforms([tmp_path], size=9).looks
+    assert looks.shape == (len(KINDS), 3, 9, 9, 9)
+    files = sorted(path for path in tmp_path.iterdir())
+    for look, path in zip(looks, files, strict=True):
+        assert torch.equal(look, read_lut(path).to_lut3d(9).lut)
 
 
 def test_cube_hald_and_archives_are_read_together(tmp_path):
@@ -41,7 +52,7 @@ def test_cube_hald_and_archives_are_read_together(tmp_path):
     ("arrays", "message"),
     [
         ({"luts": np.zeros((3, 5, 5, 5))}, r"'luts' in .* expected \(N, 3, D, D, D\)"),
-        ({"names": np.zeros(3)}, "no .cube file, Hald image or .npz archive"),
+        ({"names": np.zeros(3)}, "no LUT file, Hald image or .npz archive"),
         ({"maps": np.full((2, 9, 3), np.nan)}, "NaN"),
         ({"maps": np.zeros((2, 3, 9))}, r"'maps' in .* is \(2, 3, 9\)"),
         ({"luts": np.zeros((2, 3, 5, 4, 5))}, r"'luts' in .* is \(2, 3, 5, 4, 5\)"),

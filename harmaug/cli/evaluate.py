@@ -62,8 +62,7 @@ def _register_augmenter(kinds: Commands) -> None:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="compare with random looks: .cube files, Hald images, .npz archives, or folders of "
-        "them",
+        help="compare with random looks: LUT files, Hald images, .npz archives, or folders of them",
     )
     parser.set_defaults(run=_run_augmenter)
 

@@ -24,10 +24,11 @@ def register(commands: Commands) -> None:
         "fit a LUT basis to a collection of looks and colour maps",
         "  harmaug fit-luts looks/ -o basis.safetensors\n"
         "  harmaug fit-luts looks/ maps.npz --photos data/ -k 32 -o basis.safetensors",
-        "Sources are .cube files, Hald images (.png, .tif), .npz archives (luts, maps, "
-        "to_standard and from_standard), or folders of them. Convex mixtures of the basis come "
-        "near every LUT of the collection. The error on held-out LUTs is printed, and written to a "
-        ".json file beside the basis. harmaug train --basis starts from it.",
+        "Sources are LUT files (.cube, .3dl, .csp, .spi1d, .spi3d), Hald images (.png, .tif), "
+        ".npz archives (luts, maps, to_standard and from_standard), or folders of them. Convex "
+        "mixtures of the basis come near every LUT of the collection. The error on held-out LUTs "
+        "is printed, and written to a .json file beside the basis. harmaug train --basis starts "
+        "from it.",
     )
     parser.add_argument("sources", metavar="SOURCE", type=Path, nargs="+", help="file or folder")
     add = parser.add_argument

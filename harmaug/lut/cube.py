@@ -1,39 +1,33 @@
-"""``.cube`` files: 3D LUTs as text.
+"""``.cube`` files: a 1D LUT, a 3D LUT, or a 1D shaper before a 3D LUT, as text.
 
-After Adobe's Cube LUT Specification 1.0 (2013), with Resolve's ``LUT_3D_INPUT_RANGE``. Inputs are
-colours in [0, 1]; outputs may leave that range.
+After Adobe's Cube LUT Specification 1.0 (2013), with what Resolve adds: both tables in one file,
+``LUT_1D_INPUT_RANGE`` and ``LUT_3D_INPUT_RANGE``. Outputs may leave [0, 1].
 """
 
 from __future__ import annotations
 
-import codecs
-import io
-import math
 import os
 import re
-from array import array
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harmaug.io.atomic import atomic_write
-from harmaug.lut.tensors import check_values, file_rows
+from harmaug.lut.lut_file import Curves, LutFile, unit_domain
+from harmaug.lut.tensors import file_rows
+from harmaug.lut.text import LARGEST_SIZE, LutText, Rows, check_domain, cube_of
 
 _Path = str | os.PathLike[str]
-_LARGEST_SIZE = 256  # nodes an axis, by Adobe's specification
-_LONGEST_LINE = 1 << 16  # characters
+_SIZES = ("LUT_1D_SIZE", "LUT_3D_SIZE")
+_RANGES = ("LUT_1D_INPUT_RANGE", "LUT_3D_INPUT_RANGE", "DOMAIN_MIN", "DOMAIN_MAX")
 
 
 def read_cube(path: _Path) -> Tensor:
     """Read a 3D LUT from a ``.cube`` file.
 
     A domain other than 0..1 is resampled onto [0, 1] with the same number of nodes; colours outside
-    the domain take its edge.
+    the domain take its edge. `read_lut` keeps the domain, and reads files with a 1D table.
 
     Args:
         path: the file, in UTF-8, or in UTF-16 with a byte order mark; any line ends.
@@ -46,10 +40,14 @@ def read_cube(path: _Path) -> Tensor:
             lies beyond -16..16 (code values such as 0..255), or its domain is so wide that [0, 1]
             falls within one grid cell. The message names the file and the line or value.
     """
-    cube = _CubeReader(Path(path))
-    for number, line in enumerate(_lines(cube.path), start=1):
-        cube.take(number, line.strip())
-    return cube.finish()
+    found = _CubeReader(path, curves=False).read()
+    assert found.lut is not None
+    return found.sampled(found.lut.shape[-1])
+
+
+def read_cube_file(path: _Path) -> LutFile:
+    """Read all that a ``.cube`` file holds; see `read_lut`."""
+    return _CubeReader(path, curves=True).read()
 
 
 def write_cube(path: _Path, lut: Tensor, title: str | None = None) -> None:
@@ -65,8 +63,8 @@ def write_cube(path: _Path, lut: Tensor, title: str | None = None) -> None:
     """
     rows = file_rows(lut)
     size = lut.shape[-1]
-    if size > _LARGEST_SIZE:
-        raise ValueError(f"a .cube file holds at most {_LARGEST_SIZE} nodes an axis, got {size}.")
+    if size > LARGEST_SIZE:
+        raise ValueError(f"a .cube file holds at most {LARGEST_SIZE} nodes an axis, got {size}.")
     if title is not None and re.search(r'["\r\n]', title):
         raise ValueError(f"title must be one line without double quotes, got {title!r}.")
     lines = [f'TITLE "{title}"'] if title is not None else []
@@ -80,108 +78,95 @@ def write_cube(path: _Path, lut: Tensor, title: str | None = None) -> None:
 class _CubeReader:
     """Takes the lines of one ``.cube`` file in turn."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.size: int | None = None
-        self.low, self.high = [0.0] * 3, [1.0] * 3
-        self.domain_line = 0
-        self.table = array("d")
-        self.last_row = 0
+    def __init__(self, path: _Path, curves: bool) -> None:
+        self.text = LutText(path, ".cube")
+        self.curves = curves
+        self.sizes: dict[str, int] = {}
+        self.ranges: dict[str, tuple[int, list[float]]] = {}  # with their lines
+        self.tables: list[Rows] = []
 
-    def take(self, number: int, line: str) -> None:
-        if not line or line.startswith("#"):
-            return
-        keyword, *values = line.split()
-        if keyword[0].isalpha() and keyword.lower() not in ("nan", "inf", "infinity"):
-            self._keyword(number, keyword, values)
-            return
-        if self.size is None:
-            self._fail(number, f"expected LUT_3D_SIZE before the table, got {line[:40]!r}")
-        if len(self.table) == 3 * self.size**3:
-            self._fail(number, f"one row too many: LUT_3D_SIZE {self.size} takes {self.size**3}")
-        self.table.extend(self._numbers(number, line.split(), 3))
-        self.last_row = number
-
-    def finish(self) -> Tensor:
-        if self.size is None:
-            raise ValueError(f"{self.path} is no .cube file: it has no line LUT_3D_SIZE.")
-        rows = len(self.table) // 3
-        if rows != self.size**3:
-            raise ValueError(
-                f"{self.path}: LUT_3D_SIZE {self.size} takes {self.size**3} rows of numbers, "
-                f"got {rows}; the last is line {self.last_row}."
-            )
-        lut = torch.frombuffer(self.table, dtype=torch.float64)
-        check_values(lut, f"the table of {self.path}")
-        lut = lut.reshape(self.size, self.size, self.size, 3).permute(3, 0, 1, 2)
-        return self._onto_unit_domain(lut).to(torch.float32).contiguous()
-
-    def _keyword(self, number: int, keyword: str, values: list[str]) -> None:
-        if keyword == "TITLE":
-            return
-        if keyword.startswith("LUT_1D_"):
-            self._fail(number, f"{keyword} announces a 1D LUT; only a 3D LUT alone can be read")
-        if keyword not in ("LUT_3D_SIZE", "LUT_3D_INPUT_RANGE", "DOMAIN_MIN", "DOMAIN_MAX"):
-            self._fail(number, f"unknown keyword {keyword[:40]!r}")
-        if self.table:
-            self._fail(number, f"{keyword} must stand before the table")
-        if keyword == "LUT_3D_SIZE":
-            if self.size is not None or not re.fullmatch("[0-9]{1,9}", " ".join(values)):
-                self._fail(number, "expected one LUT_3D_SIZE with one whole number")
-            self.size = int(values[0])
-            if not 2 <= self.size <= _LARGEST_SIZE:
-                self._fail(number, f"LUT_3D_SIZE must be 2 to {_LARGEST_SIZE}, got {self.size}")
-        elif keyword == "DOMAIN_MIN":
-            self.low, self.domain_line = self._numbers(number, values, 3), number
-        elif keyword == "DOMAIN_MAX":
-            self.high, self.domain_line = self._numbers(number, values, 3), number
-        else:
-            low, high = self._numbers(number, values, 2)
-            self.low, self.high, self.domain_line = [low] * 3, [high] * 3, number
-
-    def _numbers(self, number: int, fields: list[str], count: int) -> list[float]:
-        text = " ".join(fields)
-        try:
-            values = [float(field) for field in fields]
-        except ValueError:
-            values = []
-        if len(values) != count or "_" in text:  # Python reads 1_0 as 10
-            hint = "; decimals take a point, columns a space" if "," in text else ""
-            self._fail(number, f"expected {count} numbers, got {text[:40]!r}{hint}")
-        if not all(map(math.isfinite, values)):
-            self._fail(number, f"expected finite numbers, got {text[:40]!r}")
-        return values
-
-    def _onto_unit_domain(self, lut: Tensor) -> Tensor:
-        size = lut.shape[-1]
-        node = torch.linspace(0, 1, size, dtype=torch.float64)
-        for axis, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
-            if (low, high) == (0, 1):
+    def read(self) -> LutFile:
+        for line in self.text:
+            if line.startswith("#"):
                 continue
-            if low >= high or high - low >= size - 1:
-                self._fail(
-                    self.domain_line,
-                    f"the domain {low:g}..{high:g} cannot serve colours in [0, 1] "
-                    "(empty, or so wide that [0, 1] falls within one grid cell)",
+            word, *fields = line.split()
+            if word[0].isalpha() and word.lower() not in ("nan", "inf", "infinity"):
+                self._keyword(word, fields)
+            else:
+                self._row(line.split())
+        if not self.sizes:
+            self.text.refuse("it has no line LUT_3D_SIZE or LUT_1D_SIZE")
+        self._start_tables()
+        tables = [rows.colours() for rows in self.tables]
+        curves = (self._curves(tables[0]),) if "LUT_1D_SIZE" in self.sizes else ()
+        if "LUT_3D_SIZE" not in self.sizes:
+            return LutFile(curves, None, unit_domain())
+        if curves:
+            self.tables[0].check_rising(tables[0])
+        domain = self._domain("3D", self.sizes["LUT_3D_SIZE"])
+        return LutFile(curves, cube_of(tables[-1]), domain)
+
+    def _keyword(self, word: str, fields: list[str]) -> None:
+        if word == "TITLE":
+            return
+        if word.startswith("LUT_1D_") and not self.curves:
+            self.text.fail(
+                f"{word} announces a 1D LUT, and read_cube gives one 3D LUT; "
+                "harmaug.lut.read_lut reads such files"
+            )
+        if word not in (*_SIZES, *_RANGES):
+            self.text.fail(f"unknown keyword {word[:40]!r}")
+        if self.tables:
+            self.text.fail(f"{word} must stand before the table")
+        if word in _SIZES:
+            if word in self.sizes:
+                self.text.fail(f"expected one {word} with one whole number")
+            read = self.text.size if word == "LUT_3D_SIZE" else self.text.length
+            self.sizes[word] = read(word, fields)
+        else:
+            count = 2 if word.endswith("RANGE") else 3
+            self.ranges[word] = self.text.number, self.text.numbers(fields, count)
+
+    def _row(self, fields: list[str]) -> None:
+        if not self.sizes:
+            shown = " ".join(fields)[:40]
+            self.text.fail(f"expected LUT_3D_SIZE before the table, got {shown!r}")
+        self._start_tables()
+        rows = self.tables[0] if len(self.tables[0]) < self.tables[0].count else self.tables[-1]
+        if len(rows) == rows.count:
+            what = " and ".join(rows.what for rows in self.tables)
+            count = sum(rows.count for rows in self.tables)
+            self.text.fail(f"one row too many: {what} takes {count}")
+        rows.add(self.text.numbers(fields, 3))
+
+    def _start_tables(self) -> None:
+        if not self.tables:
+            for word, power in (("LUT_1D_SIZE", 1), ("LUT_3D_SIZE", 3)):
+                if word in self.sizes:
+                    size = self.sizes[word]
+                    self.tables.append(Rows(self.text, f"{word} {size}", size**power))
+
+    def _curves(self, table: Tensor) -> Curves:
+        return Curves(table.T.to(torch.float32).contiguous(), self._domain("1D", len(table)))
+
+    def _domain(self, table: str, size: int) -> Tensor:
+        """Return the domain of the 1D or the 3D table."""
+        domain, number = unit_domain(), 0
+        for word, (line, values) in self.ranges.items():
+            if word.startswith("LUT") and word.replace("INPUT_RANGE", "SIZE") not in self.sizes:
+                self.text.fail(f"{word} stands without its size", line)
+            if word.startswith("DOMAIN") and len(self.sizes) == 2:
+                self.text.fail(
+                    f"{word} does not say of which table; a file with two says "
+                    "LUT_1D_INPUT_RANGE and LUT_3D_INPUT_RANGE",
+                    line,
                 )
-            position = ((node - low) / (high - low)).clamp(0, 1) * (size - 1)
-            cell = position.floor().clamp(max=size - 2).long()
-            fraction = (position - cell).reshape([-1 if a == 3 - axis else 1 for a in range(4)])
-            below, above = lut.index_select(3 - axis, cell), lut.index_select(3 - axis, cell + 1)
-            lut = below + fraction * (above - below)  # red is the last axis
-        return lut
-
-    def _fail(self, number: int, what: str) -> NoReturn:
-        raise ValueError(f"{self.path}, line {number}: {what}.")
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file, whatever ends them; raise where it is no text."""
-    with path.open("rb") as file:
-        wide = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        # A title or comment may be in any encoding; everything that counts is ASCII.
-        text = io.TextIOWrapper(file, "utf-16" if wide else "utf-8-sig", errors="replace")
-        for line in iter(partial(text.readline, _LONGEST_LINE), ""):
-            if "\0" in line or len(line) == _LONGEST_LINE:
-                raise ValueError(f"{path} is no .cube file: it is not plain text.")
-            yield line
+            if word == f"LUT_{table}_INPUT_RANGE":
+                domain = torch.tensor(values, dtype=torch.float64)[:, None].repeat(1, 3)
+                number = line
+            elif word.startswith("DOMAIN"):
+                domain[int(word == "DOMAIN_MAX")] = torch.tensor(values, dtype=torch.float64)
+                number = line
+        first = table == "1D" or len(self.sizes) == 1
+        check_domain(self.text, number, domain, size if first else None)
+        return domain

@@ -21,6 +21,9 @@ _Path = str | os.PathLike[str]
 # 981 looks of G'MIC reach 3.4 at any level, the identity 1.1. Of 1,300 photos of 512 x 512 read as
 # LUTs none stays below 7.4; of 64 x 64, 97 of 100 exceed 5.
 _LONGEST_WAY = 5.0
+# How many times farther they move if the picture is read by another layout than its own: 2 at least
+# for looks of 4 nodes an axis, 5 for 16 nodes.
+_FARTHER = 1.5
 
 
 def read_hald(path: _Path) -> Tensor:
@@ -30,8 +33,8 @@ def read_hald(path: _Path) -> Tensor:
         (3, D, D, D), float32 in [0, 1]: D = L² for an image of level L, which is L³ x L³.
 
     Raises:
-        ValueError: the sides do not fit a Hald image, or neighbours along the grid are as far apart
-            as in a picture.
+        ValueError: the sides do not fit a Hald image, its tables lie side by side as tiles (another
+            layout of the same size), or neighbours along the grid are as far apart as in a picture.
     """
     from harmaug.io.photos import read_photo
 
@@ -41,13 +44,19 @@ def read_hald(path: _Path) -> Tensor:
     if height != width or level**3 != width or level < 2:
         raise ValueError(
             f"{path} is no Hald image: both sides must be 8, 27, 64, 125, ... pixels (a cube "
-            f"number), got {width} x {height}."
+            f"number), got {width} x {height}{_strip(width, height)}."
         )
     size = level**2
     lut = torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max)
+    tiles = lut.reshape(level, size, level, size, 3).transpose(1, 2).reshape(-1, 3)
     lut = lut.reshape(size, size, size, 3).permute(3, 0, 1, 2).contiguous()
-    steps = max(lut.diff(dim=axis).abs().mean().item() for axis in (1, 2, 3))
-    way, spread = steps * (size - 1), lut.var((1, 2, 3), correction=0).mean().sqrt().item()
+    way, spread = _way(lut), lut.var((1, 2, 3), correction=0).mean().sqrt().item()
+    tiled = _way(tiles.reshape(size, size, size, 3).permute(3, 0, 1, 2))
+    if tiled < min(way / _FARTHER, _LONGEST_WAY * spread):
+        raise ValueError(
+            f"{path} seems to be a CLUT of {level} x {level} tiles, not a Hald image; that layout "
+            "is not read: convert it to a .cube file."
+        )
     if way > _LONGEST_WAY * spread:
         raise ValueError(
             f"{path} seems to be a picture, not a Hald image: along a line of the grid its colours "
@@ -55,6 +64,19 @@ def read_hald(path: _Path) -> Tensor:
             f"{_LONGEST_WAY:g}."
         )
     return lut
+
+
+def _way(lut: Tensor) -> float:
+    """Return how far the colours of a LUT move along a line of its grid, on the longest axis."""
+    steps = max(lut.diff(dim=axis).abs().mean().item() for axis in (1, 2, 3))
+    return steps * (lut.shape[-1] - 1)
+
+
+def _strip(width: int, height: int) -> str:
+    """Return a hint where the sides are those of a CLUT whose tiles stand in one row."""
+    narrow, wide = sorted((width, height))
+    tiles = narrow > 1 and wide == narrow**2
+    return f"; {narrow} tiles in a row are a CLUT of another layout" if tiles else ""
 
 
 def write_hald(path: _Path, lut: Tensor, bits: int = 8) -> None:

@@ -1,6 +1,7 @@
 """Collections of colour transforms on disk: looks, white balance, illuminants.
 
-A collection is any mix of ``.cube`` files, Hald images (``.png``, ``.tif``) and ``.npz`` archives.
+A collection is any mix of LUT files (``.cube``, ``.3dl``, ``.csp``, ``.spi1d``, ``.spi3d``), Hald
+images (``.png``, ``.tif``) and ``.npz`` archives.
 The names of its arrays say what an archive holds:
 
 - ``luts`` (N, 3, D, D, D), uint8 or float in [0, 1], axes (n, channel, b, g, r): looks;
@@ -20,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug.lut import read_cube, read_hald, resize_lut
+from harmaug.lut import LUT_SUFFIXES, read_lut, resize_lut
 from harmaug.lut.tensors import check_values
 
-_SUFFIXES = (".npz", ".cube", ".png", ".tif", ".tiff")
+_SUFFIXES = (".npz", *LUT_SUFFIXES)
 _BROKEN = (OSError, ValueError, TypeError, RuntimeError, EOFError, KeyError, BadZipFile, zlib.error)
 
 # The axes that follow the first in the arrays of an archive; "D" stands for any size.
@@ -100,8 +101,7 @@ def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
                 else:
                     arrays[name] = values
         else:
-            read = read_cube if path.suffix.lower() == ".cube" else read_hald
-            looks.append(resize_lut(read(path), size).unsqueeze(0))
+            looks.append(read_lut(path).sampled(size).unsqueeze(0))
     found = Transforms(
         torch.cat(looks) if looks else None,
         arrays.get("maps"),
@@ -110,7 +110,7 @@ def read_transforms(paths: Sequence[str | Path], size: int = 17) -> Transforms:
     )
     if not len(found):
         shown = ", ".join(map(str, paths))
-        raise FileNotFoundError(f"no .cube file, Hald image or .npz archive in {shown}.")
+        raise FileNotFoundError(f"no LUT file, Hald image or .npz archive in {shown}.")
     return found
 
 
