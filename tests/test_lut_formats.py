@@ -14,7 +14,7 @@ from harmaug.lut.formats import read_lut
 
 EACH = 20  # files of each kind; 300 in all
 BAR = 2e-6
-INTERPOLATIONS = ("trilinear",)
+INTERPOLATIONS = ("trilinear", "tetrahedral")
 
 
 def opencolorio(path, colours, interpolation):

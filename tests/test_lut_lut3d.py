@@ -36,6 +36,8 @@ def test_it_is_the_operator(image):
     assert torch.equal(lut(image), apply_lut(image, lut.lut))
     assert torch.equal(lut(image, mask), composite_lut(image, mask, lut.lut))
     assert lut(image[0]).shape == (3, 8, 9)
+    way = lut(image, interpolation="tetrahedral")
+    assert torch.equal(way, apply_lut(image, lut.lut, interpolation="tetrahedral"))
 
 
 def test_the_background_keeps_its_bits(image):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from harmaug.lut.ops import apply_lut, composite_lut
+from harmaug.lut.ops import Interpolation, apply_lut, composite_lut
 from harmaug.lut.tensors import check_lut, identity_lut
 
 
@@ -43,7 +43,11 @@ class Lut3d(nn.Module):
         self.lut = nn.Parameter(initial.detach().clone(memory_format=torch.contiguous_format))
 
     def forward(
-        self, image: Tensor, mask: Tensor | None = None, interpolation: str = "trilinear"
+        self,
+        image: Tensor,
+        mask: Tensor | None = None,
+        *,
+        interpolation: Interpolation = "trilinear",
     ) -> Tensor:
         """Recolour pictures, or their foregrounds alone.
 
@@ -56,8 +60,8 @@ class Lut3d(nn.Module):
             The shape, dtype and device of ``image``.
         """
         if mask is None:
-            return apply_lut(image, self.lut)
-        return composite_lut(image, mask, self.lut)
+            return apply_lut(image, self.lut, interpolation=interpolation)
+        return composite_lut(image, mask, self.lut, interpolation=interpolation)
 
     def smoothness(self) -> Tensor:
         """Return `lut_smoothness` of the LUT."""

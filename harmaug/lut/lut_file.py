@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmaug.inputs import as_photos
-from harmaug.lut.ops import apply_lut
+from harmaug.lut.ops import Interpolation, apply_lut
 from harmaug.lut.tensors import resize_lut
 
 _PROBES = 1 << 17  # colours that measure an error
@@ -72,7 +72,7 @@ class LutFile:
     lut: Tensor | None
     domain: Tensor
 
-    def __call__(self, image: Tensor, interpolation: str = "trilinear") -> Tensor:
+    def __call__(self, image: Tensor, *, interpolation: Interpolation = "trilinear") -> Tensor:
         """Recolour a picture; differentiable.
 
         Args:
@@ -89,8 +89,10 @@ class LutFile:
             ValueError: another shape.
         """
         batch = as_photos(image)
-        plain = self._plain()
-        result = self._shaped(batch) if plain is None else apply_lut(batch, plain.to(batch.device))
+        if (plain := self._plain()) is None:
+            result = self._shaped(batch, interpolation)
+        else:
+            result = apply_lut(batch, plain.to(batch.device), interpolation=interpolation)
         return result if image.ndim == 4 else result.squeeze(0)
 
     def to_lut3d(self, size: int = 33) -> BakedLut:
@@ -138,7 +140,7 @@ class LutFile:
         """Return the 3D LUT where it is all that the file means, else None."""
         return self.lut if not self.curves and torch.equal(self.domain, unit_domain()) else None
 
-    def _shaped(self, batch: Tensor) -> Tensor:
+    def _shaped(self, batch: Tensor, interpolation: Interpolation) -> Tensor:
         codes = batch.dtype == torch.uint8
         compute = torch.promote_types(torch.float32 if codes else batch.dtype, torch.float32)
         colours = batch.to(compute) / 255 if codes else batch.to(compute)
@@ -147,7 +149,8 @@ class LutFile:
         if self.lut is None:
             colours = colours.clamp(0, 1)
         else:
-            colours = apply_lut(to_unit(colours, self.domain), self.lut.to(batch.device))
+            places, lut = to_unit(colours, self.domain), self.lut.to(batch.device)
+            colours = apply_lut(places, lut, interpolation=interpolation)
         if codes:
             colours = colours.mul(255).add(0.5).floor()
         return colours.to(batch.dtype)
