@@ -17,8 +17,8 @@ from harmaug.nets.judging import Foreground, hardest, spoilt
 from harmaug.nets.latents import draw_latents
 from harmaug.nets.lut_net import LutNet
 
-# A drawn latent that spoils its photo is multiplied by these in turn until none is spoilt: the
-# opposite is as likely and as strong, a half of it is weaker.
+# A drawn latent that spoils its photo is multiplied by the first of these that does not, or by the
+# last: the opposite is as likely and as strong, a half of it is weaker.
 _STAND_INS = (-1.0, 0.5, -0.5, 0.25)
 
 
@@ -171,28 +171,65 @@ def _decide(
     net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool, spatial: float
 ) -> Decision:
     condition = net.condition(photo, mask)
-    prior = net.prepared_prior(condition)
     corners = frame_corners(mask) if net.spatial and spatial else None
-    weights = net.mixing_weights(condition, latent, spatial, prior)
-    luts = net.mix(weights, corners)
+    prior = net.prepared_prior(condition)
+
+    def mixed(latent: Tensor, weights: Tensor, rows: Tensor | None = None) -> Decision:
+        some = corners if rows is None or corners is None else corners[rows]
+        return Decision(net.mix(weights, some), latent, weights)
+
     if not drawn:
-        return Decision(luts, latent, weights)
+        return mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     foreground = Foreground.of(photo, mask)
-    places = spoilt(luts, foreground).nonzero()
-    first = latent[places.unbind(1)].unsqueeze(1)
-    for share in _STAND_INS:
-        if not len(places):
-            break
-        row, column = places.unbind(1)
-        other = share * first
+    if net.cheap:
+        # Stand-ins of all draws with them: it costs less than to come back for some.
+        tries = torch.cat((latent.unsqueeze(2), _stand_ins(latent)), 2).flatten(1, 2)
+        weights = net.mixing_weights(condition, tries, spatial, prior)
+        if latent.is_cuda or torch.compiler.is_compiling():  # in shapes that no data decides
+            every = mixed(tries, weights)
+            return _first_good(every, spoilt(every.luts, foreground), len(_STAND_INS) + 1)
+        tries, weights = (x.unflatten(1, (latent.shape[1], -1)) for x in (tries, weights))
+        decision = mixed(latent, weights[:, :, 0])
+    else:
+        decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
+    row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
+    if not len(row):
+        return decision
+    if net.cheap:
+        other, mixing = tries[row, column, 1:], weights[row, column, 1:]
+    else:
+        other = _stand_ins(latent[row, column])
         mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
-        again = net.mix(mixing, None if corners is None else corners[row])
-        # In place, as copies of all LUTs would take long; autograd keeps the others.
-        luts.index_put_((row, column), again.squeeze(1))
-        latent, weights = (
-            whole.index_put((row, column), part.squeeze(1))
-            for whole, part in ((latent, other), (weights, mixing))
-        )
-        still = spoilt(again, foreground.rows(row)).squeeze(1)
-        places, first = places[still], first[still]
-    return Decision(luts, latent, weights)
+    again = mixed(other, mixing, row)
+    found = _first_good(again, spoilt(again.luts, foreground.rows(row)), len(_STAND_INS))
+    # LUTs in place, as a copy of all would take long; autograd keeps the others.
+    decision.luts.index_put_((row, column), found.luts.squeeze(1))
+    return Decision(
+        decision.luts,
+        *(
+            x.index_put((row, column), y.squeeze(1))
+            for x, y in zip(decision[1:], found[1:], strict=True)
+        ),
+    )
+
+
+def _stand_ins(latent: Tensor) -> Tensor:
+    """Return the stand-ins (..., 4, Z) of drawn latents (..., Z)."""
+    shares = torch.tensor(_STAND_INS, dtype=latent.dtype, device=latent.device)
+    return latent.unsqueeze(-2) * shares.unsqueeze(1)
+
+
+def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
+    """Return of each ``count`` tries that follow each other the first that is not bad, or the last.
+
+    Args:
+        tries: (B, n * count, ...) each.
+        bad: (B, n * count).
+        count: tries of a draw.
+    """
+    good = ~bad.unflatten(1, (-1, count))
+    good[..., -1] = True
+    number = good.to(torch.uint8).argmax(2)  # the first of the largest
+    place = number + count * torch.arange(number.shape[1], device=number.device)
+    rows = torch.arange(len(number), device=number.device).unsqueeze(1)
+    return Decision(*(values[rows, place] for values in tries))

@@ -30,6 +30,7 @@ class LiteSycoNet(LutNet):
         spatial: whether the change varies across the foreground.
     """
 
+    cheap = True
     refinement_steps = 300
 
     photo_mean: Tensor

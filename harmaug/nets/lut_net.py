@@ -31,8 +31,8 @@ class LutNet(nn.Module):
         spread: (3, C, C), how the latents of its corners differ; absent where it does not.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
         prior: maps z ~ N(0, I) to the net's codes, in another way for each photo.
-        refinement_steps: steps by which `encode` improves the posterior's mean; for nets with a
-            cheap decoder.
+        cheap: whether a further latent of a photo costs hardly anything.
+        refinement_steps: steps by which `encode` improves the posterior's mean, of a cheap net.
 
     Args:
         latent_dim: Z.
@@ -42,6 +42,7 @@ class LutNet(nn.Module):
         spatial: whether the change varies across the foreground; then Z is a multiple of 4.
     """
 
+    cheap = False
     refinement_steps = 0
 
     spread: Tensor

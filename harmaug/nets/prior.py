@@ -52,7 +52,7 @@ class Prior(nn.Module):
     mean: Tensor  # (Z,)
     scale: Tensor  # (Z, Z), lower triangular
     kept: Tensor  # (6, 1, Z), 1 for the dimensions that a coupling leaves as they are
-    moved: Tensor  # (6, 2 Z, 1), 1 for stretches and shifts of the others
+    moved: Tensor  # (6, 2 Z, 1), factor of stretches and shifts: not 0 for the others
 
     def __init__(self, latent_dim: int, condition_dim: int = 0) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Prior(nn.Module):
         kept = torch.stack([half if k == 0 else ~half for half in halves for k in (0, 1)])
         kept = kept.float()
         self.register_buffer("kept", kept.unsqueeze(1), persistent=False)
-        moved = torch.cat((1 - kept, 1 - kept), 1).unsqueeze(2)
+        moved = torch.cat(((1 - kept) / _REACH, 1 - kept), 1).unsqueeze(2)
         self.register_buffer("moved", moved, persistent=False)
         self.couplings = nn.ModuleList(_Coupling(latent_dim, condition_dim) for _ in kept)
         self.requires_grad_(False)  # `fit` trains it, a training of the net does not
@@ -90,18 +90,19 @@ class Prior(nn.Module):
         couplings = cast("list[_Coupling]", [*self.couplings])
         layers = [cast("list[nn.Linear]", [*each.layers][::2]) for each in couplings]
         seen = [each.seen.weight for each in couplings if each.seen is not None]
-        transport = Transport(
+        # A photo unlike all that were fitted to must not be extrapolated to.
+        condition = condition.clamp(-3, 3)
+        bias = torch.cat([first.bias for first, _, _ in layers])
+        look = torch.cat(seen) if seen else bias.new_empty(len(bias), condition.shape[-1])
+        return Transport(
             self.mean,
             self.scale,
-            torch.cat(seen) if seen else None,
             torch.stack([first.weight for first, _, _ in layers]) * self.kept,
+            [(second.weight, second.bias) for _, second, _ in layers],
             torch.stack([last.weight for _, _, last in layers]) * self.moved,
             torch.stack([last.bias for _, _, last in layers]) * self.moved.squeeze(2),
-            [(first.bias, second.weight, second.bias) for first, second, _ in layers],
-            # A photo unlike all that were fitted to must not be extrapolated to.
-            condition.clamp(-3, 3),
+            F.linear(condition, look, bias).unflatten(-1, (len(layers), _WIDTH)),
         )
-        return transport.looking()
 
     def fit(
         self,
@@ -193,62 +194,53 @@ class Transport(NamedTuple):
     Attributes:
         mean: (Z,).
         scale: (Z, Z), lower triangular.
-        look: (6 H, C), the layers that look at the photos; None where none does.
         first: (6, H, Z), weights of each coupling's first layer.
-        last: (6, 2 Z, H), weights of its last layer, which gives stretches and shifts.
+        second: weights (H, H) and bias (H,) of the second, of each coupling.
+        last: (6, 2 Z, H), weights of its last layer: bounded by tanh and times 1.5 its first half
+            is the log of how much to stretch, the other half are shifts.
         last_bias: (6, 2 Z).
-        inner: bias of the first layer, weights and bias of the second, of each coupling.
-        condition: (..., C), the photos.
-        seen: (..., 6, H), what each coupling sees of them.
+        seen: (..., 6, H), what each coupling sees of the photos, and the bias of its first layer.
     """
 
     mean: Tensor
     scale: Tensor
-    look: Tensor | None
     first: Tensor
+    second: list[tuple[Tensor, Tensor]]
     last: Tensor
     last_bias: Tensor
-    inner: list[tuple[Tensor, Tensor, Tensor]]
-    condition: Tensor
-    seen: Tensor | None = None
+    seen: Tensor
 
     def __call__(self, latent: Tensor) -> Tensor:
         """Return codes (..., Z) of latents (..., Z)."""
         white = latent
-        for number in range(len(self.inner)):
-            stretch, shift = self._amounts(number, white)
-            white = white * stretch.exp() + shift
-        return self.mean + white @ self.scale.mT
+        for number in range(len(self.second)):
+            bent, shift = self._amounts(number, white)
+            white = torch.addcmul(shift, white, math.exp(_REACH) ** bent)
+        return F.linear(white, self.scale, self.mean)
 
     def inverse(self, white: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents of whitened codes (..., Z), and the log of how much their volume grew."""
         latent, grown = white, white.new_zeros(white.shape[:-1])
-        for number in reversed(range(len(self.inner))):
-            stretch, shift = self._amounts(number, latent)
-            latent = (latent - shift) * (-stretch).exp()
-            grown = grown - stretch.sum(-1)
+        for number in reversed(range(len(self.second))):
+            bent, shift = self._amounts(number, latent)
+            latent = (latent - shift) * math.exp(-_REACH) ** bent
+            grown = grown - _REACH * bent.sum(-1)
         return latent, grown
 
     def rows(self, rows: Tensor) -> Transport:
         """Return the map for some of the photos, (M,) indices."""
-        return self._replace(condition=self.condition[rows]).looking()
-
-    def looking(self) -> Transport:
-        """Return the map with ``seen`` filled in."""
-        if self.look is None:
-            return self
-        seen = F.linear(self.condition, self.look)
-        return self._replace(seen=seen.unflatten(-1, (len(self.inner), _WIDTH)))
+        return self._replace(seen=self.seen[rows])
 
     def _amounts(self, number: int, values: Tensor) -> tuple[Tensor, Tensor]:
-        bias, weight, second_bias = self.inner[number]
-        hidden = F.linear(values, self.first[number], bias)
-        if self.seen is not None:
-            hidden = hidden + self.seen[..., number, :]
-        hidden = F.linear(F.silu(hidden), weight, second_bias)
+        seen, first = self.seen[..., number, :], self.first[number].mT
+        if values.ndim == 3:
+            hidden = torch.baddbmm(seen, values, first.expand(len(values), -1, -1))
+        else:
+            hidden = torch.addmm(seen, values, first)
+        hidden = F.linear(F.silu(hidden), *self.second[number])
         amounts = F.linear(F.silu(hidden), self.last[number], self.last_bias[number])
-        stretch, shift = amounts.chunk(2, -1)
-        return _REACH * torch.tanh(stretch / _REACH), shift
+        bent, shift = amounts.chunk(2, -1)
+        return torch.tanh(bent), shift
 
 
 class _Coupling(nn.Module):

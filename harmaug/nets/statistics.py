@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -23,6 +24,10 @@ _XYZ = (
     (0.019334 / 1.08883, 0.119193 / 1.08883, 0.950227 / 1.08883),
 )
 _LINEAR, _DARK = 0.04045, 0.008856
+_POWER = 1.055**-2.4  # of the steep part of sRGB's curve
+# From the bent (x, y, z) of CIE to (L, a, b) / 100, and what L has less.
+_TO_LAB = ((0.0, 1.16, 0.0), (5.0, -5.0, 0.0), (0.0, 2.0, -2.0))
+_LAB_SHIFT = (-0.16, 0.0, 0.0)
 
 
 def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -82,9 +87,10 @@ def describe_region(colours: Tensor, weights: Tensor) -> Tensor:
     """
     share = weights / weights.sum(2, keepdim=True).clamp_min(1e-6)
     values = torch.cat((colours, _lab(colours)), 1)
-    mean = (values * share).sum(2)
-    deviation = ((values - mean.unsqueeze(2)).square() * share).sum(2).clamp_min(1e-8).sqrt()
-    return torch.cat((mean, deviation, _histogram(colours, share, BINS).flatten(1)), 1)
+    mean = values @ share.mT
+    deviation = ((values - mean).square() @ share.mT).clamp_min(1e-8).sqrt()
+    histogram = _histogram(colours, share, BINS)
+    return torch.cat((mean.flatten(1), deviation.flatten(1), histogram.flatten(1)), 1)
 
 
 def describe_change(colours: Tensor, changed: Tensor, weights: Tensor) -> Tensor:
@@ -141,13 +147,26 @@ def _membership(values: Tensor, bins: int) -> Tensor:
 def _lab(colours: Tensor) -> Tensor:
     """Return CIE Lab (D65) of sRGB colours (B, 3, P), over 100: L in [0, 1], a and b about [-1, 1].
 
-    The values of kornia.color.rgb_to_lab in half its time: both curves are a line up to a limit and
-    a power above it, added here without a choice for every value.
+    The values of kornia.color.rgb_to_lab in a third of its operations: both curves are a line up to
+    a limit and a power above it, added here without a choice for every value.
     """
-    power = ((colours.clamp_min(_LINEAR) + 0.055) / 1.055) ** 2.4
-    linear = (colours.clamp_max(_LINEAR) - _LINEAR) / 12.92 + power
-    matrix = torch.tensor(_XYZ, dtype=colours.dtype, device=colours.device)
-    xyz = matrix @ linear
+    to_xyz, to_lab, dark, shift = _lab_constants(colours.dtype, colours.device)
+    power = (colours.clamp_min(_LINEAR) + 0.055) ** 2.4
+    # Over _POWER, but for what is taken off where the line begins.
+    linear = torch.add(power, colours.clamp_max(_LINEAR), alpha=1 / (12.92 * _POWER))
+    batch = len(colours)
+    xyz = torch.baddbmm(dark, to_xyz.expand(batch, 3, 3), linear)
     # The line is a tangent of the cube root, above it everywhere else.
-    x, y, z = torch.minimum(xyz.clamp_min(_DARK) ** (1 / 3), 7.787 * xyz + 4 / 29).unbind(1)
-    return torch.stack((1.16 * y - 0.16, 5 * (x - y), 2 * (y - z)), 1)
+    bent = torch.minimum(xyz.clamp_min(_DARK) ** (1 / 3), 7.787 * xyz + 4 / 29)
+    return torch.baddbmm(shift, to_lab.expand(batch, 3, 3), bent)
+
+
+@functools.cache
+def _lab_constants(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """Return matrices (3, 3) to XYZ and to Lab, and what is added after each, (3, 1)."""
+    with torch.inference_mode(False):  # kept for calls that record gradients too
+        to_xyz, to_lab = (torch.tensor(rows, dtype=torch.float64) for rows in (_XYZ, _TO_LAB))
+        dark = to_xyz.sum(1, keepdim=True) * (-_LINEAR / 12.92)
+        shift = torch.tensor(_LAB_SHIFT, dtype=torch.float64).unsqueeze(1)
+        parts = (to_xyz * _POWER, to_lab, dark, shift)
+        return tuple(part.to(device, dtype) for part in parts)
