@@ -152,8 +152,10 @@ class SycoNetAugment(FrozenNet):
             spatial=spatial,
             candidates=candidates,
         )
-        luts = decision.luts  # a copy, for no graph takes tensors of inference mode
-        return _like_real(luts.clone() if luts.is_inference() else luts, inputs)
+        luts = decision.luts
+        if not torch.compiler.is_compiling() and luts.is_inference():
+            luts = luts.clone()  # no graph takes tensors of inference mode
+        return _like_real(luts, inputs)
 
     @overload
     def apply(

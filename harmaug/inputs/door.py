@@ -43,9 +43,17 @@ class Inputs:
     batched: bool = True
     overshot: bool = False
 
-    @cached_property
+    @property
     def photo(self) -> Tensor:
         """The photos as nets read them: (B, 3, H, W), float32 sRGB in [0, 1]."""
+        # Graphs of torch.compile know no cached properties.
+        return self._decoded() if torch.compiler.is_compiling() else self._photo
+
+    @cached_property
+    def _photo(self) -> Tensor:
+        return self._decoded()
+
+    def _decoded(self) -> Tensor:
         if self.real.dtype == torch.uint8:
             return self.real.float() / 255
         decoded = self.space.decode(self.real.float())
@@ -75,6 +83,8 @@ def check_inputs(
     names: tuple[str, str] = ("real", "mask"),
 ) -> Inputs:
     """Check photos and masks; on a GPU this waits for the device once.
+
+    Inside a graph of torch.compile shapes and types are checked, and values are clamped unread.
 
     Args:
         real: (B, 3, H, W) or (3, H, W), floating point in ``space``, or uint8 sRGB. Overshoot of
@@ -106,6 +116,8 @@ def check_inputs(
     compute = torch.float64 if photo.dtype == torch.float64 else torch.float32
     if not alpha.numel():
         return Inputs(photo, alpha.to(compute), space, (False,) * len(photo), real.ndim == 4)
+    if torch.compiler.is_compiling():
+        return _unread(Inputs(photo, alpha, space, (True,) * len(photo), real.ndim == 4), names[1])
     # One read of all figures, for each would wait for a GPU.
     seen = (alpha.long() if alpha.dtype in WIDE else alpha.detach()).flatten(1)
     if alpha.dtype == torch.bool:
@@ -127,6 +139,18 @@ def check_inputs(
     alpha = as_opacity(alpha, min(lowest), highest, names[1]).to(compute)
     foreground = tuple(value > 0 for value in highest)
     return Inputs(photo, alpha, space, foreground, real.ndim == 4, overshot)
+
+
+def _unread(inputs: Inputs, name: str) -> Inputs:
+    """Return inputs inside a graph of torch.compile, which reads no values: these are clamped."""
+    mask, floating = inputs.mask, inputs.real.is_floating_point()
+    if mask.dtype != torch.bool and not mask.is_floating_point():
+        raise TypeError(
+            f"inside torch.compile {name} must be bool or floating point in [0, 1], "
+            f"got {mask.dtype}; which integers occur is not read there."
+        )
+    compute = torch.float64 if inputs.real.dtype == torch.float64 else torch.float32
+    return replace(inputs, mask=mask.to(compute).clamp(0, 1), overshot=floating)
 
 
 def move(value: Tensor, device: torch.device) -> Tensor:

@@ -175,12 +175,14 @@ def composite_backward(
 
 def pools(image: Tensor, mask: Tensor) -> bool:
     """Return whether `pool` takes these tensors: not for gradients, nor under torch.compile."""
+    if torch.compiler.is_compiling():
+        return False
     recorded = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
     return (
         available()
         and image.device.type == "cpu"
         and image.dtype == mask.dtype == torch.float32
-        and not (recorded or reference.transformed() or torch.compiler.is_compiling())
+        and not (recorded or reference.transformed())
     )
 
 

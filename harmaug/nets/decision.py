@@ -89,8 +89,9 @@ def decide(
     asked = torch.is_grad_enabled() and any(
         tensor.requires_grad for tensor in (photo, mask, latent, net.basis)
     )
-    alone = not asked and not torch.compiler.is_compiling()
-    with torch.autocast(device.type, enabled=False), torch.inference_mode(alone):
+    # Graphs of torch.compile take care of that themselves.
+    alone = torch.inference_mode(not (asked or torch.compiler.is_compiling()))
+    with torch.autocast(device.type, enabled=False), alone:
         decision = decide_latents(
             net, photo, mask, inputs.foreground, latent, drawn=drawn, spatial=float(spatial)
         )
@@ -123,7 +124,7 @@ def check_latents(latent: Tensor, inputs: Inputs, n: int, dim: int) -> Tensor:
             f"latent must be (B, n, Z) with B = {batch}, n = {n} and Z = {dim}, "
             f"got {tuple(latent.shape)}."
         )
-    if not latent.isfinite().all():
+    if not torch.compiler.is_compiling() and not latent.isfinite().all():
         raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
     return given
 
@@ -188,7 +189,7 @@ def _decide(
         if latent.is_cuda or torch.compiler.is_compiling():  # in shapes that no data decides
             every = mixed(tries, weights)
             return _first_good(every, spoilt(every.luts, foreground), len(_STAND_INS) + 1)
-        tries, weights = (x.unflatten(1, (latent.shape[1], -1)) for x in (tries, weights))
+        tries, weights = (x.unflatten(1, (-1, len(_STAND_INS) + 1)) for x in (tries, weights))
         decision = mixed(latent, weights[:, :, 0])
     else:
         decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))

@@ -29,12 +29,19 @@ def draw_latents(
     device = "cpu" if generator is None else generator.device
     # In double precision, where the ends of (0, 1) reach 8 deviations.
     shift = torch.rand(batch, 1, dim, generator=generator, device=device, dtype=torch.float64)
+    if torch.compiler.is_compiling():
+        count, dim = len(range(count)), len(range(dim))  # a graph's symbols become numbers
     uniform = (_points(count, dim).to(device) + shift) % 1.0
     uniform = uniform.clamp(2**-53, 1 - 2**-53)
     return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).float()
 
 
-@functools.lru_cache(16)
+@torch.compiler.assume_constant_result
 def _points(count: int, dim: int) -> Tensor:
+    return _kept_points(count, dim)
+
+
+@functools.lru_cache(16)
+def _kept_points(count: int, dim: int) -> Tensor:
     # Scrambled once, with a fixed seed: plain Sobol' points of many dimensions start on a diagonal.
     return torch.quasirandom.SobolEngine(dim, scramble=True, seed=0).draw(count).double()

@@ -236,7 +236,7 @@ class Transport(NamedTuple):
         if values.ndim == 3:
             hidden = torch.baddbmm(seen, values, first.expand(len(values), -1, -1))
         else:
-            hidden = torch.addmm(seen, values, first)
+            hidden = values @ first + seen
         hidden = F.linear(F.silu(hidden), *self.second[number])
         amounts = F.linear(F.silu(hidden), self.last[number], self.last_bias[number])
         bent, shift = amounts.chunk(2, -1)

@@ -150,7 +150,8 @@ def _lab(colours: Tensor) -> Tensor:
     The values of kornia.color.rgb_to_lab in a third of its operations: both curves are a line up to
     a limit and a power above it, added here without a choice for every value.
     """
-    to_xyz, to_lab, dark, shift = _lab_constants(colours.dtype, colours.device)
+    constants = _lab_constants(colours.dtype, colours.device)
+    to_xyz, dark, to_lab, shift = constants.split((3, 1, 3, 1), 1)
     power = (colours.clamp_min(_LINEAR) + 0.055) ** 2.4
     # Over _POWER, but for what is taken off where the line begins.
     linear = torch.add(power, colours.clamp_max(_LINEAR), alpha=1 / (12.92 * _POWER))
@@ -161,12 +162,16 @@ def _lab(colours: Tensor) -> Tensor:
     return torch.baddbmm(shift, to_lab.expand(batch, 3, 3), bent)
 
 
+@torch.compiler.assume_constant_result
+def _lab_constants(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return _kept_lab_constants(dtype, device)
+
+
 @functools.cache
-def _lab_constants(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
-    """Return matrices (3, 3) to XYZ and to Lab, and what is added after each, (3, 1)."""
+def _kept_lab_constants(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return (3, 8): the matrix to XYZ and what is added after it, those to Lab likewise."""
     with torch.inference_mode(False):  # kept for calls that record gradients too
         to_xyz, to_lab = (torch.tensor(rows, dtype=torch.float64) for rows in (_XYZ, _TO_LAB))
         dark = to_xyz.sum(1, keepdim=True) * (-_LINEAR / 12.92)
         shift = torch.tensor(_LAB_SHIFT, dtype=torch.float64).unsqueeze(1)
-        parts = (to_xyz * _POWER, to_lab, dark, shift)
-        return tuple(part.to(device, dtype) for part in parts)
+        return torch.cat((to_xyz * _POWER, dark, to_lab, shift), 1).to(device, dtype)

@@ -1,0 +1,122 @@
+"""Launches and graphs: few operations, one read of the device, whole graphs of torch.compile."""
+
+import shutil
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from harmaug import AugmentedLoader, Fields, SycoNetAugment
+from harmaug.data.demo import demo_photos
+
+READS = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero")
+needs_compiler = pytest.mark.skipif(
+    shutil.which("c++") is None, reason="torch.compile needs a C++ compiler"
+)
+
+
+class Count(TorchDispatchMode):
+    """Counts operations that are not views, and those that a GPU would have to be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.operations = self.reads = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        returns = function._schema.returns
+        alias = returns[0].alias_info if returns else None
+        self.operations += alias is None or alias.is_write
+        self.reads += any(name in str(function) for name in READS)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Demo photos (16, 3, 64, 64) and masks (16, 1, 64, 64)."""
+    pairs = [(picture.tensor(), mask.unsqueeze(0)) for _, picture, mask in demo_photos()]
+    small = [[F.adaptive_avg_pool2d(image, 64) for image in pair] for pair in pairs]
+    some = [small[k % len(small)] for k in range(16)]
+    return tuple(torch.stack(images) for images in zip(*some, strict=True))
+
+
+@pytest.fixture(scope="module", params=["unified", "daylight"])
+def aug(request):
+    return SycoNetAugment.from_pretrained(request.param)
+
+
+@pytest.mark.parametrize(("photos", "count"), [(1, 8), (16, 1), (16, 8)])
+def test_augment_takes_few_operations_and_does_not_wait_for_each(aug, batch, photos, count):
+    real, mask = (images[:photos] for images in batch)
+    aug.augment(real, mask, count)  # draws Sobol' points, which are kept
+    torch.manual_seed(0)
+    with Count() as seen:
+        aug.augment(real, mask, count)
+    # Where LUTs vary across the foreground, its box is found too.
+    assert seen.operations <= (250 if aug.net.spatial else 200)
+    # On a CPU one for draws that spoil their photos. The door's is a `tolist`, which has no name.
+    assert seen.reads <= 1
+
+
+def test_a_loader_adds_a_handful_of_operations(batch):
+    real, mask = batch
+    fields = Fields(composite="comp", real="real", mask="mask", space="unit")
+    loader = AugmentedLoader(
+        [{"comp": real, "real": real, "mask": mask}] * 2,
+        SycoNetAugment.from_pretrained(),
+        fields,
+        p=0.5,
+    )
+    batches = iter(loader)
+    next(batches)
+    with Count() as seen:
+        next(batches)
+    assert seen.operations <= 225
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_a_whole_graph_samples_what_python_samples(aug, batch, count):
+    """Draws with stand-ins are decided in fixed shapes there, in others here."""
+    real, mask = (images[:5] for images in batch)
+
+    def sample(real, mask):
+        return aug.sample(real, mask, count)
+
+    compiled = torch.compile(sample, fullgraph=True, backend="eager")
+    for seed in range(3):
+        torch.manual_seed(seed)
+        found = compiled(real, mask)
+        torch.manual_seed(seed)
+        torch.testing.assert_close(found, sample(real, mask), atol=1e-5, rtol=1e-4)
+
+
+@needs_compiler
+def test_a_compiled_augment_gives_the_composites_of_an_eager_one(batch):
+    aug = SycoNetAugment.from_pretrained("daylight")
+    real, mask = (images[:2] for images in batch)
+    latent = torch.randn(2, 3, aug.latent_dim)
+
+    def augment(real, mask, latent):
+        return aug.augment(real * 2 - 1, mask, latent=latent, space="pm1", strength=0.7)
+
+    found = torch.compile(augment, fullgraph=True)(real, mask, latent)
+    torch.testing.assert_close(found, augment(real, mask, latent), atol=1e-5, rtol=0)
+    outside = (mask == 0).unsqueeze(1).expand_as(found)
+    assert torch.equal(found[outside], (real * 2 - 1).unsqueeze(1).expand_as(found)[outside])
+
+
+def test_an_empty_mask_leaves_its_photo_in_a_graph_too(aug, batch):
+    real, mask = batch[0][:2], batch[1][:2].clone()
+    mask[1] = 0
+    compiled = torch.compile(aug.augment, fullgraph=True, backend="eager")
+    result = compiled(real, mask, 2)
+    assert torch.equal(result[1], real[1].expand_as(result[1]))
+    assert result.isfinite().all()
+
+
+def test_integer_masks_are_refused_in_a_graph(batch):
+    real, mask = batch
+    aug = SycoNetAugment.from_pretrained()
+    compiled = torch.compile(aug.augment, fullgraph=True, backend="eager")
+    with pytest.raises(Exception, match=r"inside torch.compile mask must be bool or floating"):
+        compiled(real, mask.byte())
