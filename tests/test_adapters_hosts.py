@@ -20,7 +20,7 @@ from harmaug.inputs import Space
 def _pairs(fields: Fields, batch: Any) -> list[tuple[int, Tensor, Tensor, Tensor]]:
     """(sample, composite, real, mask) of every image of every view."""
     found = []
-    for view in fields.layout.views:
+    for view in fields.places.views:
         triple = view.composite.get(batch), view.real.get(batch), view.mask_of(batch)
         for row, (composite, real, mask) in enumerate(zip(*triple, strict=True)):
             if composite.ndim == 3:
@@ -84,7 +84,7 @@ def test_foreground_is_recoloured_within_range(host: str) -> None:
 @pytest.mark.parametrize("host", BATCHES)
 def test_only_the_composite_and_what_follows_it_changes(host: str) -> None:
     fields, batch, augmented = _augmented(host)
-    for path in (*(view.composite for view in fields.layout.views), *map(Path.of, fields.copies)):
+    for path in (*(view.composite for view in fields.places.views), *map(Path.of, fields.copies)):
         augmented = path.put(augmented, path.get(batch))
     assert same(augmented, batch)
 
@@ -245,7 +245,7 @@ def test_sample_host_keeps_types_and_background(host: str) -> None:
         {k: np.asarray(v) for k, v in sample.items()}, {k: np.asarray(v) for k, v in before.items()}
     )
     assert shape_of(changed) == shape_of(sample)
-    view = fields.layout.views[0]
+    view = fields.places.views[0]
     composite, real = np.asarray(view.composite.get(changed)), np.asarray(view.real.get(changed))
     mask = np.asarray(view.mask_of(changed))
     assert np.array_equal(composite[mask == 0], real[mask == 0])

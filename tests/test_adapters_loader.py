@@ -742,7 +742,7 @@ def test_a_slice_of_channels_that_come_last_is_refused() -> None:
     real, mask = photo(2, 8, 6), disc(2, 8, 6)
     inputs = torch.cat((real, mask), 1).permute(0, 2, 3, 1)
     fields = Fields(composite="inputs[:3]", real="real", mask="inputs[3:]", space="unit")
-    with pytest.raises(ValueError, match=r"channels last; permute it first"):
+    with pytest.raises(ValueError, match=r"channels last; declare layout='hwc'.*or permute"):
         AugmentBatch(ToyAugment(), fields, 1.0)({"inputs": inputs, "real": real})
 
 
