@@ -11,6 +11,7 @@ import pytest
 import torch
 from adapter_doubles import BATCHES, FRAMES, HEIGHT, SIZE, WIDTH, ToyAugment, disc, photo, same
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from harmaug.adapters import AugmentBatch, AugmentCollate, AugmentedLoader, Fields
 from harmaug.adapters.decisions import draw, latent_path
@@ -34,7 +35,7 @@ def _steps(composite: Tensor) -> Tensor:
 
 
 def test_one_lut_without_drift_and_one_a_frame_with_it() -> None:
-    inputs = check_clips(*(_still()[key] for key in ("real", "mask")))
+    inputs = check_clips(_still()["real"], _still()["mask"])
     still = draw(ToyAugment(), inputs, [0, 2], frames=FRAMES)
     moving = draw(ToyAugment(), inputs, [0, 2], frames=FRAMES, drift=0.3)
     assert still is not None
@@ -184,13 +185,13 @@ def test_clips_grow_a_batch_or_the_epoch(mode: Any) -> None:
 
 
 def test_clips_in_workers_draw_what_their_seed_says() -> None:
-    samples = [{key: value[0] for key, value in _still().items()} for _ in range(6)]
-    collate = AugmentCollate(ToyAugment(), CLIPS, 1.0, seed=3, drift=0.4)
-    loader: Any = torch.utils.data.DataLoader(samples, 2, num_workers=2, collate_fn=collate)  # type: ignore[arg-type]
-    again = AugmentCollate(ToyAugment(), CLIPS, 1.0, seed=3, drift=0.4)
-    second: Any = torch.utils.data.DataLoader(samples, 2, num_workers=2, collate_fn=again)  # type: ignore[arg-type]
-    first = [batch["comp"] for batch in loader]
-    assert all(map(torch.equal, first, [batch["comp"] for batch in second]))
+    data: Any = [{key: value[0] for key, value in _still().items()} for _ in range(6)]
+    collates = [AugmentCollate(ToyAugment(), CLIPS, 1.0, seed=3, drift=0.4) for _ in range(2)]
+    first, second = (
+        [batch["comp"] for batch in DataLoader(data, 2, num_workers=2, collate_fn=collate)]
+        for collate in collates
+    )
+    assert all(map(torch.equal, first, second))
     assert not torch.equal(first[0], first[1])
 
 

@@ -35,6 +35,28 @@ S2CRNET_LINES = {
 }
 """Line of S2CRNet's dataset -> the lines to add below it."""
 
+DUCONET_LINES = (
+    "import harmaug",
+    'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+    'fields = harmaug.Fields.preset("duconet")',
+    'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (split == "train"))',
+)
+"""Lines to add to ``__init__`` of DucoNet's dataset."""
+
+INR_LINES = {
+    "self.kp_t = area_keep_thresh": (
+        "import harmaug",
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'fields = harmaug.Fields.preset("inr")',
+        'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "Train"))',
+    ),
+    "mask = mask[:, :, 0].astype(np.float32) / 255.": (
+        "sample = dict(composite_image=composite_image, real_image=real_image, mask=mask)",
+        'composite_image = self.augment(sample)["composite_image"]',
+    ),
+}
+"""Line of INR's dataset -> the lines to add below it."""
+
 
 class S2CRNetLike:
     """A dataset with the added lines, as in S2CRNet."""

@@ -94,7 +94,7 @@ class AugmentBatch:
         check_drift(drift)
         self.augment, self.fields, self.p, self.mode = augment, fields, p, mode
         self.route, self.device = route, device
-        self.options = {
+        self.options: dict[str, Any] = {
             "strength": strength,
             "spatial": spatial,
             "candidates": candidates,

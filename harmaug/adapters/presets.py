@@ -29,7 +29,7 @@ def _lab8(sample: Any) -> np.ndarray:
 
 
 def _codes(batch: Any) -> Tensor:
-    """Return the 8-bit composites that Region_to_Region's autoencoder has beside the scaled ones."""
+    """Return the 8-bit composites that Region_to_Region has beside the scaled ones."""
     codes: Tensor = ((batch["ref"] + 1) * 127.5).round().byte()
     return codes
 

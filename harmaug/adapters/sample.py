@@ -69,7 +69,11 @@ class SampleTransform:
         check_probability(p)
         check_augmenters(augment, route)
         self.augment, self.fields, self.p, self.route = augment, fields, p, route
-        self.options = {"strength": strength, "spatial": spatial, "candidates": candidates}
+        self.options: dict[str, Any] = {
+            "strength": strength,
+            "spatial": spatial,
+            "candidates": candidates,
+        }
         self.stream = WorkerStream(seed)
 
     @torch.no_grad()
