@@ -266,15 +266,20 @@ def _hcdm() -> dict[str, Any]:
     return {"gt_image": real, "cond_image": comp, "mask": mask, "path": _paths()}
 
 
-def _clips() -> list[Any]:
+def _clips() -> dict[str, Any]:
     """Clips of FRAMES frames; the disc moves to the right, and leaves the picture in the third."""
     real = photo(SIZE, FRAMES, HEIGHT, WIDTH)
     still = disc(SIZE, HEIGHT, WIDTH, soft=False)
     mask = torch.stack([still.roll(3 * frame, -1) for frame in range(FRAMES)], 1)
     mask[2] = 0
     mask[0, 0] = 0
-    frames = [tuple(f"{index:05}.jpg" for _ in range(SIZE)) for index in range(FRAMES)]
-    return [strong_composite(real, mask), real, tuple(_paths()), mask, frames]
+    return {
+        "comp": strong_composite(real, mask),
+        "real": real,
+        "video_object_path": _paths(),
+        "mask": mask,
+        "selected_frames": [[f"{index:05}.jpg" for index in range(FRAMES)] for _ in range(SIZE)],
+    }
 
 
 def _region_vae() -> dict[str, Any]:

@@ -63,9 +63,10 @@ def test_a_clip_is_decided_on_by_its_middle_frame_with_a_foreground() -> None:
 def test_frames_without_a_foreground_are_the_real_ones() -> None:
     batch = BATCHES["videotriplettransformer"]()
     made = AugmentBatch(ToyAugment(), Fields.preset("videotriplettransformer"), 1.0)(batch)
-    assert torch.equal(made[0][2], batch[1][2]), "a clip of empty masks"
-    assert torch.equal(made[0][0, 0], batch[1][0, 0])
-    assert not torch.equal(made[0][0, 1], batch[1][0, 1])
+    composite, real = made["comp"], batch["real"]
+    assert torch.equal(composite[2], real[2]), "a clip of empty masks"
+    assert torch.equal(composite[0, 0], real[0, 0])
+    assert not torch.equal(composite[0, 1], real[0, 1])
 
 
 def test_drift_moves_colours_a_little_each_frame_and_ends_elsewhere() -> None:
@@ -176,12 +177,12 @@ def test_clips_grow_a_batch_or_the_epoch(mode: Any) -> None:
     fields = Fields.preset("videotriplettransformer")
     made = list(AugmentedLoader([batch], ToyAugment(), fields, p=1.0, mode=mode))
     if mode == "append":
-        assert made[0][0].shape == (2 * SIZE, *batch[0].shape[1:])
-        assert same(made[0][0][:SIZE], batch[0])
-        assert [len(names) for names in made[0][4]] == [2 * SIZE] * FRAMES
+        assert made[0]["comp"].shape == (2 * SIZE, *batch["comp"].shape[1:])
+        assert same(made[0]["comp"][:SIZE], batch["comp"])
+        assert made[0]["selected_frames"] == 2 * batch["selected_frames"]
     else:
         assert same(made[0], batch)
-        assert not torch.equal(made[1][0], batch[0])
+        assert not torch.equal(made[1]["comp"], batch["comp"])
 
 
 def test_clips_in_workers_draw_what_their_seed_says() -> None:

@@ -46,11 +46,12 @@ def test_further_codes_of_region_to_region_follow_the_composite() -> None:
 def test_all_frames_of_a_clip_take_the_same_colours() -> None:
     """A pixel that never moves has one colour in all frames where the mask covers it."""
     batch = BATCHES["videotriplettransformer"]()
-    batch[1] = batch[1][:, :1].expand_as(batch[1]).clone()
-    batch[3] = torch.ones_like(batch[3])
+    batch["real"] = batch["real"][:, :1].expand_as(batch["real"]).clone()
+    batch["mask"] = torch.ones_like(batch["mask"])
     augmented = AugmentBatch(ToyAugment(), _fields("videotriplettransformer"), 1.0)(batch)
-    assert torch.equal(augmented[0], augmented[0][:, :1].expand_as(augmented[0]))
-    assert not torch.equal(augmented[0][0], augmented[0][1])
+    made = augmented["comp"]
+    assert torch.equal(made, made[:, :1].expand_as(made))
+    assert not torch.equal(made[0], made[1])
 
 
 def _fields(host: str) -> Fields:

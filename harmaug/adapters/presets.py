@@ -127,7 +127,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "layout": "hwc",
         "derive": {"ori": _codes},
     },
-    "videotriplettransformer": {"composite": 0, "real": 1, "mask": 3, "space": "unit"},
+    "videotriplettransformer": {**_PIX2PIX, "space": "unit"},
     # No space: it differs between the scripts, so whoever loads this preset declares it.
     "co2net": {
         "composite": "images",

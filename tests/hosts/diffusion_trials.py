@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pictures
+import torch
 from checks import Recorder, Trial, check_samples
 from own_lines import example, keys, patched
 from torch.utils.data import ConcatDataset, DataLoader
@@ -133,14 +134,11 @@ def region_to_region(folder: Path, workers: int) -> Iterator[Trial]:
     for split in "train", "test":
         part = ConcatDataset([own.DatasetClearVAE(path, split) for path in parts])
         options = {"collate_fn": lines.add_harmaug()} if split == "train" else {}
-        check_samples(
-            f"autoencoder, {split}",
-            made(part, **options),
-            split == "train",
-            *view[0],
-            *view[1],
-            *view[2],
-        )
+        batches = [
+            {key: _first(batch[key]) for key in ("ref", "tar", "mask")}
+            for batch in made(part, **options)
+        ]
+        check_samples(f"autoencoder, {split}", batches, split == "train", "ref", "tar", "mask")
 
     os.chdir(folder)
     control = patched(f"{here}/ihd_dataset.py", lines.CONTROL_LINES, name="with_lines")
@@ -150,11 +148,16 @@ def region_to_region(folder: Path, workers: int) -> Iterator[Trial]:
         part = control.IhdDatasetMultiRes(split, opt, resolution=64)
         batches = [
             {
-                "comp": batch["jpg"][..., 3:6],
-                "real": batch["jpg"][..., :3],
-                "mask": batch["jpg"][..., 6:],
+                "comp": _first(batch["jpg"])[:, 3:6],
+                "real": _first(batch["jpg"])[:, :3],
+                "mask": _first(batch["jpg"])[:, 6:],
             }
             for batch in made(part)
         ]
         check_samples(f"control, {split}", batches, split == "train", "comp", "real", "mask")
     os.chdir(here)
+
+
+def _first(pictures: torch.Tensor) -> torch.Tensor:
+    """Return pictures (B, H, W, C) channels first."""
+    return pictures.movedim(-1, 1)

@@ -26,7 +26,7 @@ def triplet(folder: Path, workers: int) -> Iterator[Trial]:
     cfg.crop_size, cfg.n_frames = 64, 5
     recorder = Recorder(create_dataset(cfg))
     wrapped = example("clips").add_harmaug(recorder)
-    yield Trial("train", wrapped, recorder, [keys(0, 1, 3)])
+    yield Trial("train", wrapped, recorder, [keys("comp", "real", "mask")])
 
 
 def co2net(folder: Path, workers: int) -> Iterator[Trial]:
