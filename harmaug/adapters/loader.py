@@ -143,6 +143,11 @@ class AugmentedLoader:
         value = getattr(self._loader, name)
         if inspect.ismethod(value) and value.__self__ is self._loader:
             return self._wrapping(value)
+        if is_sequence(value) and any(isinstance(item, DataLoader) for item in value):
+            raise RuntimeError(
+                f"{name} of the wrapped loader holds several loaders, which would be bare; wrap the "
+                "training one before they are combined."
+            )
         return self._around(value) if isinstance(value, DataLoader) else value
 
     def __setattr__(self, name: str, value: Any) -> None:

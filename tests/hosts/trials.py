@@ -8,7 +8,7 @@ imported, and what must hold.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import sys
 import tempfile

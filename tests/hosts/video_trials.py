@@ -76,7 +76,6 @@ def co2net(folder: Path, workers: int) -> Iterator[Trial]:
             return {**sample, "pre_target_images": torch.stack([sample["target_images"]] * frames)}
 
     recorder = Recorder(DataLoader(WithReal(), 4, shuffle=True, num_workers=workers))
-    trainer = Namespace(train_data=recorder)
-    example("co2net").add_harmaug(trainer)
+    wrapped = example("co2net").add_harmaug(recorder)
     views = [view, keys("pre_images", "pre_target_images", "pre_masks")]
-    yield Trial("with previous frames", trainer.train_data, recorder, views)
+    yield Trial("with previous frames", wrapped, recorder, views)
