@@ -1,9 +1,10 @@
 """CO2Net and other video harmonization: one LUT for all frames of a sample.
 
-Where: in ``scripts/my_train.py``, below ``train_dataloader = DataLoader(...)``. Its dataset loads the previous frames as composites and masks only. To make composites of them, the
-real frames are needed too: read them beside the others and return them as ``pre_target_images``,
-which takes edits in three more files. Switch off the mode that reads precomputed LUTs: those
-belong to the original composites. The space differs between the scripts, so it is declared here.
+Where: in ``scripts/my_train.py``, below ``train_dataloader = DataLoader(...)``. Its dataset loads
+the previous frames as composites and masks only. To make composites of them, the real frames are
+needed too: read them beside the others and return them as ``pre_target_images``, which takes edits
+in three more files. Switch off the mode that reads precomputed LUTs: those belong to the original
+composites. The space differs between the scripts, so it is declared here.
 """
 
 from typing import Any
