@@ -787,5 +787,5 @@ def test_several_loaders_in_an_attribute_are_refused() -> None:
             return zip(*self.flattened, strict=True)
 
     loader = AugmentedLoader(Combined(), ToyAugment(), FIELDS)
-    with pytest.raises(RuntimeError, match="flattened .* several loaders.* before they are comb"):
+    with pytest.raises(RuntimeError, match=r"flattened .* several loaders.* before they are comb"):
         loader.flattened  # noqa: B018

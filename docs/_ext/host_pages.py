@@ -196,7 +196,8 @@ def _table() -> Iterator[str]:
         lines = len(added_lines(host))
         tried = host["commit"]
         space = "8 bit" if found[0].get("per_sample") else " or ".join(spaces)
-        yield f"| [{host['title']}]({host['page']}.md) | {presets} | {space} | {kind} | {lines} | {tried} |"
+        name = f"[{host['title']}]({host['page']}.md)"
+        yield f"| {name} | {presets} | {space} | {kind} | {lines} | {tried} |"
 
 
 def _code(path: Any) -> str:

@@ -54,7 +54,8 @@ def vae_samples() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    loader = DataLoader(vae_samples(), batch_size=5, collate_fn=add_harmaug())  # type: ignore[arg-type]
+    samples: Any = vae_samples()
+    loader: Any = DataLoader(samples, batch_size=5, collate_fn=add_harmaug())
     for batch in loader:
         again = ((batch["ref"] + 1) * 127.5).round().byte()
         assert torch.equal(batch["ori"], again)

@@ -2,9 +2,10 @@
 Composition with other light
 ============================
 
-A composer such as `ControlCom <https://github.com/bcmi/ControlCom-Image-Composition>`_ learns to put an
-object into a scene. It sees the object as it was elsewhere, under other light, and the scene with a hole.
-Its target is the photo itself, untouched. The object's colours come from ``ColorJitter`` there.
+A composer such as `ControlCom <https://github.com/bcmi/ControlCom-Image-Composition>`_ learns to
+put an object into a scene. It sees the object as it was elsewhere, under other light, and the scene
+with a hole. Its target is the photo itself, untouched. The object's colours come from
+``ColorJitter`` there.
 """
 
 import torch
@@ -25,13 +26,14 @@ def composition_pair(
     """Return reference, scene with a hole and target, of a photo (3, H, W) and its mask (H, W)."""
     rows, columns = (mask > 0.5).nonzero().unbind(1)
     box = (
+        slice(None),
         slice(int(rows.min()), int(rows.max()) + 1),
         slice(int(columns.min()), int(columns.max()) + 1),
     )
     recoloured = aug(real, mask)
-    reference = torch.where(mask > 0.5, recoloured, torch.ones_like(real))[:, *box]
+    reference = torch.where(mask > 0.5, recoloured, torch.ones_like(real))[box]
     scene = real.clone()
-    scene[:, *box] = 0.5
+    scene[box] = 0.5
     return reference, scene, real
 
 
@@ -54,6 +56,6 @@ print("references:", tuple(reference.shape), "targets are the photos themselves"
 # %%
 # Read in ``ldm/data/open_images_control.py`` at 5575dc2 (2026-02-24); its training was not run.
 #
-# What is known: ControlCom's mode "harmonization" is the task that harmaug is made for. What is not: no
-# composer was trained with it here. The shape of the object does not change; view and pose need their
-# geometric transforms as before.
+# What is known: ControlCom's mode "harmonization" is the task that harmaug is made for. What is
+# not: no composer was trained with it here. The shape of the object does not change; view and pose
+# need their geometric transforms as before.

@@ -2,9 +2,9 @@
 Colours only inside a mask
 ==========================
 
-What users ask of albumentations, kornia and torchvision: change the colours where the mask is, and leave
-every other pixel alone. There is no composite and no pair; the photo itself changes. Outside the mask no
-bit differs.
+What users ask of albumentations, kornia and torchvision: change the colours where the mask is, and
+leave every other pixel alone. There is no composite and no pair; the photo itself changes. Outside
+the mask no bit differs.
 """
 
 import os
@@ -73,5 +73,5 @@ sheet = contact_sheet([[(name, thumbnail(picture, 190)) for name, picture in fou
 print("outside the mask no pixel differs:", ", ".join(found))
 
 # %%
-# What is known: the background is bit-identical, by test, in each of them. What is not: what it does for a
-# classifier, a detector or a segmenter; none was trained with it here.
+# What is known: the background is bit-identical, by test, in each of them. What is not: what it
+# does for a classifier, a detector or a segmenter; none was trained with it here.

@@ -2,8 +2,8 @@
 Matting
 =======
 
-A matting net learns alpha from composites of a foreground and a background. Its foregrounds take other
-colours, so that it does not learn their palette; alpha stays the target.
+A matting net learns alpha from composites of a foreground and a background. Its foregrounds take
+other colours, so that it does not learn their palette; alpha stays the target.
 """
 
 from typing import Any
@@ -19,9 +19,9 @@ photos = {name: (photo.tensor(), mask) for name, photo, mask in demo_photos()}
 
 
 # %%
-# A drop-in for ``RandomJitter`` of GCA-Matting and ViTMatte. ``fg`` is the pure foreground, BGR in 0..255.
-# The LUT is drawn for what alpha shows and goes over all of it: a half transparent pixel holds the full
-# colour of the foreground, and alpha blends it later.
+# A drop-in for ``RandomJitter`` of GCA-Matting and ViTMatte. ``fg`` is the pure foreground, BGR in
+# 0..255. The LUT is drawn for what alpha shows and goes over all of it: a half transparent pixel
+# holds the full colour of the foreground, and alpha blends it later.
 class LearntJitter:
     """Gives the foreground of a sample other colours, drawn for what its alpha shows."""
 
@@ -40,7 +40,8 @@ class LearntJitter:
 
 
 # %%
-# The cat, cut out and set before another photo, as its training does it: before and after the jitter.
+# The cat, cut out and set before another photo, as its training does it: before and after the
+# jitter.
 torch.manual_seed(1)
 jitter = LearntJitter(harmaug.SycoNetAugment.from_pretrained("unified"))
 fg, alpha = photos["cat"]
@@ -61,10 +62,11 @@ sheet = contact_sheet([[(text, thumbnail(np.asarray(picture), 190)) for text, pi
 print("alpha is the target still:", bool((before["alpha"] == alpha.numpy()).all()))
 
 # %%
-# Where there is a photo and its alpha, and no pure foreground: ``aug(real, alpha)``. Soft edges blend there.
+# Where there is a photo and its alpha, and no pure foreground: ``aug(real, alpha)``. Soft edges
+# blend there.
 #
-# Tried beside the ``RandomJitter`` of GCA-Matting at 5a999be (2020-08-18) and of ViTMatte at 8cd7ef0
-# (2025-08-13), on 2026-11-28: the same sample in, the same keys, shapes and range out.
+# Tried beside the ``RandomJitter`` of GCA-Matting at 5a999be (2020-08-18) and of ViTMatte at
+# 8cd7ef0 (2025-08-13), on 2026-11-28: the same sample in, the same keys, shapes and range out.
 #
-# What is known: both families change hue by up to 40 degrees and a little saturation and value. What is
-# not: no matting net was trained with this here.
+# What is known: both families change hue by up to 40 degrees and a little saturation and value.
+# What is not: no matting net was trained with this here.

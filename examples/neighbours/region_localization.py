@@ -2,8 +2,9 @@
 Finding inharmonious regions
 ============================
 
-A localizer sees a picture and says where it was forged. The mask is the label. Photos with masks are
-enough to train one: ``p`` decides how many of them are forged, and the label of the others is empty.
+A localizer sees a picture and says where it was forged. The mask is the label. Photos with masks
+are enough to train one: ``p`` decides how many of them are forged, and the label of the others is
+empty.
 """
 
 from typing import Any
@@ -25,8 +26,8 @@ for _, photo, mask in demo_photos():
     samples.append({"image": small[:3], "real": small[:3], "mask": region, "label": region * 0})
 
 # %%
-# ``label`` is declared as derived: it becomes the mask where a composite becomes synthetic, and stays
-# empty elsewhere.
+# ``label`` is declared as derived: it becomes the mask where a composite becomes synthetic, and
+# stays empty elsewhere.
 aug = harmaug.SycoNetAugment.from_pretrained("unified")
 fields = harmaug.Fields(
     composite="image",
@@ -52,6 +53,6 @@ print(f"{int(batch['label'].flatten(1).any(1).sum())} of {len(labels)} are forge
 
 # %%
 # DIRL and MadisNet train on the composites of iHarmony4 and have :doc:`lines of their own
-# </hosts/dirl>`. What is known: their published training changes no colours, so more colours are new to
-# it. What is not: no localizer was trained with this here. The edge of a synthetic region has no trace of
-# a paste (JPEG, anti-aliasing), so keep true composites among them.
+# </hosts/dirl>`. What is known: their published training changes no colours, so more colours are
+# new to it. What is not: no localizer was trained with this here. The edge of a synthetic region
+# has no trace of a paste (JPEG, anti-aliasing), so keep true composites among them.

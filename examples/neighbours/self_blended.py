@@ -2,8 +2,8 @@
 Self-blended images
 ===================
 
-A detector of forged faces learns from two copies of one face: one takes other colours, and a soft hull
-blends it into the other. The label is fake. `Self-Blended Images
+A detector of forged faces learns from two copies of one face: one takes other colours, and a soft
+hull blends it into the other. The label is fake. `Self-Blended Images
 <https://github.com/mapooon/SelfBlendedImages>`_ draws these colours from three operations of
 albumentations.
 """
@@ -29,8 +29,8 @@ oval = ((rows[:, None] + 0.1) / 0.55) ** 2 + (
 
 
 # %%
-# A drop-in for ``self.source_transforms`` in ``utils/sbi.py``. It takes the hull too, by which the colours
-# are decided, and recolours the whole copy: the blend comes later, as it did.
+# A drop-in for ``self.source_transforms`` in ``utils/sbi.py``. It takes the hull too, by which the
+# colours are decided, and recolours the whole copy: the blend comes later, as it did.
 class LearntColours:
     """Recolours an 8-bit picture (H, W, 3) by a LUT drawn for what its mask (H, W) shows."""
 
@@ -46,8 +46,8 @@ class LearntColours:
 
 
 # %%
-# In ``self_blending``: ``self.source_transforms(image=source, mask=mask)["image"]``, in both branches, and
-# their sharpening after it. Here is the same with a blend of its own:
+# In ``self_blending``: ``self.source_transforms(image=source, mask=mask)["image"]``, in both
+# branches, and their sharpening after it. Here is the same with a blend of its own:
 def blended(source: Tensor, target: Tensor, hull: Tensor) -> Tensor:
     """Return the source under a soft hull in the target."""
     soft = F.avg_pool2d(hull.float()[None, None], 25, stride=1, padding=12)[0]
@@ -66,9 +66,10 @@ for _ in range(3):
 sheet = contact_sheet([row])
 
 # %%
-# Tried in its own ``sbi.py`` at 9fe4efe (2023-02-03), on 2026-11-28: ``self_blending`` with these colours in
-# both branches, on this face and a ring of landmarks.
+# Tried in its own ``sbi.py`` at 9fe4efe (2023-02-03), on 2026-11-28: ``self_blending`` with these
+# colours in both branches, on this face and a ring of landmarks.
 #
-# What is known: the change of colours is what their method lives by; without it they report 4.9 and 11.8
-# points less across data sets. What is not: no detector was trained with these colours here. They are
-# those of light and cameras, wider than theirs; ``strength=0.5`` in ``sample`` halves them.
+# What is known: the change of colours is what their method lives by; without it they report 4.9
+# and 11.8 points less across data sets. What is not: no detector was trained with these colours
+# here. They are those of light and cameras, wider than theirs; ``strength=0.5`` in ``sample``
+# halves them.

@@ -145,8 +145,8 @@ class AugmentedLoader:
             return self._wrapping(value)
         if is_sequence(value) and any(isinstance(item, DataLoader) for item in value):
             raise RuntimeError(
-                f"{name} of the wrapped loader holds several loaders, which would be bare; wrap the "
-                "training one before they are combined."
+                f"{name} of the wrapped loader holds several loaders, which would be bare; wrap "
+                "the training one before they are combined."
             )
         return self._around(value) if isinstance(value, DataLoader) else value
 

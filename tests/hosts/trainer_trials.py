@@ -1,11 +1,12 @@
 """Run a host's own training with the lines of its page, on the CPU, for a few steps.
 
-``python trainer_trials.py HOST FOLDER``, as `trials`. Only of hosts whose trainer runs on a CPU; what
-was put in the place of a missing piece stands here.
+``python trainer_trials.py HOST FOLDER``, as `trials`. Only of hosts whose trainer runs on a CPU;
+what was put in the place of a missing piece stands here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from own_lines import patched
 from harmaug.adapters.batch import AugmentBatch
 
 STEPS = 3
+_WHOLE = "--preprocess none"
+_LOADED = "train_dataloader = train_dataset.load_data()"
 
 
 class EnoughError(Exception):
@@ -72,62 +75,12 @@ def bargainnet(folder: Path) -> None:
 
 
 def _pix2pix(folder: Path, host: str, more: str) -> None:
+    _arguments("train.py", folder, f"--display_id 0 {more}")
+    patched("train.py", {"dataset = create_dataset(opt)": _lines("dataset", host)}, name="__main__")
+
+
+def _arguments(file: str, folder: Path, more: str) -> None:
     root = pictures.iharmony4(folder / "iharmony4", train=2)
-    sys.argv = [
-        "train.py",
-        "--dataset_root",
-        f"{root}/",
-        "--checkpoints_dir",
-        str(folder),
-        "--name",
-    ]
-    sys.argv += [
-        "a",
-        *f"--gpu_ids -1 --display_id 0 --print_freq 1 --num_threads 0 --dataset_mode iharmony4 {more}".split(),
-    ]
-    lines = {"dataset = create_dataset(opt)": _lines("dataset", host)}
-    patched("train.py", lines, name="__main__")
-
-
-def rainnet(folder: Path) -> None:
-    _without_cuda()
-    root = pictures.iharmony4(folder / "iharmony4", train=2)
-    sys.argv = [
-        "train.py",
-        "--dataset_root",
-        f"{root}/",
-        "--checkpoints_dir",
-        str(folder),
-        "--name",
-    ]
-    sys.argv += [
-        "a",
-        "--model",
-        "rainnet",
-        "--netG",
-        "rainnet",
-        "--normG",
-        "RAIN",
-        "--dataset_mode",
-        "iharmony4",
-    ]
-    sys.argv += [
-        "--gpu_ids",
-        "-1",
-        "--print_freq",
-        "1",
-        "--num_threads",
-        "0",
-        "--preprocess",
-        "none",
-    ]
-    lines = {"train_dataloader = train_dataset.load_data()": _lines("train_dataloader", "rainnet")}
-    patched("train.py", lines, {"opt.load_iter+1": "int(opt.load_iter)+1"}, name="__main__")
-
-
-def hdnet(folder: Path) -> None:
-    root = pictures.iharmony4(folder / "iharmony4", train=2)
-    file = "train_evaluate.py"
     sys.argv = [file, "--dataset_root", f"{root}/", "--checkpoints_dir", str(folder), "--name", "a"]
     sys.argv += [
         "--gpu_ids",
@@ -136,12 +89,24 @@ def hdnet(folder: Path) -> None:
         "1",
         "--num_threads",
         "0",
-        "--preprocess",
-        "none",
+        "--dataset_mode",
+        "iharmony4",
     ]
-    sys.argv += ["--dataset_mode", "iharmony4", "--batch_size", "2"]
-    lines = {"train_dataloader = train_dataset.load_data()": _lines("train_dataloader", "hdnet")}
-    patched(file, lines, {"keep=False": "leave=False"}, name="__main__")
+    sys.argv += more.split()
+
+
+def rainnet(folder: Path) -> None:
+    _without_cuda()
+    _arguments("train.py", folder, f"--model rainnet --netG rainnet --normG RAIN {_WHOLE}")
+    number = {"opt.load_iter+1": "int(opt.load_iter)+1"}
+    patched("train.py", {_LOADED: _lines("train_dataloader", "rainnet")}, number, "__main__")
+
+
+def hdnet(folder: Path) -> None:
+    file = "train_evaluate.py"
+    _arguments(file, folder, f"--batch_size 2 {_WHOLE}")
+    lines = {_LOADED: _lines("train_dataloader", "hdnet")}
+    patched(file, lines, {"keep=False": "leave=False"}, "__main__")
 
 
 def issam(folder: Path) -> None:
@@ -187,10 +152,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer, uuid.uuid4().hex)
         folder.mkdir()
-        try:
+        with contextlib.suppress(EnoughError):
             train(folder)
-        except EnoughError:
-            pass
     assert len(seen) == STEPS, f"{len(seen)} batches"
     print(f"{name}: {STEPS} steps of its own training on batches of the wrapped loader")
     sys.stdout.flush()
