@@ -194,7 +194,7 @@ def _table() -> Iterator[str]:
             "per sample" if found[0].get("per_sample") else "bound" if found[0].get("bound") else ""
         )
         lines = len(added_lines(host))
-        tried = host["commit"]
+        tried = re.sub(r" \(.*?\)", "", host["commit"])
         space = "8 bit" if found[0].get("per_sample") else " or ".join(spaces)
         name = f"[{host['title']}]({host['page']}.md)"
         yield f"| {name} | {presets} | {space} | {kind} | {lines} | {tried} |"
