@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -43,7 +44,7 @@ class Draw(NamedTuple):
 
 def check_drift(drift: float) -> None:
     """Raise unless the drift is a number in [0, 1]."""
-    if isinstance(drift, bool) or not isinstance(drift, (int, float)) or not 0 <= drift <= 1:
+    if isinstance(drift, bool) or not isinstance(drift, Real) or not 0 <= drift <= 1:
         raise ValueError(f"drift must be a number in [0, 1], got {drift!r}.")
 
 
