@@ -60,8 +60,8 @@ napoleon_use_rtype = False
 python_maximum_signature_line_length = 200
 
 sphinx_gallery_conf = {
-    "examples_dirs": "gallery_scripts",
-    "gallery_dirs": "gallery",
+    "examples_dirs": ["gallery_scripts", "../examples/neighbours"],
+    "gallery_dirs": ["gallery", "neighbours"],
     "filename_pattern": r"\.py",
     "within_subsection_order": Order,
     "image_scrapers": (SheetScraper(),),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.checkpoints.frozen import FrozenNet
-from harmaug.inputs import Inputs, SpaceLike, check_inputs
+from harmaug.inputs import Inputs, SpaceLike, check_clips, check_inputs
 from harmaug.lut.ops import lut_composite
 from harmaug.lut.tensors import check_lut
 from harmaug.nets.decision import Decision, decide
@@ -177,13 +177,15 @@ class SycoNetAugment(FrozenNet):
 
         Args:
             luts: (B, n, ...) as `sample` gives them, for n results a photo, or (B, ...) for one;
-                without B where ``real`` has none.
-            real: see the class.
-            mask: see the class.
+                without B where ``real`` has none. For clips (B, ...), one LUT a clip, or
+                (B, T, ...), one a frame.
+            real: see the class; or clips (B, T, 3, H, W).
+            mask: see the class; for clips (B, T, 1, H, W) or (B, T, H, W).
             space: value space of ``real`` and of the result.
 
         Returns:
-            (B, 3, H, W) or (B, n, 3, H, W); outside the mask the very bits of ``real``.
+            (B, 3, H, W) or (B, n, 3, H, W); of clips (B, T, 3, H, W). Outside the mask the very
+            bits of ``real``.
         """
         if not isinstance(luts, Tensor) and callable(luts) and real is None:
             # A host that initialises its weights calls nn.Module.apply(fn) on every child.
@@ -191,9 +193,12 @@ class SycoNetAugment(FrozenNet):
         if not isinstance(luts, Tensor) or real is None or mask is None:
             got = ", ".join(type(value).__name__ for value in (luts, real, mask))
             raise TypeError(f"apply takes luts, real and mask, each a torch.Tensor, got {got}.")
-        inputs = self.admit(real, mask, space)
+        inputs = check_clips(real, mask, space, device=self.device)
         check_lut(luts, "luts")
-        many = luts if inputs.batched else luts.unsqueeze(0)
+        if real.ndim == 5:
+            many = _luts_of_frames(luts, real)
+        else:
+            many = luts if inputs.batched else luts.unsqueeze(0)
         if many.ndim not in (5, 6, 7, 8) or many.shape[0] != len(inputs.real):
             raise ValueError(
                 "luts must be (B, 3, D, D, D), (B, 2, 2, 3, D, D, D), or either with n after B, "
@@ -203,7 +208,8 @@ class SycoNetAugment(FrozenNet):
             raise ValueError(
                 f"luts is on {many.device} but real is on {inputs.real.device}; move one of them."
             )
-        return _like_real(self.recolour(many, inputs), inputs)
+        result = self.recolour(many, inputs)
+        return result.view(real.shape) if real.ndim == 5 else _like_real(result, inputs)
 
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, space: SpaceLike = "unit"
@@ -284,6 +290,19 @@ class SycoNetAugment(FrozenNet):
         if luts.ndim in (6, 8):
             inside, source = inside.unsqueeze(1), source.unsqueeze(1)
         return torch.where(inside, result, source)
+
+
+def _luts_of_frames(luts: Tensor, clips: Tensor) -> Tensor:
+    """Return LUTs (B * T, ...) for the frames of clips (B, T, 3, H, W)."""
+    batch, frames = clips.shape[:2]
+    if luts.ndim in (5, 7) and len(luts) == batch:
+        return luts.repeat_interleave(frames, 0)
+    if luts.ndim in (6, 8) and luts.shape[:2] == (batch, frames):
+        return luts.flatten(0, 1)
+    raise ValueError(
+        f"luts of {batch} clips of {frames} frames must be (B, 3, D, D, D) or "
+        f"(B, 2, 2, 3, D, D, D), or either with T after B, got {tuple(luts.shape)}."
+    )
 
 
 def _like_real(result: Tensor, inputs: Inputs) -> Tensor:

@@ -101,7 +101,7 @@ def strong_composite(real: Tensor, mask: Tensor) -> Tensor:
     return (real * (1 - 0.6 * mask) * 0.99 + noise).clamp(0, 1)
 
 
-SIZE, HEIGHT, WIDTH = 4, 24, 20
+SIZE, HEIGHT, WIDTH, FRAMES = 4, 24, 20, 5
 
 
 def _triple(space: str, *, soft: bool, size: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
@@ -239,6 +239,55 @@ def _co2net() -> dict[str, Any]:
     }
 
 
+def _regions() -> dict[str, Any]:
+    """The mask is the label, uint8; Path order as in DIRL."""
+    comp, real, mask = _triple("imagenet", soft=False)
+    return {"comp": comp, "mask": mask.byte(), "real": real, "img_path": _paths()}
+
+
+def _phnet() -> dict[str, Any]:
+    batch = _iih()
+    return {**batch, "mask": batch["mask"].long()}
+
+
+def _xmba15() -> list[Any]:
+    composite, real, mask = _triple("unit", soft=False)
+    return [composite, real, mask[:, 0].byte()]
+
+
+def _lbm() -> dict[str, Any]:
+    source, target, mask = _triple("pm1", soft=True)
+    keys = [f"sample{index}" for index in range(SIZE)]
+    return {"__key__": keys, "source_image": source, "target_image": target, "mask": mask}
+
+
+def _hcdm() -> dict[str, Any]:
+    comp, real, mask = _triple("pm1", soft=False)
+    return {"gt_image": real, "cond_image": comp, "mask": mask, "path": _paths()}
+
+
+def _clips() -> dict[str, Any]:
+    """Clips of FRAMES frames; the disc moves to the right, and leaves the picture in the third."""
+    real = photo(SIZE, FRAMES, HEIGHT, WIDTH)
+    still = disc(SIZE, HEIGHT, WIDTH, soft=False)
+    mask = torch.stack([still.roll(3 * frame, -1) for frame in range(FRAMES)], 1)
+    mask[2] = 0
+    mask[0, 0] = 0
+    return {
+        "comp": strong_composite(real, mask),
+        "real": real,
+        "video_object_path": _paths(),
+        "mask": mask,
+        "selected_frames": [[f"{index:05}.jpg" for index in range(FRAMES)] for _ in range(SIZE)],
+    }
+
+
+def _region_vae() -> dict[str, Any]:
+    comp, real, mask = (part.movedim(1, 3).contiguous() for part in _triple("pm1", soft=False))
+    ori = ((comp + 1) * 127.5).round().byte()
+    return {"tar": real, "mask": mask.repeat(1, 1, 1, 3), "ref": comp, "path": _paths(), "ori": ori}
+
+
 BATCHES: dict[str, Any] = {
     "dovenet": _dovenet,
     "rainnet": _pix2pix,
@@ -261,6 +310,14 @@ BATCHES: dict[str, Any] = {
     "s2am": _s2am,
     "diffharmony": _diffharmony,
     "co2net": _co2net,
+    "dirl": _regions,
+    "madisnet": _regions,
+    "phnet": _phnet,
+    "bargainnet-xmba15": _xmba15,
+    "lbm": _lbm,
+    "hcdm": _hcdm,
+    "videotriplettransformer": _clips,
+    "region-to-region-vae": _region_vae,
 }
 """Host -> a function that returns a fresh batch of SIZE samples, as its loader yields it."""
 
@@ -299,6 +356,15 @@ def _s2crnet_sample() -> dict[str, Any]:
     }
 
 
+def _region_sample() -> dict[str, Any]:
+    composite, real, mask = _sample()
+    return {
+        "comp": Image.fromarray(composite),
+        "real": Image.fromarray(real),
+        "mask": Image.fromarray(mask > 0.5),
+    }
+
+
 def _inr_sample() -> dict[str, Any]:
     composite, real, mask = _sample()
     return {"composite_image": composite, "real_image": real, "mask": mask}
@@ -308,6 +374,7 @@ SAMPLES: dict[str, Any] = {
     "duconet": _duconet_sample,
     "s2crnet": _s2crnet_sample,
     "inr": _inr_sample,
+    "region-to-region": _region_sample,
 }
 """Host -> a function that returns one sample at the place of its hook."""
 

@@ -24,7 +24,7 @@ from harmaug.inputs import Space
 
 DEMO = Path(harmaug.__file__).parent / "data" / "photos"
 CHEAP = {"demo", "augment", "luts", "info"}  # what needs no data is not parsed alone but run
-OPTIONAL = ("albumentations", "cv2", "lightning", "ray", "torchvision")
+OPTIONAL = ("albumentations", "cv2", "lightning", "ray", "torchdata", "torchvision")
 SHELLS = ("bash", "sh", "shell", "console")
 
 
@@ -139,8 +139,9 @@ def given_names() -> dict[str, Any]:
         }
         for pair in dataset
     ]
-    dirl = [
-        {**pair, "comp": encode(pair["comp"]), "real": encode(pair["real"])} for pair in dataset
+    clips = [
+        {key: pair[key].expand(5, -1, -1, -1) for key in ("comp", "real", "mask")}
+        for pair in dataset
     ]
     return {
         "real": real,
@@ -149,7 +150,10 @@ def given_names() -> dict[str, Any]:
         "dataset": dataset,
         "photos": [{"real": pair["real"], "mask": pair["mask"]} for pair in dataset],
         "loader": DataLoader(dataset, 2),  # type: ignore[arg-type]
-        "imagenet_loader": DataLoader(dirl, 2),  # type: ignore[arg-type]
+        "samples": dataset,
+        "clip_loader": DataLoader(clips, 2),  # type: ignore[arg-type]
+        "clips": torch.stack([clip["real"] for clip in clips]),
+        "masks": torch.stack([clip["mask"] for clip in clips]),
         "trainer": SimpleNamespace(train_data=DataLoader(issam, 2)),  # type: ignore[arg-type]
     }
 

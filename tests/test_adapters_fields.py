@@ -136,7 +136,7 @@ def test_bad_declaration_is_found_at_once(changes: dict[str, Any], match: str) -
 
 def test_mask_may_be_computed() -> None:
     fields = Fields(composite=0, real=1, mask=lambda batch: 1 - batch[2], space="unit")
-    assert fields.layout.views[0].mask_of((0, 0, torch.zeros(1))).item() == 1
+    assert fields.places.views[0].mask_of((0, 0, torch.zeros(1))).item() == 1
 
 
 def test_preset_takes_changes() -> None:

@@ -20,9 +20,10 @@ from harmaug.inputs import Space
 def _pairs(fields: Fields, batch: Any) -> list[tuple[int, Tensor, Tensor, Tensor]]:
     """(sample, composite, real, mask) of every image of every view."""
     found = []
-    for view in fields.layout.views:
-        triple = view.composite.get(batch), view.real.get(batch), view.mask_of(batch)
+    for view in fields.places.views:
+        triple = view.old_composite(batch, False), view.real_of(batch), view.mask_of(batch)
         for row, (composite, real, mask) in enumerate(zip(*triple, strict=True)):
+            mask = mask[None] if mask.ndim == 2 else mask
             if composite.ndim == 3:
                 found.append((row, composite, real, mask))
             else:
@@ -32,6 +33,25 @@ def _pairs(fields: Fields, batch: Any) -> list[tuple[int, Tensor, Tensor, Tensor
 
 def _eligible(host: str) -> list[int]:
     return [2, 3] if host == "harmonizer" else list(range(SIZE))
+
+
+def test_further_codes_of_region_to_region_follow_the_composite() -> None:
+    _, batch, augmented = _augmented("region-to-region-vae")
+    assert augmented["ori"].dtype == torch.uint8
+    codes = ((augmented["ref"] + 1) * 127.5).round().byte()
+    assert torch.equal(augmented["ori"], codes)
+    assert not torch.equal(augmented["ori"], batch["ori"])
+
+
+def test_all_frames_of_a_clip_take_the_same_colours() -> None:
+    """A pixel that never moves has one colour in all frames where the mask covers it."""
+    batch = BATCHES["videotriplettransformer"]()
+    batch["real"] = batch["real"][:, :1].expand_as(batch["real"]).clone()
+    batch["mask"] = torch.ones_like(batch["mask"])
+    augmented = AugmentBatch(ToyAugment(), _fields("videotriplettransformer"), 1.0)(batch)
+    made = augmented["comp"]
+    assert torch.equal(made, made[:, :1].expand_as(made))
+    assert not torch.equal(made[0], made[1])
 
 
 def _fields(host: str) -> Fields:
@@ -84,7 +104,8 @@ def test_foreground_is_recoloured_within_range(host: str) -> None:
 @pytest.mark.parametrize("host", BATCHES)
 def test_only_the_composite_and_what_follows_it_changes(host: str) -> None:
     fields, batch, augmented = _augmented(host)
-    for path in (*(view.composite for view in fields.layout.views), *map(Path.of, fields.copies)):
+    follow = *map(Path.of, fields.copies), *map(Path.of, fields.derive)
+    for path in (*(view.composite for view in fields.places.views), *follow):
         augmented = path.put(augmented, path.get(batch))
     assert same(augmented, batch)
 
@@ -245,7 +266,7 @@ def test_sample_host_keeps_types_and_background(host: str) -> None:
         {k: np.asarray(v) for k, v in sample.items()}, {k: np.asarray(v) for k, v in before.items()}
     )
     assert shape_of(changed) == shape_of(sample)
-    view = fields.layout.views[0]
+    view = fields.places.views[0]
     composite, real = np.asarray(view.composite.get(changed)), np.asarray(view.real.get(changed))
     mask = np.asarray(view.mask_of(changed))
     assert np.array_equal(composite[mask == 0], real[mask == 0])

@@ -742,7 +742,7 @@ def test_a_slice_of_channels_that_come_last_is_refused() -> None:
     real, mask = photo(2, 8, 6), disc(2, 8, 6)
     inputs = torch.cat((real, mask), 1).permute(0, 2, 3, 1)
     fields = Fields(composite="inputs[:3]", real="real", mask="inputs[3:]", space="unit")
-    with pytest.raises(ValueError, match=r"channels last; permute it first"):
+    with pytest.raises(ValueError, match=r"channels last; declare layout='hwc'.*or permute"):
         AugmentBatch(ToyAugment(), fields, 1.0)({"inputs": inputs, "real": real})
 
 
@@ -774,3 +774,18 @@ def test_a_mapping_that_cannot_change_is_refused() -> None:
 def test_p_of_another_type_is_explained(p: Any) -> None:
     with pytest.raises(TypeError, match=r"p must be a number in \[0, 1\] or 'auto'"):
         AugmentBatch(ToyAugment(), FIELDS, p)
+
+
+def test_several_loaders_in_an_attribute_are_refused() -> None:
+    """As Lightning's CombinedLoader holds them; which of them trains, nobody knows here."""
+
+    class Combined:
+        def __init__(self) -> None:
+            self.flattened = [DataLoader(Photos(), 2), DataLoader(Photos(), 2)]
+
+        def __iter__(self) -> Any:
+            return zip(*self.flattened, strict=True)
+
+    loader = AugmentedLoader(Combined(), ToyAugment(), FIELDS)
+    with pytest.raises(RuntimeError, match=r"flattened .* several loaders.* before they are comb"):
+        loader.flattened  # noqa: B018

@@ -225,7 +225,7 @@ def check_batch(made: Any, given_batch: Any, fields: Fields, synthetic: bool) ->
     if made is given_batch and not synthetic:  # not drawn, so perhaps not even looked at
         return
     assert type(made) is type(given_batch)
-    view = fields.layout.views[0]
+    view = fields.places.views[0]
     if not len(view.real.get(given_batch)):
         assert made is given_batch
         return

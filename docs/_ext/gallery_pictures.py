@@ -18,6 +18,11 @@ ORDER = (
     "encode",
     "recipes",
     "wrapped_batch",
+    "region_localization",
+    "self_blended",
+    "composition",
+    "matting",
+    "inside_mask",
 )
 
 

@@ -14,6 +14,8 @@ from harmaug.adapters.presets import PRESETS
 
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples" / "hosts"
+TRIED = "2026-11-28"
+TRAINER = "Its training loop was not run."
 
 Host = dict[str, Any]
 
@@ -33,15 +35,14 @@ def pages() -> dict[str, str]:
 
 def added_lines(host: Host) -> list[str]:
     """Return the lines to add to a codebase, as its example runs them."""
-    if host["page"] == "s2crnet":
-        return [
-            line for lines in _constant("per_sample", "S2CRNET_LINES").values() for line in lines
-        ]
+    if "lines" in host:
+        found = _constant(host["example"], host["lines"])
+        return [line for lines in found.values() for line in lines]
     if "diff" in host:
         lines = [line[1:].strip() for line in host["diff"].splitlines() if line.startswith("+")]
         return ["import harmaug", *lines]
     source = (EXAMPLES / f"{host['example']}.py").read_text("utf-8")
-    function = _function(source, "add_harmaug")
+    function = _function(source, host.get("function", "add_harmaug"))
     parameter = function.args.args[0].arg
     body = "\n".join(ast.unparse(line) for line in function.body[1:])  # without its docstring
     loader = host.get("loader", parameter)
@@ -49,13 +50,15 @@ def added_lines(host: Host) -> list[str]:
     body = body.replace(", **changes", "")
     body = re.sub(r"^return ", f"{loader} = ", body, flags=re.M)
     if loader != parameter:
-        body = re.sub(rf"AugmentedLoader\({parameter}\b", f"AugmentedLoader({loader}", body)
+        body = re.sub(rf"\b{parameter}\.\w+\b", loader, body)
+        body = re.sub(rf"AugmentedLoader\({parameter}\b(?!\.)", f"AugmentedLoader({loader}", body)
     return ["import harmaug", *body.splitlines()]
 
 
 def _page(host: Host) -> str:
     parts = [f"# {host['title']}", "```diff\n" + "\n".join(_diff(host)) + "\n```"]
-    parts.append(_words(host))
+    count = len(added_lines(host))
+    parts.append(f"{count} lines are added. {_words(host)}")
     parts += ["## Its batches", *_layouts(host["presets"])]
     parts.append(
         "## Traps\n\n" + "\n".join(f"- {' '.join(trap.split())}" for trap in host["traps"])
@@ -66,9 +69,9 @@ def _page(host: Host) -> str:
 
 def _diff(host: Host) -> Iterator[str]:
     """Yield the change, with the line of the codebase that it follows."""
-    if host["page"] == "s2crnet":
-        yield "  # scripts/datasets/HCOCO.py"
-        for below, lines in _constant("per_sample", "S2CRNET_LINES").items():
+    if "lines" in host:
+        yield f"  # {host['place']}"
+        for below, lines in _constant(host["example"], host["lines"]).items():
             yield f"  {below}{'...' if below.endswith('(') else ''}"
             yield from (f"+ {line}" for line in lines)
         return
@@ -121,6 +124,8 @@ def _layout(names: Sequence[str]) -> str:
         rows.append(("copy", _code(path), "follows the composite"))
     for path in preset.get("derive", ()):
         rows.append(("derived", _code(path), "computed anew from the composite"))
+    if preset.get("layout") == "hwc":
+        rows.append(("layout", "channels last", ""))
     rows.append(("space", _spaces(names), "" if preset.get("space") else "differs between scripts"))
     if preset.get("bound"):
         rows.append(("batch size", "bound", '`mode="append"` is refused'))
@@ -149,21 +154,38 @@ def _trial(host: Host) -> str:
     text = f"## Try it\n\n```bash\npython {file}\n```\n\n"
     whose = f" for batches of {host['stand_in']}" if "stand_in" in host else ""
     text += f"That runs these lines on a small stand-in{whose}, without the codebase."
-    if "tried" in host:
-        text += (
-            f" They were also tried on commit {host['tried']} of the codebase itself, its dataset "
-            "and loader, with 0 and 2 workers. `pytest tests/hosts --checkouts FOLDER` repeats it."
-        )
     if "batch" in host:
         text += f"\n\n```{{literalinclude}} ../../{file}\n:language: python\n"
         text += f":pyobject: {host['batch']}\n```"
+    text += f"\n\n## Tried\n\nIn the codebase itself, {_repositories(host)}, on {TRIED}, with 0 "
+    if PRESETS[host["presets"][0]].get("per_sample"):
+        text += "and 2 workers: its own dataset with these lines in its source. About half of the "
+        text += (
+            "training composites were synthetic, with the background of their photo, and none of "
+        )
+        text += "another split."
+    else:
+        text += "and 2 workers: its own dataset and loader, with a recorder between the loader and "
+        text += "these lines. Backgrounds, copies, further views, keys, types, strides and the "
+        text += "codebase's own batch were as promised."
+    if "note" in host:
+        text += f" {' '.join(host['note'].split())}"
+    text += f" {' '.join(host.get('trainer', TRAINER).split())}"
+    text += " `pytest tests/hosts --checkouts FOLDER` repeats it."
     return text
+
+
+def _repositories(host: Host) -> str:
+    """Return the codebase's places with the commit of each."""
+    names, commits = (host[key].split(" and ") for key in ("repository", "commit"))
+    found = (f"`{name}` at {commit}" for name, commit in zip(names, commits, strict=True))
+    return " and ".join(found)
 
 
 def _table() -> Iterator[str]:
     """Yield the table of all codebases."""
-    yield "| codebase | presets | space | batch |"
-    yield "|---|---|---|---|"
+    yield "| codebase | presets | space | batch | lines | tried at |"
+    yield "|---|---|---|---|---|---|"
     for host in read_hosts():
         presets = ", ".join(f"`{name}`" for name in host["presets"])
         found = [PRESETS[name] for name in host["presets"]]
@@ -171,8 +193,11 @@ def _table() -> Iterator[str]:
         kind = (
             "per sample" if found[0].get("per_sample") else "bound" if found[0].get("bound") else ""
         )
+        lines = len(added_lines(host))
+        tried = re.sub(r" \(.*?\)", "", host["commit"])
         space = "8 bit" if found[0].get("per_sample") else " or ".join(spaces)
-        yield f"| [{host['title']}]({host['page']}.md) | {presets} | {space} | {kind} |"
+        name = f"[{host['title']}]({host['page']}.md)"
+        yield f"| {name} | {presets} | {space} | {kind} | {lines} | {tried} |"
 
 
 def _code(path: Any) -> str:

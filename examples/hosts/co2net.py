@@ -1,13 +1,12 @@
 """CO2Net and other video harmonization: one LUT for all frames of a sample.
 
-Where: in ``scripts/my_train.py``, below the line that makes ``trainer``: ``add_harmaug(trainer)``.
-Its dataset loads the previous frames as composites and masks only. To make composites of them, the
-real frames are needed too: read them beside the others and return them as ``pre_target_images``,
-which takes edits in three more files. Switch off the mode that reads precomputed LUTs: those
-belong to the original composites. The space differs between the scripts, so it is declared here.
+Where: in ``scripts/my_train.py``, below ``train_dataloader = DataLoader(...)``. Its dataset loads
+the previous frames as composites and masks only. To make composites of them, the real frames are
+needed too: read them beside the others and return them as ``pre_target_images``, which takes edits
+in three more files. Switch off the mode that reads precomputed LUTs: those belong to the original
+composites. The space differs between the scripts, so it is declared here.
 """
 
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -16,11 +15,11 @@ from layouts import batches, triple
 import harmaug
 
 
-def add_harmaug(trainer: Any) -> None:
+def add_harmaug(train_dataloader: Any) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified")
     fields = harmaug.Fields.preset("co2net", space="unit")
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(train_dataloader, aug, fields, p=0.5)
 
 
 def co2net_batch() -> dict[str, Any]:
@@ -32,9 +31,7 @@ def co2net_batch() -> dict[str, Any]:
 
 
 def main() -> None:
-    trainer = SimpleNamespace(train_data=batches(co2net_batch))
-    add_harmaug(trainer)
-    for batch in trainer.train_data:
+    for batch in add_harmaug(batches(co2net_batch)):
         assert torch.allclose(batch["pre_images"][:, 0], batch["images"], atol=1e-6)
         print(tuple(batch["images"].shape), tuple(batch["pre_images"].shape))
 

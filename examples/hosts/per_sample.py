@@ -1,14 +1,14 @@
-"""DucoNet, S2CRNet, INR-Harmonization: datasets that compute more from the composite of a sample.
+"""DucoNet, S2CRNet, INR-Harmonization: these derive more from the composite of each sample.
 
 A batch would be too late, so the transform goes into the dataset, before anything is derived. Both
 splits share the class of the dataset: ``p`` is 0 for the others, which keeps them as they are.
 
 - DucoNet: in ``iharm/data/hdataset.py``, ``HDataset.get_sample`` returns ``self.augment({...})``;
-  the preset computes ``comp_img_lab`` again. Make ``self.augment`` in ``__init__`` from ``split``.
+  the preset computes ``comp_img_lab`` anew. Make ``self.augment`` in ``__init__`` from ``split``.
 - S2CRNet: in ``scripts/datasets/HCOCO.py``, the lines of ``S2CRNET_LINES`` below those that they
   are named by. Tell the splits by ``mode``: ``self.isTrain`` says whether the name of the data set
-  has "train" in it. ``cv2_img`` is read from the file a second time, so it is made again.
-  Tried with commit 0d3422d (2022-12-03), dataset and loader of both splits, 0 and 2 workers.
+  has "train" in it. ``cv2_img`` is read from the file a second time, so it is made anew. Tried with
+  commit 0d3422d (2022-12-03), dataset and loader of both splits, 0 and 2 workers.
 - INR: in ``datasets/build_dataset.py``, ``__getitem__``, below the line that divides the mask by
   255 and before the first crop. Only in the mode "Train".
 """
@@ -34,6 +34,28 @@ S2CRNET_LINES = {
     ),
 }
 """Line of S2CRNet's dataset -> the lines to add below it."""
+
+DUCONET_LINES = (
+    "import harmaug",
+    'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+    'fields = harmaug.Fields.preset("duconet")',
+    'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (split == "train"))',
+)
+"""Lines to add to ``__init__`` of DucoNet's dataset."""
+
+INR_LINES = {
+    "self.kp_t = area_keep_thresh": (
+        "import harmaug",
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'fields = harmaug.Fields.preset("inr")',
+        'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "Train"))',
+    ),
+    "mask = mask[:, :, 0].astype(np.float32) / 255.": (
+        "sample = dict(composite_image=composite_image, real_image=real_image, mask=mask)",
+        'composite_image = self.augment(sample)["composite_image"]',
+    ),
+}
+"""Line of INR's dataset -> the lines to add below it."""
 
 
 class S2CRNetLike:

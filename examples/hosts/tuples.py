@@ -1,4 +1,4 @@
-"""PIH and s2am: batches that are tuples.
+"""PIH, s2am, xmba15's BargainNet: batches that are tuples.
 
 PIH: in ``PIH_train.py``, below ``self.dataloader = DataLoader(...)`` in ``Trainer.__init__``:
 ``self.dataloader = add_harmaug(self.dataloader, "pih")``. A batch has 8 parts: background, pasted
@@ -12,6 +12,9 @@ dataset and loader, 0 and 2 workers.
 s2am: in ``main.py``, before ``data_loaders`` is built. The mask is the fourth channel of the input;
 where its dataset yields ``(inputs, (target, target))``, take
 ``Fields.preset("s2am", real=(1, 0))``.
+
+xmba15's BargainNet: in ``scripts/train.py``, below ``train_loader = DataLoader(...)``:
+``train_loader = add_harmaug(train_loader, "bargainnet-xmba15")``. Its mask is uint8 with labels.
 """
 
 from typing import Any
@@ -25,7 +28,7 @@ import harmaug
 def add_harmaug(loader: Any, host: str) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified")
-    fields = harmaug.Fields.preset(host)  # "pih" or "s2am"
+    fields = harmaug.Fields.preset(host)  # "pih", "s2am", "bargainnet-xmba15"
     return harmaug.AugmentedLoader(loader, aug, fields, p=0.5)
 
 
@@ -43,11 +46,19 @@ def s2am_batch() -> tuple[Any, ...]:
     return torch.cat((image, mask), 1), target, ("c1_1_2.jpg",) * len(image)
 
 
+def xmba15_batch() -> list[Any]:
+    """Return a batch as the loader of xmba15's BargainNet yields it."""
+    composite, real, mask = triple("unit", soft=False)
+    return [composite, real, mask[:, 0].byte()]
+
+
 def main() -> None:
     for _, _, _, real, _, recoloured, paths, _ in add_harmaug(batches(pih_batch), "pih"):
         print("PIH:", tuple(recoloured.shape), tuple(real.shape), paths[0])
     for inputs, target, paths in add_harmaug(batches(s2am_batch), "s2am"):
         print("s2am:", tuple(inputs.shape), tuple(target.shape), paths[0])
+    for composite, _, mask in add_harmaug(batches(xmba15_batch), "bargainnet-xmba15"):
+        print("xmba15's BargainNet:", tuple(composite.shape), mask.dtype)
 
 
 if __name__ == "__main__":

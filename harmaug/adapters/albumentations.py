@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from harmaug.adapters.recolour import Draw, draw
+from harmaug.adapters.decisions import Draw, draw
 from harmaug.adapters.sample import recoloured_image, sample_inputs
 from harmaug.augment import SycoNetAugment
 from harmaug.inputs import Inputs, Space

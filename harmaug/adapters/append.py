@@ -51,12 +51,7 @@ def join(first: Any, second: Any, size: int) -> Any:
 def _lists_samples(items: Sequence[Any], size: int) -> bool:
     """Return True if a list holds one entry a sample, not fields that are batches themselves."""
     images = all(isinstance(item, Tensor) and item.ndim == 3 for item in items)
-    batches = all(
-        is_sequence(item)
-        or isinstance(item, Mapping)
-        or (isinstance(item, (Tensor, np.ndarray)) and item.ndim > 0 and len(item) == size)
-        for item in items
-    )
+    batches = all(_may_be_batch(item, size) for item in items)
     if len(items) == size and (images or not batches):
         return True
     if items and not any(
@@ -67,6 +62,17 @@ def _lists_samples(items: Sequence[Any], size: int) -> bool:
             f"{size}: {describe(items)}; use mode='replace' or 'interleave'."
         )
     return False
+
+
+def _may_be_batch(item: Any, size: int) -> bool:
+    if isinstance(item, (Tensor, np.ndarray)):
+        return item.ndim > 0 and len(item) == size
+    if not is_sequence(item):
+        return isinstance(item, Mapping)
+    # A list of other things, such as the names of a clip's frames, is one sample's own.
+    return len(item) == size or any(
+        isinstance(part, (Tensor, np.ndarray, Mapping)) or is_sequence(part) for part in item
+    )
 
 
 def _map_values(mapping: Mapping[Any, Any], function: Any) -> Any:

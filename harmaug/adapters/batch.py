@@ -18,11 +18,13 @@ from harmaug.adapters.containers import (
     map_tensors,
     rebuild,
 )
+from harmaug.adapters.decisions import check_drift, draw
 from harmaug.adapters.fields import Fields
-from harmaug.adapters.recolour import draw, paint, recolour
+from harmaug.adapters.recolour import paint, recolour
+from harmaug.adapters.routing import check_augmenters, check_length, pick_augmenter
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
-from harmaug.inputs import check_inputs, move
+from harmaug.inputs import check_clips, move
 
 Mode = Literal["replace", "append"]
 Groups = list[tuple[SycoNetAugment, list[int]]]
@@ -50,6 +52,8 @@ class AugmentBatch:
             augmenter's name for each sample (or one for all); None leaves a sample alone.
         seed: draw from an own stream; None draws from torch's global generator.
         strength, spatial, candidates: as for `SycoNetAugment.augment`.
+        drift: way of the latent over the frames of a clip (B, T, 3, H, W): 0 keeps one LUT for
+            the clip, 1 ends at an independent one; values between drift more slowly.
         device: move every tensor of the batch there first; None leaves them where they are.
             Either way the augmenter works on its own device.
     """
@@ -66,6 +70,7 @@ class AugmentBatch:
         strength: float = 1.0,
         spatial: float = 1.0,
         candidates: int | None = None,
+        drift: float = 0.0,
         device: torch.device | str | None = None,
     ) -> None:
         if not isinstance(fields, Fields):
@@ -86,9 +91,15 @@ class AugmentBatch:
             )
         check_probability(p)
         check_augmenters(augment, route)
+        check_drift(drift)
         self.augment, self.fields, self.p, self.mode = augment, fields, p, mode
         self.route, self.device = route, device
-        self.options = {"strength": strength, "spatial": spatial, "candidates": candidates}
+        self.options: dict[str, Any] = {
+            "strength": strength,
+            "spatial": spatial,
+            "candidates": candidates,
+            "drift": drift,
+        }
         self.stream = WorkerStream(seed)
 
     def to(self, device: torch.device | str) -> AugmentBatch:
@@ -104,9 +115,9 @@ class AugmentBatch:
             return False
         try:
             self._size(value)
-        except (KeyError, IndexError, TypeError, ValueError):
+        except Exception:  # callables of the fields meet what they were not written for
             return False
-        return self.fields.layout.views[0].composite.holds(value)
+        return self.fields.places.views[0].composite.holds(value)
 
     def __call__(self, batch: Any) -> Any:
         """Return the batch with synthetic composites, drawn as the constructor says."""
@@ -142,13 +153,16 @@ class AugmentBatch:
         return append.join(batch, self._replace(taken, renamed, len(rows), generator), size)
 
     def _size(self, batch: Any) -> int:
-        path = self.fields.layout.views[0].real
-        real = path.get(batch)
+        main = self.fields.places.views[0]
+        real = main.real_of(batch)
         dense = isinstance(real, Tensor) and not real.is_nested
-        if not dense or real.ndim != 4 or real.shape[1] != 3:
+        if not dense or real.ndim not in (4, 5) or real.shape[-3] != 3:
+            axes = "clips are (B, T, 3, H, W)"
+            if dense and real.ndim in (4, 5) and real.shape[-1] == 3:
+                axes = "declare layout='hwc' where channels come last"
             raise ValueError(
-                f"field {path} must be the real photos as a tensor (B, 3, H, W), "
-                f"got {describe(real)}."
+                f"field {main.real} must be the real photos as a tensor (B, 3, H, W), "
+                f"got {describe(real)}; {axes}."
             )
         return len(real)
 
@@ -156,7 +170,7 @@ class AugmentBatch:
         """Return the samples to replace, by the augmenter that serves them."""
         if self.fields.where is not None:
             allowed = torch.as_tensor(self.fields.where(batch)).bool().flatten().tolist()
-            _check_length("where", allowed, size)
+            check_length("where", allowed, size)
             drawn = [a and b for a, b in zip(drawn, allowed, strict=True)]
         rows = [row for row in range(size) if drawn[row]]
         if not isinstance(self.augment, Mapping):
@@ -164,7 +178,7 @@ class AugmentBatch:
         assert self.route is not None
         names = self.route(batch)
         names = [names] * size if names is None or isinstance(names, str) else list(names)
-        _check_length("route", names, size)
+        check_length("route", names, size)
         routed: dict[Any, list[int]] = {}
         for row in rows:
             if names[row] is not None:
@@ -179,72 +193,43 @@ class AugmentBatch:
         generator: torch.Generator | None,
         may_lack_composites: bool = False,
     ) -> Any:
-        layout = self.fields.layout
-        main = layout.views[0]
-        real = main.real.get(batch)
-        inputs = check_inputs(real, main.mask_of(batch), layout.space, names=main.names)
+        places = self.fields.places
+        main = places.views[0]
+        real = main.real_of(batch)
+        inputs = check_clips(real, main.mask_of(batch), places.space, names=main.names)
+        frames = real.shape[1] if real.ndim == 5 else None
         views = [
-            (view, view.old_composite(batch, may_lack_composites), view.real.get(batch))
-            for view in layout.views
+            (view, view.old_composite(batch, may_lack_composites), view.real_of(batch))
+            for view in places.views
         ]
-        copies = [(path, path.get(batch)) for path in layout.copies]
-        derived = [(path, path.get(batch), function) for path, function in layout.derived]
+        copies = [(path, path.get(batch)) for path in places.copies]
+        derived = [(path, path.get(batch), function) for path, function in places.derived]
         changed = [row for _, rows in groups for row in rows]
         if not changed:
             return batch
         draws = [
             made
             for aug, rows in groups
-            if (made := draw(aug, inputs, rows, generator=generator, **self.options))
+            if (made := draw(aug, inputs, rows, frames=frames, generator=generator, **self.options))
         ]
         source = batch
         for view, old, photos in views:
             try:
                 if view is main:
-                    new = paint(old, inputs, changed, draws)
+                    new = paint(old, inputs, changed, draws, real.shape)
                 else:
                     new = recolour(
-                        old, photos, view.mask_of(source), changed, draws, layout.space, size
+                        old, photos, view.mask_of(source), changed, draws, places.space, size
                     )
             except (TypeError, ValueError) as error:
                 raise type(error)(f"field {view.composite}: {error}") from error
-            batch = view.composite.put(batch, new)
+            batch = view.put(batch, new)
         composite = main.composite.get(batch)
         for path, old in copies:
             batch = path.put(batch, _follow(old, changed, composite, path))
         for path, old, function in derived:
             batch = path.put(batch, _follow(old, changed, function(batch), path))
         return batch
-
-
-def check_augmenters(augment: Any, route: Any) -> None:
-    """Raise unless this is an augmenter, or augmenters by name and the callable that picks."""
-    several = isinstance(augment, Mapping)
-    for one in augment.values() if several else [augment]:
-        if not (hasattr(one, "decide") and hasattr(one, "recolour")):
-            raise TypeError(
-                f"augment must be a SycoNetAugment, got {type(one).__name__}; "
-                "load one with SycoNetAugment.from_pretrained(name)."
-            )
-    if several != (route is not None):
-        raise ValueError(
-            "route picks among several augmenters: give augment={name: augmenter, ...} together "
-            "with route=callable, or one augmenter and no route."
-        )
-
-
-def pick_augmenter(augmenters: Mapping[str, SycoNetAugment], name: Any) -> SycoNetAugment:
-    """Return the augmenter of that name; raise KeyError and list the names if there is none."""
-    if name not in augmenters:
-        raise KeyError(f"route returned {name!r}; the augmenters are {', '.join(augmenters)}.")
-    return augmenters[name]
-
-
-def _check_length(name: str, values: Sequence[Any], size: int) -> None:
-    if len(values) != size:
-        raise ValueError(
-            f"{name} must return one value for each of the {size} samples, got {len(values)}."
-        )
 
 
 def _follow(old: Any, rows: Sequence[int], new: Any, path: Path) -> Any:

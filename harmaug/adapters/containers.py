@@ -17,13 +17,20 @@ _CHANNELS = 4  # at most, in pictures whose channels come last
 
 
 class Path(NamedTuple):
-    """Place of a value in a batch: keys and indices, and a slice of its channels or None."""
+    """Place of a value in a batch: keys and indices, and a slice of its channels or None.
+
+    Attributes:
+        keys: steps from the batch to the value.
+        channels: slice of the value's channels.
+        last: whether they are its last axis; else they stand before height and width.
+    """
 
     keys: tuple[Any, ...]
     channels: slice | None = None
+    last: bool = False
 
     @classmethod
-    def of(cls, spec: PathLike) -> Path:
+    def of(cls, spec: PathLike, last: bool = False) -> Path:
         """Return the path of ``"comp"``, ``2``, ``("views", 0)`` or ``"inputs[:3]"``.
 
         A string is a dict key that may end in a channel slice; an integer is an index (or an
@@ -40,13 +47,13 @@ class Path(NamedTuple):
                 raise ValueError(
                     f"a channel slice is written 'key[start:stop]', got {spec!r}."
                 ) from None
-            return cls((key,), slice(start, stop))
+            return cls((key,), slice(start, stop), last)
         if isinstance(spec, (str, int)):
-            return cls((spec,))
+            return cls((spec,), last=last)
         if isinstance(spec, tuple) and spec:
             if isinstance(spec[-1], slice):
-                return cls(spec[:-1], spec[-1])
-            return cls(spec)
+                return cls(spec[:-1], spec[-1], last)
+            return cls(spec, last=last)
         raise TypeError(
             "a field must be a dict key, an index, a tuple of these, or one of them with a "
             f"channel slice ('inputs[:3]', (0, slice(3))), got {spec!r}."
@@ -57,7 +64,7 @@ class Path(NamedTuple):
         if self.channels is None:
             return steps
         bounds = ("" if b is None else str(b) for b in (self.channels.start, self.channels.stop))
-        return f"{steps}[..., {':'.join(bounds)}, :, :]"
+        return f"{steps}[..., {':'.join(bounds)}{']' if self.last else ', :, :]'}"
 
     def get(self, batch: Any) -> Any:
         """Return the value at this path; raise KeyError or IndexError where there is none."""
@@ -73,16 +80,21 @@ class Path(NamedTuple):
         if self.channels is None:
             return value
         if not isinstance(value, Tensor) or value.ndim < 3:
+            shape = "(..., H, W, C)" if self.last else "(..., C, H, W)"
             raise TypeError(
-                f"field {self} slices channels, so it must be a tensor (..., C, H, W), "
+                f"field {self} slices channels, so it must be a tensor {shape}, "
                 f"got {describe(value)}"
             )
-        if value.shape[-1] <= _CHANNELS < value.shape[-3]:
+        if not self.last and value.shape[-1] <= _CHANNELS < value.shape[-3]:
             raise ValueError(
                 f"field {self} slices channels of (..., C, H, W), but {describe(value)} has its "
-                "channels last; permute it first, for example batch.permute(0, 3, 1, 2)."
+                "channels last; declare layout='hwc' if all pictures have, or permute it first."
             )
-        return value[..., self.channels, :, :]
+        return value[self._slices]
+
+    @property
+    def _slices(self) -> tuple[Any, ...]:
+        return (..., self.channels) if self.last else (..., self.channels, slice(None), slice(None))
 
     def holds(self, batch: Any) -> bool:
         """Return True if there is a value at this path."""
@@ -104,7 +116,7 @@ class Path(NamedTuple):
         if self.channels is None:
             return value
         whole = clone(node)
-        whole[..., self.channels, :, :] = value
+        whole[self._slices] = value
         return whole
 
 

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from harmaug.adapters.containers import Path, PathLike
+from harmaug.adapters.views import Computed, View
 from harmaug.inputs import SPACES, Space, SpaceLike
 
-MaskField = PathLike | Callable[[Any], Any]
+Reader = Callable[[Any], Any]
+RealField = PathLike | Reader
+MaskField = PathLike | Reader
+CompositeField = PathLike | tuple[Reader, Callable[[Any, Any], Any]]
 
 
-class View(NamedTuple):
-    """One view of the samples: paths of its composite, real and mask."""
-
-    composite: Path
-    real: Path
-    mask: Path | Callable[[Any], Any]
-
-    @classmethod
-    def of(cls, composite: PathLike, real: PathLike, mask: MaskField) -> View:
-        """Return the view with these fields; a mask may be a callable that computes it."""
-        mask = mask if callable(mask) else Path.of(mask)
-        return cls(Path.of(composite), Path.of(real), mask)
-
-    def old_composite(self, batch: Any, may_lack: bool) -> Any:
-        """Return the composite, or the real photo where a composite may be absent and is."""
-        absent = may_lack and not self.composite.holds(batch)
-        return (self.real if absent else self.composite).get(batch)
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """Names of real and mask for messages."""
-        mask = f"mask {self.mask}" if isinstance(self.mask, Path) else f"mask of {self.real}"
-        return f"real {self.real}", mask
-
-    def mask_of(self, batch: Any) -> Any:
-        """Return the mask, read at its path or computed from the batch."""
-        return self.mask.get(batch) if isinstance(self.mask, Path) else self.mask(batch)
-
-
-class Layout(NamedTuple):
+class Places(NamedTuple):
     """Paths and space of `Fields`, parsed once.
 
     Attributes:
@@ -62,13 +37,16 @@ class Fields:
     """Places of composite, real and mask in a host's batch, and of what follows the composite.
 
     A field is named by a dict key ``"comp"``, an index ``0``, a path ``(512, "comp")``, or any of
-    these with a slice of channels: ``"inputs[:3]"``, ``(0, slice(3))``.
+    these with a slice of channels: ``"inputs[:3]"``, ``(0, slice(3))``. What no path reaches is
+    computed from the batch: real and mask by a callable, the composite by two,
+    ``(read, write)``, of which ``write(batch, composite)`` returns the batch with a new one.
 
     Attributes:
-        composite: input of the harmonizer; replaced.
+        composite: input of the harmonizer, (B, 3, H, W) or clips (B, T, 3, H, W); replaced.
         real: the ground truth; only read.
-        mask: 1 is foreground, soft edges are kept; or a callable that computes it from the batch.
+        mask: 1 is foreground, soft edges are kept; labels 0 and 1 of any integer type do too.
         space: scaling of the RGB values: "unit", "pm1", "imagenet" or ``(mean, std)``.
+        layout: axes of every tensor with pictures: "chw", or "hwc" where the channels come last.
         views: further ``(composite, real, mask)`` of the same sample (other sizes, other frames:
             tensors or lists of tensors); they take the same LUT.
         copies: fields that repeat the composite and follow it.
@@ -78,20 +56,21 @@ class Fields:
         where: a callable that takes the batch and returns bool (B,), the samples that may take a
             synthetic composite; None for all.
         per_sample: the fields are those of one sample before batching, for `SampleTransform`.
-        layout: the fields, parsed.
+        places: the fields, parsed.
     """
 
-    composite: PathLike
-    real: PathLike
+    composite: CompositeField
+    real: RealField
     mask: MaskField
     space: SpaceLike | None = None
-    views: Sequence[tuple[PathLike, PathLike, MaskField]] = ()
+    layout: Literal["chw", "hwc"] = "chw"
+    views: Sequence[tuple[CompositeField, RealField, MaskField]] = ()
     copies: Sequence[PathLike] = ()
     derive: Mapping[Any, Callable[[Any], Any]] = field(default_factory=dict)
     bound: bool = False
     where: Callable[[Any], Any] | None = None
     per_sample: bool = False
-    layout: Layout = field(init=False, repr=False, compare=False)
+    places: Places = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.space is None:
@@ -99,22 +78,31 @@ class Fields:
                 f"space must be declared, one of {', '.join(map(repr, SPACES))} or (mean, std): "
                 "the scaling of your loader's RGB values; it is never guessed."
             )
+        if self.layout not in ("chw", "hwc"):
+            raise ValueError(
+                f"layout must be 'chw' or 'hwc', got {self.layout!r}; 'hwc' is for tensors whose "
+                "channels come last."
+            )
         for name in ("copies", "views"):
             if isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a sequence, got {getattr(self, name)!r}.")
+        last = self.layout == "hwc"
+        main = View.of(self.composite, self.real, self.mask, last)
         try:
-            further = [View.of(*paths) for paths in self.views]
+            further = [View.of(*paths, last=last) for paths in self.views]
         except TypeError as error:
             raise TypeError(
                 f"each view must be (composite, real, mask), got {self.views!r}: {error}"
             ) from None
-        parsed = Layout(
+        if isinstance(main.composite, Computed) and self.per_sample:
+            raise TypeError("composite must be a path in the fields of one sample, got callables.")
+        parsed = Places(
             Space.of(self.space),
-            (View.of(self.composite, self.real, self.mask), *further),
-            tuple(map(Path.of, self.copies)),
-            tuple((Path.of(path), function) for path, function in self.derive.items()),
+            (main, *further),
+            tuple(Path.of(path, last) for path in self.copies),
+            tuple((Path.of(path, last), function) for path, function in self.derive.items()),
         )
-        object.__setattr__(self, "layout", parsed)
+        object.__setattr__(self, "places", parsed)
 
     @classmethod
     def preset(cls, host: str, **changes: Any) -> Fields:

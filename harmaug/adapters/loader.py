@@ -47,7 +47,7 @@ class AugmentedLoader:
         seed: draw from an own stream for each rank and epoch; None draws from torch's global
             generator. Epochs are counted from 0, or set by `set_epoch`: a loader that is wrapped
             anew each epoch draws the same again unless the host calls `set_epoch`.
-        route, strength, spatial, candidates, device: as for `AugmentBatch`.
+        route, strength, spatial, candidates, drift, device: as for `AugmentBatch`.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class AugmentedLoader:
         strength: float = 1.0,
         spatial: float = 1.0,
         candidates: int | None = None,
+        drift: float = 0.0,
         device: torch.device | str | None = None,
     ) -> None:
         if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
@@ -85,6 +86,7 @@ class AugmentedLoader:
             strength=strength,
             spatial=spatial,
             candidates=candidates,
+            drift=drift,
             device=device,
         )
         self._epoch = 0
@@ -141,6 +143,11 @@ class AugmentedLoader:
         value = getattr(self._loader, name)
         if inspect.ismethod(value) and value.__self__ is self._loader:
             return self._wrapping(value)
+        if is_sequence(value) and any(isinstance(item, DataLoader) for item in value):
+            raise RuntimeError(
+                f"{name} of the wrapped loader holds several loaders, which would be bare; wrap "
+                "the training one before they are combined."
+            )
         return self._around(value) if isinstance(value, DataLoader) else value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -220,7 +227,7 @@ class AugmentCollate:
         collate_fn: the host's own collate function.
         seed: draw from an own stream for each rank, worker and epoch; None draws from torch's
             global generator, which DataLoader seeds for each worker and epoch.
-        route, strength, spatial, candidates: as for `AugmentBatch`.
+        route, strength, spatial, candidates, drift: as for `AugmentBatch`.
     """
 
     def __init__(
@@ -236,6 +243,7 @@ class AugmentCollate:
         strength: float = 1.0,
         spatial: float = 1.0,
         candidates: int | None = None,
+        drift: float = 0.0,
     ) -> None:
         self.collate_fn = collate_fn
         self.batch = AugmentBatch(
@@ -248,6 +256,7 @@ class AugmentCollate:
             strength=strength,
             spatial=spatial,
             candidates=candidates,
+            drift=drift,
         )
 
     def __call__(self, samples: list[Any]) -> Any:

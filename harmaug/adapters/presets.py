@@ -28,6 +28,12 @@ def _lab8(sample: Any) -> np.ndarray:
     return np.asarray(cv2.cvtColor(sample["image"], cv2.COLOR_RGB2Lab))
 
 
+def _codes(batch: Any) -> Tensor:
+    """Return the 8-bit composites that Region_to_Region has beside the scaled ones."""
+    codes: Tensor = ((batch["ref"] + 1) * 127.5).round().byte()
+    return codes
+
+
 _PIX2PIX: dict[str, Any] = {"composite": "comp", "real": "real", "mask": "mask", "space": "pm1"}
 
 _IIH: dict[str, Any] = {
@@ -36,6 +42,8 @@ _IIH: dict[str, Any] = {
     "copies": ("inputs[:3]",),
     "bound": True,  # positions are repeated by the configured batch size
 }
+
+_REGIONS: dict[str, Any] = {**_PIX2PIX, "space": "imagenet"}
 
 _ISSAM: dict[str, Any] = {
     "composite": "images",
@@ -65,9 +73,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "rainnet": _PIX2PIX,
     "hdnet": _PIX2PIX,
     "bargainnet": {**_PIX2PIX, "bound": True},
+    "bargainnet-xmba15": {"composite": 0, "real": 1, "mask": 2, "space": "unit"},
+    "dirl": _REGIONS,
+    "madisnet": _REGIONS,
     "iih": _IIH,
     "ht": _IIH,
     "dht+": _IIH,
+    "phnet": {**_PIX2PIX, "space": "unit", "copies": ("inputs[:3]",)},
     "issam": _ISSAM,
     "is2am": _ISSAM,
     "idih": _ISSAM,
@@ -98,6 +110,24 @@ PRESETS: dict[str, dict[str, Any]] = {
         "views": (((256, "comp"), (256, "real"), (256, "mask")),),
         "bound": True,  # the refinement stage has a prompt for each configured sample
     },
+    "hcdm": {"composite": "cond_image", "real": "gt_image", "mask": "mask", "space": "pm1"},
+    # The names are those of its configuration; a mask read as a picture has three channels.
+    "lbm": {
+        "composite": "source_image",
+        "real": "target_image",
+        "mask": "mask[:1]",
+        "space": "pm1",
+    },
+    "region-to-region": {**_SAMPLE, "composite": "comp", "real": "real", "mask": "mask"},
+    "region-to-region-vae": {
+        "composite": "ref",
+        "real": "tar",
+        "mask": "mask[:1]",
+        "space": "pm1",
+        "layout": "hwc",
+        "derive": {"ori": _codes},
+    },
+    "videotriplettransformer": {**_PIX2PIX, "space": "unit"},
     # No space: it differs between the scripts, so whoever loads this preset declares it.
     "co2net": {
         "composite": "images",

@@ -1,53 +1,16 @@
-"""Recolouring the views of samples: one LUT a sample, whatever the views' layout."""
+"""Recolouring the views of samples by their LUTs, whatever the views' layout."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from harmaug.adapters.containers import clone, describe, is_sequence, rebuild
-from harmaug.augment import SycoNetAugment
-from harmaug.inputs import Inputs, Space, check_inputs
-
-
-class Draw(NamedTuple):
-    """LUTs that one augmenter drew for some samples of a batch.
-
-    Attributes:
-        aug: the augmenter.
-        rows: R samples, each with a foreground.
-        luts: (R, 3, D, D, D), or (R, 2, 2, 3, D, D, D) over the frame, on the device of ``aug``.
-    """
-
-    aug: SycoNetAugment
-    rows: list[int]
-    luts: Tensor
-
-
-def draw(aug: SycoNetAugment, inputs: Inputs, rows: Sequence[int], **options: Any) -> Draw | None:
-    """Draw a LUT for each of some samples; None where none of them has a foreground.
-
-    Args:
-        aug: the augmenter.
-        inputs: the main view of the whole batch.
-        rows: the samples that are to become synthetic.
-        options: ``generator`` and amounts such as ``strength``, as for `SycoNetAugment.augment`.
-    """
-    if aug.device.type == "cuda" and get_worker_info() is not None:
-        raise RuntimeError(
-            f"the augmenter is on {aug.device} inside a DataLoader worker, where CUDA cannot "
-            "be used; keep it on the CPU there (aug.cpu()) or wrap the loader with "
-            "AugmentedLoader, which runs in the main process."
-        )
-    coloured = [row for row in rows if inputs.foreground[row]]
-    if not coloured:
-        return None
-    decision = aug.decide(inputs.rows(coloured).to(aug.device), **options)
-    return Draw(aug, coloured, decision.luts[:, 0])
+from harmaug.adapters.decisions import Draw
+from harmaug.inputs import Inputs, Space, check_clips
 
 
 def recolour(
@@ -73,11 +36,8 @@ def recolour(
     """
     layout = composite, real, mask
     if all(isinstance(value, Tensor) for value in layout):
-        frames = real.shape[1] if real.ndim == 5 else 1
-        if real.ndim == 5:
-            real, mask = real.flatten(0, 1), mask.flatten(0, 1)
-        inputs = check_inputs(real, mask, space)
-        return paint(composite, inputs, changed, draws, frames, size)
+        wanted = (size, *real.shape[1:])
+        return paint(composite, check_clips(real, mask, space), changed, draws, wanted)
     if not all(is_sequence(value) and len(value) == len(composite) for value in layout):
         raise TypeError(
             "composite, real and mask of a view must be laid out alike (tensors, or lists of one "
@@ -98,7 +58,7 @@ def recolour(
         if row in luts:
             each, place = luts[row]
             one = [Draw(each.aug, [0], each.luts[place : place + 1])]
-        inputs = check_inputs(real[row], mask[row], space)
+        inputs = check_clips(real[row], mask[row], space)
         items[row] = paint(composite[row].unsqueeze(0), inputs, [0], one)[0]
     return rebuild(composite, items)
 
@@ -108,41 +68,38 @@ def paint(
     inputs: Inputs,
     changed: Sequence[int],
     draws: Sequence[Draw],
-    frames: int = 1,
-    size: int | None = None,
+    shape: Sequence[int] | None = None,
 ) -> Tensor:
     """Return a copy of composites, new for some samples; dtype, strides and pinning are kept.
 
     Args:
         composite: (B, 3, H, W), or (B, F, 3, H, W).
-        inputs: the B * F photos and masks of the view.
+        inputs: the photos and masks of the view, B * F of them.
         changed: the samples that become synthetic.
         draws: LUTs of those that have a foreground.
-        frames: F.
-        size: B, if the view must have that many samples.
+        shape: what ``composite`` must be; that of the photos if not given.
     """
     if not isinstance(composite, Tensor):
         raise TypeError(f"composite must be a tensor as its real, got {describe(composite)}.")
-    count = len(inputs.real) // max(frames, 1)
-    flat = composite.flatten(0, 1) if composite.ndim == 5 else composite
-    if flat.shape != inputs.real.shape or (size is not None and count != size):
-        shape = tuple(inputs.real.shape)
-        wanted = (size or count, *((frames,) if composite.ndim == 5 else ()), *shape[1:])
-        raise ValueError(f"composite must be {wanted} as its real, got {tuple(composite.shape)}.")
+    shape = tuple(shape or inputs.real.shape)
+    frames = shape[1] if len(shape) == 5 else 1
+    if composite.shape != shape or len(inputs.real) != shape[0] * frames:
+        raise ValueError(f"composite must be {shape} as its real, got {tuple(composite.shape)}.")
     check_dtypes(composite.dtype, inputs.real.dtype)
     result = clone(composite)
-    painted = result.flatten(0, 1) if result.ndim == 5 else result
+    painted = result.flatten(0, 1) if len(shape) == 5 else result
     blank = set(changed)
     for each in draws:
         places = _photos_of(each.rows, frames)
         some = inputs.rows(places).to(each.aug.device)
-        luts = each.luts.repeat_interleave(frames, 0) if frames != 1 else each.luts
-        _put(painted, places, each.aug.recolour(luts, some))
+        _put(painted, places, each.aug.recolour(each.for_frames(frames), some))
         blank -= set(each.rows)
     if blank:
         places = _photos_of(sorted(blank), frames)
         _put(painted, places, inputs.rows(places).real)
-    return painted.view_as(composite) if composite.ndim == 5 else painted
+    if painted.data_ptr() != result.data_ptr():  # strides that no flat view has
+        result.copy_(painted.view(shape))
+    return result
 
 
 def check_dtypes(composite: Any, real: Any) -> None:

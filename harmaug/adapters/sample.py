@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from harmaug.adapters.amount import Probability, check_probability, probability
-from harmaug.adapters.batch import check_augmenters, pick_augmenter
 from harmaug.adapters.containers import PathLike, is_sequence, rebuild
-from harmaug.adapters.fields import Fields, MaskField
+from harmaug.adapters.decisions import Draw, draw
+from harmaug.adapters.fields import Fields, MaskField, RealField
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
-from harmaug.adapters.recolour import Draw, draw, paint
+from harmaug.adapters.recolour import paint
+from harmaug.adapters.routing import check_augmenters, pick_augmenter
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import SycoNetAugment
 from harmaug.inputs import Inputs, Space, SpaceLike, check_inputs
@@ -47,7 +48,7 @@ class SampleTransform:
         fields: Fields | None = None,
         *,
         composite: PathLike | None = None,
-        real: PathLike | None = None,
+        real: RealField | None = None,
         mask: MaskField | None = None,
         space: SpaceLike = "unit",
         p: Probability = 1.0,
@@ -68,7 +69,11 @@ class SampleTransform:
         check_probability(p)
         check_augmenters(augment, route)
         self.augment, self.fields, self.p, self.route = augment, fields, p, route
-        self.options = {"strength": strength, "spatial": spatial, "candidates": candidates}
+        self.options: dict[str, Any] = {
+            "strength": strength,
+            "spatial": spatial,
+            "candidates": candidates,
+        }
         self.stream = WorkerStream(seed)
 
     @torch.no_grad()
@@ -77,35 +82,34 @@ class SampleTransform:
         generator = self.stream.generator()
         p = probability(self.p)
         drawn = torch.rand((), generator=generator).item() < p
-        layout, may_lack = self.fields.layout, p >= 1
-        main = layout.views[0]
+        places, may_lack = self.fields.places, p >= 1
+        main = places.views[0]
         main.old_composite(sample, may_lack)  # raises where it is not there: see the class
         aug = self._augmenter(sample)
         if aug is None or not drawn:
             return sample
 
-        inputs = sample_inputs(
-            main.real.get(sample), main.mask_of(sample), layout.space, main.names
-        )
+        inputs = sample_inputs(main.real_of(sample), main.mask_of(sample), places.space, main.names)
         made = draw(aug, inputs, [0], generator=generator, **self.options)
         changed = sample
-        for view in layout.views:
+        for view in places.views:
             old = view.old_composite(sample, may_lack)
             try:
                 if view is main:
                     new = recoloured_image(old, inputs, made)
                 else:
                     new = _recoloured(
-                        old, view.real.get(sample), view.mask_of(sample), made, layout.space
+                        old, view.real_of(sample), view.mask_of(sample), made, places.space
                     )
             except (TypeError, ValueError) as error:
                 raise type(error)(f"field {view.composite}: {error}") from error
-            changed = view.composite.put(changed, new)
-        composite = main.composite.get(changed)
-        for path in layout.copies:
-            like = image_like(image_tensor(composite, "composite"), path.get(sample))
-            changed = path.put(changed, like)
-        for path, function in layout.derived:
+            changed = view.put(changed, new)
+        composite = main.old_composite(changed, False)
+        for path in places.copies:
+            old = main.first(path.get(sample), f"field {path}")
+            like = image_like(image_tensor(composite, "composite"), old)
+            changed = path.put(changed, main.back(like))
+        for path, function in places.derived:
             path.get(sample)  # a field that is not there is a mistake in the layout
             changed = path.put(changed, function(changed))
         return changed

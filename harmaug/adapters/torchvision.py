@@ -46,8 +46,8 @@ class SyntheticComposite(v2.Transform):
     def forward(self, *inputs: Any) -> Any:
         """Return the inputs with a synthetic composite, batched or not as ``real`` is."""
         tree = inputs if len(inputs) > 1 else inputs[0]
-        real = self.sample.fields.layout.views[0].real.get(tree)
-        batched = isinstance(real, Tensor) and real.ndim == 4
+        real = self.sample.fields.places.views[0].real.get(tree)
+        batched = isinstance(real, Tensor) and real.ndim >= 4
         return self.batch(tree) if batched else self.sample(tree)
 
     def extra_repr(self) -> str:

@@ -1,5 +1,6 @@
 """Photos and masks as arguments: the door that checks them once, and their value spaces."""
 
+from harmaug.inputs.clips import check_clips
 from harmaug.inputs.door import Inputs, check_inputs, move
 from harmaug.inputs.opacity import opacity
 from harmaug.inputs.shapes import as_masks, as_photos
@@ -12,6 +13,7 @@ __all__ = [
     "SpaceLike",
     "as_masks",
     "as_photos",
+    "check_clips",
     "check_inputs",
     "move",
     "opacity",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def iharmony4(root: Path, train: int = 4, test: int = 2) -> Path:
     for split, paths in listed.items():
         _write(root / f"IHD_{split}.txt", paths)
         _write(root / f"{split}.txt", paths)
+        _write(root / f"le50_{split}.txt", paths)
         _write(root / f"{split}.jsonl", [json.dumps({"file_name": path}) for path in paths])
     return root
 
@@ -64,6 +66,17 @@ def pih(root: Path, count: int = 6) -> Path:
     return root
 
 
+def s2am(root: Path, count: int = 8) -> Path:
+    """Write what s2am's dataset reads: image, natural and mask of one name, two splits."""
+    for split in ("train", "val"):
+        for kind in ("image", "natural", "mask"):
+            (root / f"{split}set" / kind).mkdir(parents=True)
+        for index in range(count):
+            for kind, part in zip(("image", "natural", "mask"), picture(index), strict=True):
+                part.save(root / f"{split}set" / kind / f"a{index}.png")
+    return root
+
+
 def harmonizer(root: Path, count: int = 12) -> Path:
     """Write what Harmonizer's datasets read: comp, image and mask of one name, two splits."""
     for split in ("train", "test"):
@@ -73,6 +86,52 @@ def harmonizer(root: Path, count: int = 12) -> Path:
             for kind, part in zip(("comp", "image", "mask"), picture(index), strict=True):
                 part.save(root / split / kind / f"a{index}.jpg")
     return root
+
+
+def hyoutube(root: Path, videos: int = 6, frames: int = 8) -> Path:
+    """Write HYouTube: composites of an object, real frames, masks, and both kinds of list."""
+    listed, objects = [], []
+    for video in range(videos):
+        name = f"{video:09}"
+        made, masks = (
+            root / kind / name / "object_0"
+            for kind in ("synthetic_composite_videos", "foreground_mask")
+        )
+        for path in (made, masks, root / "real_videos" / name):
+            path.mkdir(parents=True, exist_ok=True)
+        objects.append(f"synthetic_composite_videos/{name}/object_0")
+        for frame in range(frames):
+            composite, real, mask = picture(20 * video + frame)
+            number = f"{5 * frame:05}"
+            composite.save(made / f"{number}.jpg")
+            real.save(root / "real_videos" / name / f"{number}.jpg")
+            mask.save(masks / f"{number}.png")
+            shown = f"object_0/{number}"
+            listed.append(
+                f"real_videos/{name}/{number}.jpg foreground_mask/{name}/{shown}.png "
+                f"synthetic_composite_videos/{name}/{shown}.jpg"
+            )
+    for split in "train", "test":
+        _write(root / f"{split}_list.txt", objects)
+        _write(root / f"{split}_frames.txt", listed)
+    return root
+
+
+def shards(root: Path, count: int = 12) -> list[str]:
+    """Write two tar files as webdataset reads them: source, target and mask of one name."""
+    root.mkdir(parents=True)
+    paths = []
+    for shard in range(2):
+        path = root / f"{shard}.tar"
+        with tarfile.open(path, "w") as tar:
+            for index in range(count):
+                parts = zip(("source.jpg", "target.jpg", "mask.png"), picture(index), strict=True)
+                for kind, part in parts:
+                    file = root / "part"
+                    part.save(file, "PNG" if kind.endswith("png") else "JPEG")
+                    tar.add(file, f"{shard}-{index}.{kind}")
+        paths.append(str(path))
+    return paths
 
 
 def _write(path: Path, lines: list[str]) -> None:

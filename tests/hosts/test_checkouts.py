@@ -5,17 +5,27 @@ import sys
 from pathlib import Path
 
 import pytest
+import trainer_trials
 import trials
 
 
-@pytest.mark.parametrize("host", trials.HOSTS)
-def test_lines_of_the_example_serve_the_host(host: str, request: pytest.FixtureRequest) -> None:
+def _run(script: str | None, host: str, request: pytest.FixtureRequest) -> None:
     folder = request.config.getoption("--checkouts", default=None)
     if folder is None:
         pytest.skip("needs checkouts of host codebases: pytest tests/hosts --checkouts FOLDER")
     if not (Path(folder) / host).is_dir():
         pytest.skip(f"no checkout of {host} in {folder}")
     pytest.importorskip("torchvision", reason="the datasets of host codebases need torchvision")
-    command = [sys.executable, "-B", trials.__file__, host, folder]
+    command = [sys.executable, "-B", str(script), host, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("host", trials.HOSTS)
+def test_lines_of_the_example_serve_the_host(host: str, request: pytest.FixtureRequest) -> None:
+    _run(trials.__file__, host, request)
+
+
+@pytest.mark.parametrize("host", trainer_trials.TRAINERS)
+def test_its_own_training_runs_with_them(host: str, request: pytest.FixtureRequest) -> None:
+    _run(trainer_trials.__file__, host, request)
