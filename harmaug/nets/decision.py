@@ -182,25 +182,16 @@ def _decide(
     if not drawn:
         return mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     foreground = Foreground.of(photo, mask)
-    if net.cheap:
-        # Stand-ins of all draws with them: it costs less than to come back for some.
+    if net.cheap and _wants_fixed_shapes(latent):
         tries = torch.cat((latent.unsqueeze(2), _stand_ins(latent)), 2).flatten(1, 2)
-        weights = net.mixing_weights(condition, tries, spatial, prior)
-        if latent.is_cuda or torch.compiler.is_compiling():  # in shapes that no data decides
-            every = mixed(tries, weights)
-            return _first_good(every, spoilt(every.luts, foreground), len(_STAND_INS) + 1)
-        tries, weights = (x.unflatten(1, (-1, len(_STAND_INS) + 1)) for x in (tries, weights))
-        decision = mixed(latent, weights[:, :, 0])
-    else:
-        decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
+        every = mixed(tries, net.mixing_weights(condition, tries, spatial, prior))
+        return _first_good(every, spoilt(every.luts, foreground), len(_STAND_INS) + 1)
+    decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
     if not len(row):
         return decision
-    if net.cheap:
-        other, mixing = tries[row, column, 1:], weights[row, column, 1:]
-    else:
-        other = _stand_ins(latent[row, column])
-        mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
+    other = _stand_ins(latent[row, column])
+    mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
     again = mixed(other, mixing, row)
     found = _first_good(again, spoilt(again.luts, foreground.rows(row)), len(_STAND_INS))
     # LUTs in place, as a copy of all would take long; autograd keeps the others.
@@ -212,6 +203,15 @@ def _decide(
             for x, y in zip(decision[1:], found[1:], strict=True)
         ),
     )
+
+
+def _wants_fixed_shapes(latent: Tensor) -> bool:
+    """Return whether to judge all stand-ins with the draws, and not only where one is spoilt.
+
+    On a GPU that spares a wait for the device and many launches; a graph of torch.compile has one
+    shape. A CPU would compute several times as much as it needs.
+    """
+    return latent.is_cuda or torch.compiler.is_compiling()
 
 
 def _stand_ins(latent: Tensor) -> Tensor:
