@@ -51,6 +51,12 @@ def write_originals(root, **counts):
     return root
 
 
+def lines(output):
+    """Number of photos that the journal of a set says are made."""
+    journal = Path(output) / ".harmaug/1-of-1/journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
 def contents(folder):
     """Name -> bytes of all files of a set but what a run keeps for itself."""
     files = (path for path in Path(folder).rglob("*") if path.is_file())
@@ -76,14 +82,18 @@ class Forks:
         self._answers = self._server.stdout
         assert self._answers.readline() == "ready\n"
 
-    def run(self, *arguments, size=None, kill_after=None):
+    def run(self, *arguments, size=None, kill_after=None, since=None):
         """The exit code of ``harmaug`` with these arguments.
 
         Args:
             size: no file may become longer than that.
             kill_after: seconds after which it is killed, if it still runs.
+            since: a set and a number of its photos: the seconds count from when its journal has so
+                many, not from the start.
         """
-        request = [kill_after, size, *map(str, arguments)]
+        if since is not None:
+            since = [str(since[0]), since[1]]
+        request = [kill_after, since, size, *map(str, arguments)]
         print(json.dumps(request), file=self._server.stdin, flush=True)
         return int(self._answers.readline())
 
@@ -100,15 +110,22 @@ def _serve():
     os.dup2(2, 1)  # what commands print is no answer
     os.write(answers, b"ready\n")
     for line in sys.stdin:
-        kill_after, *request = json.loads(line)
+        kill_after, since, *request = json.loads(line)
         process = os.fork()
         if not process:
             _work(*request)
         if kill_after is not None:
+            while since is not None and _runs(process) and lines(since[0]) < since[1]:
+                time.sleep(0.001)
             time.sleep(kill_after)
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)  # one that has ended keeps its code
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         os.write(answers, f"{code}\n".encode())
+
+
+def _runs(process):
+    """Whether it still runs, without taking its exit code."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 def _work(size, *arguments):

@@ -1,14 +1,18 @@
 """Small folders in the iHarmony4 layout, and small settings, for tests that train."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import safetensors.torch
 import torch
 from PIL import Image
 
 from harmaug.lut import identity_lut
-from harmaug.training import TrainConfig
+from harmaug.nets import LiteSycoNet
+from harmaug.training import TrainConfig, spread
 
 
 def write_folder(root, photos=24, composites=0, size=32, seed=0):
@@ -55,6 +59,15 @@ def small(folder, basis, **changes):
         "validate_every": 2,
     }
     return TrainConfig(**(settings | changes))
+
+
+@contextmanager
+def brief_descents() -> Iterator[None]:
+    """Refine latents in a few steps: else small trainings spend most of their time on that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiteSycoNet, "refinement_steps", 5)
+        patch.setattr(spread, "_STEPS", 5)
+        yield
 
 
 def _save(path, values):

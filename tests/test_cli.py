@@ -433,7 +433,10 @@ class TestStreams:
     def test_ctrl_c_ends_a_process_with_one_line(self, files):
         job = [files / "photo.png", files / "mask.png", "-n", "2000", "-o", files / "out"]
         command = [sys.executable, "-m", "harmaug", "augment", *job]
+        # A shell starts programs in its background deaf to SIGINT, and they hand that on.
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(command, stderr=-1, stdout=-1)
+        signal.signal(signal.SIGINT, heard)
         while process.poll() is None and not (files / "out" / "photo_0001.png").exists():
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

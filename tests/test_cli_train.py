@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from aligned_scenes import make_frames, write_scene
-from photo_folders import write_basis, write_folder
+from photo_folders import brief_descents, write_basis, write_folder
 
 import harmaug.training.trainer
 from harmaug import SycoNetAugment
@@ -21,6 +21,12 @@ pytest.importorskip("lightning_fabric")
 
 QUICK = ["--rounds", "1", "--round-pairs", "32", "--batch", "16", "--passes", "1"]
 QUICK += ["--image-size", "32", "--accelerator", "cpu"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief():
+    with brief_descents():
+        yield
 
 
 @pytest.fixture(scope="module")

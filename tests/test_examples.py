@@ -6,11 +6,14 @@ import importlib
 import json
 import os
 import re
-import subprocess
+import runpy
 import sys
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import pytest
+import torch
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NEEDS = {
@@ -27,26 +30,44 @@ def _scripts() -> list[str]:
     return sorted(name for name in found if Path(name).name not in LIBRARIES | SERVERS)
 
 
+def _run(script: Path, folder: Path, output: Path) -> None:
+    """Run a script as ``python`` does, in a process that has imported harmaug already."""
+    torch.set_num_threads(1)
+    for stream, name in ((1, "printed"), (2, "errors")):
+        with (output / name).open("w") as file:
+            os.dup2(file.fileno(), stream)
+    os.chdir(folder)
+    sys.argv, sys.path[0] = [str(script)], str(script.parent)
+    runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.fixture(scope="module")
+def processes() -> BaseContext:
+    """Processes that start at once, where the system can fork."""
+    method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    context = get_context(method)
+    context.set_forkserver_preload(["harmaug.recipes", "harmaug.adapters"])
+    return context
+
+
 @pytest.mark.parametrize("name", _scripts())
-def test_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_runs(
+    name: str, processes: BaseContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
         importlib.import_module(NEEDS.get(name, "harmaug"))
     except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision for another torch
         pytest.skip(f"{NEEDS[name]} does not import: {error}")
-    root = str(EXAMPLES.parent)
-    paths = [path for path in (root, os.environ.get("PYTHONPATH")) if path]
-    run = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        cwd=tmp_path,  # any folder must do
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout, "it prints nothing"
-    assert not list(tmp_path.iterdir()), "it leaves files behind"
+    folder = tmp_path / "any folder"
+    folder.mkdir()
+    process = processes.Process(target=_run, args=(EXAMPLES / name, folder, tmp_path))  # type: ignore[attr-defined]
+    process.start()
+    process.join(240)
+    process.kill()
+    assert process.exitcode == 0, (tmp_path / "errors").read_text()
+    assert (tmp_path / "printed").read_text(), "it prints nothing"
+    assert not list(folder.iterdir()), "it leaves files behind"
 
 
 def test_notebook_runs_without_network_and_is_stored_without_output(

@@ -460,6 +460,8 @@ class TestDecode:
         self, tmp_path, name, mode, options, plain
     ):
         Image.fromarray(smooth(16, 12)).convert(mode).save(tmp_path / name, **options)
+        if "bits" in options and (tmp_path / name).read_bytes()[24] != options["bits"]:
+            pytest.skip("this Pillow writes grey in 8 bits alone")
         decoded = decode(tmp_path / name)
         assert decoded.plain == plain
         with Image.open(tmp_path / name) as image:

@@ -30,6 +30,11 @@ def pairs():
     return torch.stack(reals), torch.stack(masks), torch.stack(composites)
 
 
+@pytest.fixture(scope="module")
+def refined(net, pairs):
+    return net.encode(*pairs)
+
+
 def error(net, pairs, latent):
     real, mask, composite = pairs
     weights = net.mixing_weights(net.condition(real, mask), latent.unsqueeze(1)).squeeze(1)
@@ -42,26 +47,26 @@ def posterior_mean(net, real, mask, composite):
     return net.prior.inverse(mean, net.describe(condition))
 
 
-def test_refined_latents_rebuild_a_composite_better_than_the_posteriors_mean(net, pairs):
-    start, refined = net.encode(*pairs, refine=False), net.encode(*pairs)
+def test_refined_latents_rebuild_a_composite_better_than_the_posteriors_mean(net, pairs, refined):
+    start = net.encode(*pairs, refine=False)
     torch.testing.assert_close(start, posterior_mean(net, *pairs))
     assert (error(net, pairs, refined) < error(net, pairs, start)).all()
 
 
-def test_refined_latents_stay_likely(net, pairs):
+def test_refined_latents_stay_likely(net, refined):
     # The squared length of a standard normal vector is Z on average, with deviation sqrt(2 Z).
     size = net.latent_dim
-    assert (net.encode(*pairs).square().sum(1) < size + 6 * (2 * size) ** 0.5).all()
+    assert (refined.square().sum(1) < size + 6 * (2 * size) ** 0.5).all()
 
 
-def test_a_pair_is_refined_alike_alone_and_in_a_batch(net, pairs):
-    together = net.encode(*pairs)
+def test_a_pair_is_refined_alike_alone_and_in_a_batch(net, pairs, refined):
     alone = torch.cat([net.encode(*(part[i : i + 1] for part in pairs)) for i in range(2)])
-    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(refined, alone, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_refining_works_under_any_gradient_mode_and_leaves_no_graph(net, pairs, mode):
+def test_refining_works_under_any_gradient_mode_and_leaves_no_graph(net, pairs, mode, monkeypatch):
+    monkeypatch.setattr(net, "refinement_steps", 20)
     with mode():
         latent = net.encode(*pairs)
     assert not latent.requires_grad

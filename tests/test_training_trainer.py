@@ -14,17 +14,25 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from photo_folders import small, write_basis, write_folder
+from photo_folders import brief_descents, small, write_basis, write_folder
 
 import harmaug.training.trainer
 from harmaug.checkpoints import open_checkpoint
 from harmaug.evaluation.draws import draw_errors, strength
 from harmaug.evaluation.metrics import fmse
-from harmaug.training import train
+from harmaug.training import spread, train
 from harmaug.training.data import read_subsets
 from harmaug.training.heldout import Figures
 
 pytest.importorskip("lightning_fabric")
+
+STEPS = spread._STEPS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief():
+    with brief_descents():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +79,21 @@ def script(tmp_path, config, output, options):
     config.save(tmp_path / "given.json")
     path = tmp_path / "program.py"
     path.write_text(
+        "import sys\n"
         "from pathlib import Path\n"
+        f"sys.path.append({str(Path(__file__).parent)!r})\n"
+        "from photo_folders import brief_descents\n"
         "from harmaug.training import TrainConfig, train\n"
         'if __name__ == "__main__":\n'
         f"    config = TrainConfig.load(Path({str(tmp_path / 'given.json')!r}))\n"
-        f"    train(config, {str(output)!r}, accelerator='cpu', {options})\n"
+        "    with brief_descents():\n"
+        f"        train(config, {str(output)!r}, accelerator='cpu', {options})\n"
     )
     return [sys.executable, str(path)], os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def test_the_loss_falls_and_draws_are_as_strong_as_composites(files, tmp_path):
+def test_the_loss_falls_and_draws_are_as_strong_as_composites(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(spread, "_STEPS", STEPS)
     root, basis = files
     config = small(
         root / "pairs",
@@ -91,6 +104,7 @@ def test_the_loss_falls_and_draws_are_as_strong_as_composites(files, tmp_path):
         batch=32,
         learning_rate=5e-3,
         kl_weight=0.005,
+        validate_every=8,
     )
     net = train(config, tmp_path / "out", accelerator="cpu")
     rounds = log(tmp_path / "out")
@@ -213,12 +227,32 @@ def assert_close_training(output, unbroken):
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
-@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
-def test_what_one_process_began_two_go_on_with_and_the_other_way(before, after, unbroken, tmp_path):
+def test_what_one_process_began_two_go_on_with(unbroken, tmp_path, monkeypatch):
     config, whole = unbroken
     output = tmp_path / "out"
-    command, environment = script(tmp_path, config, output, f"devices={before}")
+    replace = os.replace
+
+    def cut_off(source, target):
+        replace(source, target)
+        if str(target).endswith("state.safetensors"):
+            raise Killed
+
+    monkeypatch.setattr(os, "replace", cut_off)
+    with pytest.raises(Killed):
+        train(config, output, accelerator="cpu")
+    monkeypatch.undo()
+    assert len(log(output)) == 1
+    command, environment = script(tmp_path, config, output, "devices=2, resume=True")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert_close_training(output, whole)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
+def test_what_two_processes_began_one_goes_on_with(unbroken, tmp_path):
+    config, whole = unbroken
+    output = tmp_path / "out"
+    command, environment = script(tmp_path, config, output, "devices=2")
     program = Path(command[1])
     # As soon as the state of the second round stands, the process that wrote it is gone.
     cut = (
@@ -238,9 +272,7 @@ def test_what_one_process_began_two_go_on_with_and_the_other_way(before, after, 
         os.killpg(process.pid, signal.SIGKILL)  # the other process waits for it
     assert (output / "state.safetensors").exists()
     assert len(log(output)) < 4
-    command, environment = script(tmp_path, config, output, f"devices={after}, resume=True")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    train(config, output, resume=True, accelerator="cpu")
     assert_close_training(output, whole)
 
 

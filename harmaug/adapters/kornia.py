@@ -68,7 +68,9 @@ class KorniaAugment(nn.Module):
         """
         images = [real] if composite is None else [composite, real]
         if self.geometry is not None:
-            keys = [*(["input"] * len(images)), "mask"]
+            # As an image a mask is resampled as the photo is; kornia 0.8 hardens the edges of what
+            # it takes for a mask, and cannot resize it in RandomResizedCrop.
+            keys = [*(["input"] * len(images)), "input" if mask.is_floating_point() else "mask"]
             *images, mask = self.geometry(*images, mask, data_keys=keys)
         triple = images[0], images[-1], mask
         made: tuple[Tensor, Tensor, Tensor] = self.batch.draw(

@@ -202,7 +202,7 @@ def _pixels(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
         raise _Refused("is a 16-bit PNG with one transparent colour; save it with an alpha channel")
     if bits == 16 and mode in ("RGB", "RGBA"):
         return _colour16(image, data)
-    if mode.startswith("I;16") or (mode == "I" and kind == "PPM"):
+    if mode.startswith("I;16") or (mode == "I" and kind in ("PNG", "PPM")):
         if bits == 12:
             raise _Refused("holds 12-bit pixels; expected 8 or 16 bits a channel")
         grey = np.asarray(image)[..., None].astype(np.uint16)
@@ -225,14 +225,16 @@ def _colour16(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     low = _open(data)
     separate = getattr(image, "tag_v2", {}).get(_PLANES) == _SEPARATE
     for index, tile in enumerate(image.tile):
-        order, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args or ()
+        arguments = tile[3]  # by number: Pillow 10 has no names
+        order, *rest = (arguments,) if isinstance(arguments, str) else arguments or ()
         if separate or order[:-1] not in ("RGB;16", "RGBA;16", "RGBX;16"):
             raise _Refused(
                 f"is a 16-bit {image.format} of grey with alpha, of separate colour planes, or of "
                 "colours multiplied by alpha; save it in another layout"
             )
         order = order[:-1] + other[order[-1]]
-        low.tile[index] = tile._replace(args=(order, *rest) if rest else order)
+        changed = (*tile[:3], (order, *rest) if rest else order)
+        low.tile[index] = tile._make(changed) if hasattr(tile, "_make") else changed
     return np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
 
 
