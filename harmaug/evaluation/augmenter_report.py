@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ TERMS = (
     ("field", "difference that the spatial part of a draw makes; grey is none"),
     ("one LUT", "the same with one LUT for all of a foreground"),
     ("clipped", "share of the foreground with a channel newly at 0 or 255; mean"),
+    ("implausible", "share of neutral or skin-like foregrounds turned cyan, blue or magenta"),
     ("roughness", "mean squared second difference of the drawn LUTs; 0 for an affine colour map"),
     ("limit", "best mixture of the basis, fitted to each pair; with this basis no net is nearer"),
     ("active", "latent dimensions that pairs differ in: variance of posterior means above 0.01"),
@@ -67,16 +69,18 @@ def headline(subset: str, figures: SubsetFigures) -> str:
 def draw_rows(figures: SubsetFigures, draws: int) -> list[list[str]]:
     """Return a row for each sampler on a subset, and one for the true composites."""
     head = ["draws", f"best of {draws}", "checkpoint / this", "strength", "Frechet"]
-    rows = [[*head, "spread L* a* b*", "variation", "clipped", "roughness"]]
-    for position, (name, found) in enumerate(figures["draws"].items()):
+    rows = [[*head, "spread L* a* b*", "variation", "clipped", "implausible", "roughness"]]
+    for position, (sampler, found) in enumerate(figures["draws"].items()):
         ratio, rough = found["checkpoint_coverage_over_this"], found["roughness"]
-        cells = [name, number(found["coverage"]), number(ratio) if position else ""]
+        cells = [sampler, number(found["coverage"]), number(ratio) if position else ""]
         cells += [number(found["strength"]), number(found["frechet"]), _spread(found["shift"])]
         cells.append(number(found["variation"]))
-        cells += [_percent(found["clipped"].value), "-" if rough is None else number(rough.value)]
+        cells += [_percent(found[name].value) for name in ("clipped", "implausible")]
+        cells.append("-" if rough is None else number(rough.value))
         rows.append(cells)
     truth = figures["composites"]
-    shown = [_spread(truth["shift"]), number(truth["variation"]), _percent(truth["clipped"].value)]
+    shown = [_spread(truth["shift"]), number(truth["variation"])]
+    shown += [_percent(truth[name].value) for name in ("clipped", "implausible")]
     return [*rows, ["true composites", "", "", "1", "0", *shown, ""]]
 
 
@@ -162,7 +166,7 @@ def _spread(shift: Shift) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
 def _shift_charts(measured: Measured) -> str:

@@ -32,6 +32,7 @@ class DrawFigures(TypedDict):
     frechet: Estimate
     shift: Shift
     clipped: Estimate
+    implausible: Estimate  # of pairs whose foreground is neutral or skin-like; NaN where none is
     variation: Estimate
     roughness: Estimate | None  # None where no LUT was drawn
 
@@ -41,7 +42,7 @@ class SubsetFigures(TypedDict):
 
     pairs: int
     scenes: int
-    composites: dict[str, Any]  # fMSE, clipped and variation: Estimate; shift: Shift
+    composites: dict[str, Any]  # fMSE, clipped, implausible, variation: Estimate; shift: Shift
     reconstruction: dict[str, Estimate]  # fMSE, PSNR, their limits, over_limit; one LUT's fMSE
     latent: dict[str, Any]  # dimensions: int; active: int, None of one pair; KL: Estimate
     draws: dict[str, DrawFigures]  # by sampler, the checkpoint first
@@ -91,6 +92,7 @@ def _figures(measured: Measured, scenes: Scenes, seed: int) -> SubsetFigures:
         "composites": {
             "fMSE": boot.median(truth.to_photo),
             "clipped": boot.mean(truth.clipped),
+            "implausible": boot(lambda w: _share(truth.implausible, w)),
             "variation": boot.median(truth.variation),
             "shift": _shift(truth.shift),
         },
@@ -130,9 +132,19 @@ def _draw_figures(drawn: Drawn, first: Drawn, truth: Drawn, boot: SceneBootstrap
         "frechet": boot(frechet),
         "shift": _shift(drawn.shift),
         "clipped": boot.mean(drawn.clipped),
+        "implausible": boot(lambda w: _share(drawn.implausible, w)),
         "variation": boot.median(drawn.variation),
         "roughness": None if drawn.roughness is None else boot.mean(drawn.roughness),
     }
+
+
+def _share(judged: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the mean (R,) of what is judged of (N, n), under weights (R, N) of the pairs."""
+    known = ~np.isnan(judged).any(1)
+    if not known.any():
+        return np.full(len(weights), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return weights[:, known] @ judged[known].mean(1) / weights[:, known].sum(1)
 
 
 def _shift(shifts: np.ndarray) -> Shift:

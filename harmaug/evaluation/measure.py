@@ -15,6 +15,7 @@ from harmaug.data.folder import HarmonyFolder, HarmonyItem
 from harmaug.evaluation.draws import reconstruct
 from harmaug.evaluation.metrics import foreground_error, psnr
 from harmaug.evaluation.pairs import Pair, pair_generator, read_pair
+from harmaug.evaluation.plausibility import implausible
 from harmaug.evaluation.samplers import Sampler
 from harmaug.evaluation.variation import variation
 from harmaug.lut.box import frame_corners
@@ -46,6 +47,7 @@ class Drawn(NamedTuple):
     to_photo: np.ndarray  # (N, n), fMSE to the photo
     shift: np.ndarray  # (N, n, 3), change of the foreground's mean Lab colour
     clipped: np.ndarray  # (N, n), share of the foreground newly at 0 or 255 in some channel
+    implausible: np.ndarray  # (N, n), 0 or 1, or NaN where not judged (`plausibility`)
     variation: np.ndarray  # (N, n), fMSE, how much the change varies within the foreground
     roughness: np.ndarray | None  # (N, n), `lut_roughness`; None where no LUT was drawn
 
@@ -178,11 +180,13 @@ def _compared(view: _View, composites: Tensor, roughness: Tensor | None = None) 
     """Return the figures of composites (n, 3, 1, P) of a foreground, N = 1."""
     pixels, few = view.pixels, view.few
     real, mask, moved = (x[..., few] for x in (pixels.real, pixels.mask, composites))
+    before, after = mean_lab(real, mask), mean_lab(moved, mask)
     return Drawn(
         _row(foreground_error(composites, pixels.composite, pixels.mask)),
         _row(foreground_error(composites, pixels.real, pixels.mask)),
-        _row(mean_lab(moved, mask) - mean_lab(real, mask)),
+        _row(after - before),
         _row(_clipped(composites, pixels)),
+        _row(implausible(before, after)),
         _row(variation(real.squeeze(2), moved.squeeze(2), mask.squeeze(2), view.corners)),
         None if roughness is None else _row(roughness),
     )
