@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -223,10 +224,11 @@ def _colour16(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     """Decode twice: Pillow keeps the high bytes, or the low ones if told another byte order."""
     other = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
     low = _open(data)
+    tiles: list[Any] = low.tile  # plain tuples in Pillow 10, named ones since
     separate = getattr(image, "tag_v2", {}).get(_PLANES) == _SEPARATE
-    for index, tile in enumerate(image.tile):
-        arguments = tile[3]  # by number: Pillow 10 has no names
-        order, *rest = (arguments,) if isinstance(arguments, str) else arguments or ()
+    for index, tile in enumerate(tiles):
+        arguments: tuple[Any, ...] = (tile[3],) if isinstance(tile[3], str) else tile[3] or ()
+        order, *rest = arguments
         if separate or order[:-1] not in ("RGB;16", "RGBA;16", "RGBX;16"):
             raise _Refused(
                 f"is a 16-bit {image.format} of grey with alpha, of separate colour planes, or of "
@@ -234,7 +236,7 @@ def _colour16(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
             )
         order = order[:-1] + other[order[-1]]
         changed = (*tile[:3], (order, *rest) if rest else order)
-        low.tile[index] = tile._make(changed) if hasattr(tile, "_make") else changed
+        tiles[index] = tile._make(changed) if hasattr(tile, "_make") else changed
     return np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
 
 
