@@ -58,12 +58,12 @@ def recolour(image: Tensor, mask: Tensor | None, lut: Tensor, tetrahedral: bool 
         compute = torch.promote_types(image.dtype, torch.float32)
         colour = image.to(compute)
         number = ~colour.isnan().any(1, keepdim=True)
-        colour = torch.where(number, colour, 0).clamp(0, 1)
+        colour = _to_unit(torch.where(number, colour, 0))
         result = _lookup(colour, lut.to(compute), tetrahedral)
         if mask is not None:
             alpha = mask.to(compute).unsqueeze(1)
             result = (1 - alpha) * colour.unsqueeze(1) + alpha * result
-        result = torch.where(number.unsqueeze(1), result.clamp(0, 1), torch.nan).to(image.dtype)
+        result = torch.where(number.unsqueeze(1), _to_unit(result), torch.nan).to(image.dtype)
     if mask is None:
         return result
     return torch.where(mask.unsqueeze(1) > 0, result, image.unsqueeze(1))
@@ -139,6 +139,11 @@ def empty_gradients(
         grad_image = torch.empty_like(image, memory_format=memory_format(image))
     grad_mask = lut.new_empty((image.shape[0], 1, *image.shape[2:]) if need_mask else (0,))
     return grad_image, grad_mask, lut.new_empty(lut.shape if needs[2] else (0,))
+
+
+def _to_unit(values: Tensor) -> Tensor:
+    """Clamp to [0, 1]; gradients pass at 0 and 1, where those of `torch.clamp` end since 2.15."""
+    return torch.where(values < 0, 0, torch.where(values > 1, 1, values))
 
 
 def _leaf(tensor: Tensor, needed: bool) -> Tensor:
