@@ -72,11 +72,15 @@ def dht(folder: Path) -> None:
 def inr(folder: Path) -> None:
     without_gpu()
     np.int = int  # its name in older versions
+    from model.hrnetv2.hrnet_ocr import HighResolutionNet
+
+    HighResolutionNet.load_pretrained_weights = lambda *args: None  # random weights, no download
     root = pictures.iharmony4(folder / "iharmony4", train=4)
     lines = example("per_sample").INR_LINES
     patched("datasets/build_dataset.py", lines, name="datasets.build_dataset")
     sys.argv = ["train.py", "--dataset_path", str(root), "--save_path", str(folder / "logs")]
-    sys.argv += "--device cpu --batch_size 2 --workers 0 --print_freq 1".split()
+    sizes = "--base_size 128 --input_size 128 --INR_input_size 128"
+    sys.argv += f"--device cpu --batch_size 2 --workers 0 --print_freq 1 {sizes}".split()
     # no workers, none that persist
     plain = {
         "num_workers=opt.workers, persistent_workers=True)\n\n    val": (

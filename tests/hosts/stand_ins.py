@@ -21,10 +21,11 @@ class OnCpu(TorchFunctionMode):
     ) -> Any:
         if func is Tensor.cuda:
             return args[0]
-        if func is Tensor.to and isinstance(args[1], int):  # by index, -1 on the CPU
-            args = (args[0], "cpu", *args[2:])
         moved = [_on_cpu(value) for value in args]
-        return func(*moved, **{key: _on_cpu(value) for key, value in (kwargs or {}).items()})
+        named = {key: _on_cpu(value) for key, value in (kwargs or {}).items()}
+        if type(named.get("device")) is int:  # a GPU by its index; -1 is the CPU's
+            named["device"] = "cpu"
+        return func(*moved, **named)
 
 
 def _on_cpu(value: Any) -> Any:
@@ -39,6 +40,19 @@ def without_gpu(count: int = 0) -> None:
         count: of the GPUs that the host is told of.
     """
     OnCpu().__enter__()
+    to = Tensor.to
+
+    def moved(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        by_index = bool(args) and type(args[0]) is int
+        return to(self, *(("cpu", *args[1:]) if by_index else args), **options)
+
+    Tensor.to = moved  # type: ignore[method-assign, assignment]
+    module_to = torch.nn.Module.to
+
+    def module_moved(self: Any, *args: Any, **options: Any) -> Any:
+        return self if type(args[0]) is int else module_to(self, *args, **options)
+
+    torch.nn.Module.to = module_moved  # type: ignore[method-assign, assignment]
     torch.nn.Module.cuda = lambda self, *args, **options: self  # type: ignore[method-assign]
     for name in ("set_device", "synchronize", "empty_cache"):
         setattr(torch.cuda, name, lambda *args: None)

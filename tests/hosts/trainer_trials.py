@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.sample import SampleTransform
@@ -63,6 +63,15 @@ TRAININGS = {
     "ht": Training("HarmonyTransformer", "further_training.ht"),
     "dht+": Training("HarmonyTransformer", "further_training.dht"),
     "inr": Training("INR-Harmonization", "further_training.inr"),
+    "s2crnet": Training("S2CRNet", "machine_training.s2crnet"),
+    "s2am": Training("s2am", "machine_training.s2am"),
+    "bargainnet-xmba15": Training(
+        "image_harmonization_copy_and_paste", "machine_training.xmba15"
+    ),
+    "phnet": Training("PHNet", "machine_training.phnet"),
+    "dirl": Training("DIRL-Inharmonious-Region-Localization", "machine_training.dirl"),
+    "madisnet": Training("MadisNet-Inharmonious-Region-Localization", "machine_training.madisnet"),
+    "hcdm": Training("HCDM", "machine_training.hcdm"),
 }
 """Name of the training -> where it is."""
 
@@ -81,20 +90,20 @@ def main() -> None:
     _record(AugmentBatch, "draw", augmented)
     _record(SampleTransform, "__call__", augmented)
 
-    def stepping(optimizer: Any, *_: Any) -> None:
-        steps[id(optimizer)] += 1
-        if steps[id(optimizer)] > STEPS:
-            raise EnoughError
+    def stepped(optimizer: Any, *_: Any) -> None:
         grads = [each.grad for group in optimizer.param_groups for each in group["params"]]
         assert any(grad is not None and bool(grad.any()) for grad in grads), "no gradient"
+        steps[id(optimizer)] += 1
+        if min(steps.values()) == STEPS:
+            raise EnoughError
 
-    register_optimizer_step_pre_hook(stepping)
+    register_optimizer_step_post_hook(stepped)
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer, uuid.uuid4().hex)
         folder.mkdir()
         with contextlib.suppress(EnoughError):
             train(folder)
-    assert steps and max(steps.values()) > STEPS, f"{sorted(steps.values())} steps"
+    assert steps and min(steps.values()) == STEPS, f"{sorted(steps.values())} steps"
     assert len(augmented) >= STEPS, f"{len(augmented)} batches or samples from harmaug"
     print(f"{name}: {STEPS} steps of its own training")
     sys.stdout.flush()
