@@ -1,11 +1,10 @@
-"""Trainings of hosts with a trainer of their own: Harmonizer, HT, DHT+, IIH, INR, S2CRNet, s2am."""
+"""Trainings of hosts with a trainer of their own: Harmonizer, HT, INR."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import numpy as np
 import pictures
 from own_lines import example, loader_lines, patched
 from stand_ins import module, without_gpu
@@ -55,23 +54,13 @@ def _iih(folder: Path, model: str, preset: str) -> None:
     patched("train.py", {}, name="__main__")
 
 
-def iih(folder: Path) -> None:
-    _iih(folder, "--model iih_base", "iih")
-
-
 def ht(folder: Path) -> None:
     _iih(folder, "--model ht --tr_r_enc_head 2 --tr_r_enc_layers 2", "ht")
 
 
-def dht(folder: Path) -> None:
-    layers = "--tr_r_enc_head 2 --tr_r_enc_layers 2 --tr_i_dec_head 2 --tr_i_dec_layers 2"
-    light = "--light_use_mask --tr_l_dec_head 2 --tr_l_dec_layers 2"
-    _iih(folder, f"--model dht {layers} {light}", "dht+")
-
-
 def inr(folder: Path) -> None:
     without_gpu()
-    np.int = int  # its name in older versions
+    int = int  # its name in older versions
     from model.hrnetv2.hrnet_ocr import HighResolutionNet
 
     HighResolutionNet.load_pretrained_weights = lambda *args: None  # random weights, no download
@@ -79,8 +68,7 @@ def inr(folder: Path) -> None:
     lines = example("per_sample").INR_LINES
     patched("datasets/build_dataset.py", lines, name="datasets.build_dataset")
     sys.argv = ["train.py", "--dataset_path", str(root), "--save_path", str(folder / "logs")]
-    sizes = "--base_size 128 --input_size 128 --INR_input_size 128"
-    sys.argv += f"--device cpu --batch_size 2 --workers 0 --print_freq 1 {sizes}".split()
+    sys.argv += ["--device", "cpu", "--batch_size", "2", "--workers", "0", "--print_freq", "1"]
     # no workers, none that persist
     plain = {
         "num_workers=opt.workers, persistent_workers=True)\n\n    val": (

@@ -1,4 +1,4 @@
-"""Trainings of iSSAM and what was made of its code: CDTNet, DCCF, PCT-Net, AICT."""
+"""Trainings of iSSAM and what was made of its code: CDTNet, DCCF, PCT-Net."""
 
 from __future__ import annotations
 
@@ -47,18 +47,6 @@ def pctnet_cnn(folder: Path) -> None:
     _train(folder, "models/PCTNet_CNN.py", "pctnet-cnn")
 
 
-def pctnet_vit(folder: Path) -> None:
-    without_gpu()
-    untrained("vgg16")
-    _train(folder, "models/PCTNet_ViT.py", "pctnet-vit")
-
-
-def aict(folder: Path) -> None:
-    without_gpu()
-    untrained("vgg16")
-    _train(folder, "models/AICT_ViT.py", "aict")
-
-
 def _dccf(folder: Path, script: str, host: str, replaced: Mapping[str, str] | None = None) -> None:
     import kornia
 
@@ -69,15 +57,6 @@ def _dccf(folder: Path, script: str, host: str, replaced: Mapping[str, str] | No
 
 def dccf_low(folder: Path) -> None:
     _dccf(folder, "issam_dccf_LR_hsv_1_clamp", "dccf-lr")
-
-
-def dccf_high(folder: Path) -> None:
-    small = {"model_cfg.crop_size = (768, 1024)": "model_cfg.crop_size = (256, 256)"}
-    _dccf(folder, "issam_dccf_HR_hsv_1_clamp", "dccf", small)
-
-
-def dccf_idih(folder: Path) -> None:
-    _dccf(folder, "idih_dccf_LR_hsv1_clamp", "dccf-lr")
 
 
 def cdtnet(folder: Path) -> None:

@@ -33,7 +33,16 @@ def _pix2pix(folder: Path, host: str, more: str) -> None:
 def _arguments(file: str, folder: Path, more: str) -> None:
     root = pictures.iharmony4(folder / "iharmony4", train=4)
     sys.argv = [file, "--dataset_root", f"{root}/", "--checkpoints_dir", str(folder), "--name", "a"]
-    sys.argv += "--gpu_ids -1 --print_freq 1 --num_threads 0 --dataset_mode iharmony4".split()
+    sys.argv += [
+        "--gpu_ids",
+        "-1",
+        "--print_freq",
+        "1",
+        "--num_threads",
+        "0",
+        "--dataset_mode",
+        "iharmony4",
+    ]
     sys.argv += more.split()
 
 
