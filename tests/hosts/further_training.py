@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pictures
 from own_lines import example, loader_lines, patched
 from stand_ins import module, without_gpu
@@ -60,7 +61,7 @@ def ht(folder: Path) -> None:
 
 def inr(folder: Path) -> None:
     without_gpu()
-    int = int  # its name in older versions
+    vars(np)["int"] = int  # its name in older versions
     from model.hrnetv2.hrnet_ocr import HighResolutionNet
 
     HighResolutionNet.load_pretrained_weights = lambda *args: None  # random weights, no download

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -101,9 +102,9 @@ def untrained(*names: str) -> None:
     from torchvision import models
 
     for name in names:
+        setattr(models, name, partial(_untrained, getattr(models, name)))
 
-        def made(*_: Any, network: Any = getattr(models, name), **options: Any) -> Any:
-            options.pop("pretrained", None)
-            return network(**{**options, "weights": None})
 
-        setattr(models, name, made)
+def _untrained(network: Any, *_: Any, **options: Any) -> Any:
+    options.pop("pretrained", None)
+    return network(**{**options, "weights": None})
