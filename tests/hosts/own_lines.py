@@ -23,6 +23,16 @@ def example(name: str) -> Any:
     return Namespace(**runpy.run_path(str(EXAMPLES / f"{name}.py")))
 
 
+def loader_lines(loader: str, preset: str) -> list[str]:
+    """Return the lines of the pages that wrap a loader."""
+    return [
+        "import harmaug",
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        f'fields = harmaug.Fields.preset("{preset}")',
+        f"{loader} = harmaug.AugmentedLoader({loader}, aug, fields, p=0.5)",
+    ]
+
+
 def keys(*names: Any) -> tuple[Place, ...]:
     """Return the places of keys at the top of a batch."""
     return tuple((name,) for name in names)

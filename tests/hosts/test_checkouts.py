@@ -9,23 +9,23 @@ import trainer_trials
 import trials
 
 
-def _run(script: str | None, host: str, request: pytest.FixtureRequest) -> None:
+def _run(script: str | None, name: str, host: str, request: pytest.FixtureRequest) -> None:
     folder = request.config.getoption("--checkouts", default=None)
     if folder is None:
         pytest.skip("needs checkouts of host codebases: pytest tests/hosts --checkouts FOLDER")
     if not (Path(folder) / host).is_dir():
         pytest.skip(f"no checkout of {host} in {folder}")
     pytest.importorskip("torchvision", reason="the datasets of host codebases need torchvision")
-    command = [sys.executable, "-B", str(script), host, folder]
+    command = [sys.executable, "-B", str(script), name, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("host", trials.HOSTS)
 def test_lines_of_the_example_serve_the_host(host: str, request: pytest.FixtureRequest) -> None:
-    _run(trials.__file__, host, request)
+    _run(trials.__file__, host, host, request)
 
 
-@pytest.mark.parametrize("host", trainer_trials.TRAINERS)
-def test_its_own_training_runs_with_them(host: str, request: pytest.FixtureRequest) -> None:
-    _run(trainer_trials.__file__, host, request)
+@pytest.mark.parametrize("name", trainer_trials.TRAININGS)
+def test_its_own_training_runs_with_them(name: str, request: pytest.FixtureRequest) -> None:
+    _run(trainer_trials.__file__, name, trainer_trials.TRAININGS[name].checkout, request)

@@ -1,0 +1,82 @@
+"""Trainings of hosts with a trainer of their own: Harmonizer, HT, INR."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pictures
+from own_lines import example, loader_lines, patched
+from stand_ins import module, without_gpu
+
+
+def harmonizer(folder: Path) -> None:
+    without_gpu(1)
+    root = pictures.harmonizer(folder / "harmonizer")
+    sys.path.insert(0, str(Path("..").resolve()))
+    import torchtask
+
+    lines = {
+        "self.args.iters_per_epoch = len(self.train_loader)": loader_lines(
+            "self.train_loader", "harmonizer"
+        )
+    }
+    template = patched("../torchtask/template/proxy.py", lines, name="torchtask.template.proxy")
+    torchtask.proxy_template = template
+    from module.harmonizer import EfficientBackbone
+
+    EfficientBackbone.from_pretrained = EfficientBackbone.from_name  # random weights, no download
+    script = patched("script/train.py", {}, name="script")
+    options = script.config | {"out_path": str(folder / "result"), "num_workers": 0, "log_freq": 1}
+    options |= {"im_size": 64, "batch_size": 5, "additional_batch_size": 3}
+    train, test = [str(root / "train")], [str(root / "test")]
+    options["trainset"] = {"harmonizer_iharmony4": train}
+    options |= {
+        "additionalset": {"original_iharmony4": train},
+        "valset": {"original_iharmony4": test},
+    }
+    torchtask.run_script(options, script.proxy, script.proxy.HarmonizerProxy)
+
+
+def _iih(folder: Path, model: str, preset: str) -> None:
+    without_gpu()
+    module("visdom")
+    root = pictures.iharmony4(folder / "iharmony4", train=8) / "HCOCO"
+    sys.argv = ["train.py", "--dataset_root", f"{root}/", "--dataset_name", "HCOCO"]
+    sys.argv += ["--checkpoints_dir", str(folder), "--name", "a", "--num_threads", "0"]
+    sys.argv += f"--print_freq 2 --batch_size 2 {model}".split()
+    lines = {"dataset = create_dataset(cfg)  #": loader_lines("dataset", preset)}
+    first = "def test(cfg):"  # the same line stands in its test
+    source = Path("train_net.py").read_text("utf-8")
+    training = folder / "train_net.py"
+    training.write_text(source[: source.index(first)])
+    patched(str(training), lines, name="train_net")
+    patched("train.py", {}, name="__main__")
+
+
+def ht(folder: Path) -> None:
+    _iih(folder, "--model ht --tr_r_enc_head 2 --tr_r_enc_layers 2", "ht")
+
+
+def inr(folder: Path) -> None:
+    without_gpu()
+    vars(np)["int"] = int  # its name in older versions
+    from model.hrnetv2.hrnet_ocr import HighResolutionNet
+
+    HighResolutionNet.load_pretrained_weights = lambda *args: None  # random weights, no download
+    root = pictures.iharmony4(folder / "iharmony4", train=4)
+    lines = example("per_sample").INR_LINES
+    patched("datasets/build_dataset.py", lines, name="datasets.build_dataset")
+    sys.argv = ["train.py", "--dataset_path", str(root), "--save_path", str(folder / "logs")]
+    sys.argv += ["--device", "cpu", "--batch_size", "2", "--workers", "0", "--print_freq", "1"]
+    # no workers, none that persist
+    plain = {
+        "num_workers=opt.workers, persistent_workers=True)\n\n    val": (
+            "num_workers=opt.workers)\n\n    val"
+        )
+    }
+    plain["num_workers=opt.workers, persistent_workers=True)\n\n    model"] = (
+        "num_workers=opt.workers)\n\n    model"
+    )
+    patched("train.py", {}, plain, name="__main__")
