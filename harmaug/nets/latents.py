@@ -36,9 +36,12 @@ def draw_latents(
     return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).float()
 
 
-@torch.compiler.assume_constant_result
 def _points(count: int, dim: int) -> Tensor:
     return _kept_points(count, dim)
+
+
+# As torch.compiler.assume_constant_result does, which imports all of torch._dynamo.
+_points.__dict__["_dynamo_marked_constant"] = True
 
 
 @functools.lru_cache(16)

@@ -162,9 +162,12 @@ def _lab(colours: Tensor) -> Tensor:
     return torch.baddbmm(shift, to_lab.expand(batch, 3, 3), bent)
 
 
-@torch.compiler.assume_constant_result
 def _lab_constants(dtype: torch.dtype, device: torch.device) -> Tensor:
     return _kept_lab_constants(dtype, device)
+
+
+# As torch.compiler.assume_constant_result does, which imports all of torch._dynamo.
+_lab_constants.__dict__["_dynamo_marked_constant"] = True
 
 
 @functools.cache
