@@ -117,7 +117,9 @@ def check_inputs(
     if not alpha.numel():
         return Inputs(photo, alpha.to(compute), space, (False,) * len(photo), real.ndim == 4)
     if torch.compiler.is_compiling():
-        return _unread(Inputs(photo, alpha, space, (True,) * len(photo), real.ndim == 4), names[1])
+        alpha = _unread(alpha, names[1]).to(compute)
+        shown, floating = (True,) * len(photo), photo.dtype != torch.uint8
+        return Inputs(photo, alpha, space, shown, real.ndim == 4, floating)
     # One read of all figures, for each would wait for a GPU.
     seen = (alpha.long() if alpha.dtype in WIDE else alpha.detach()).flatten(1)
     if alpha.dtype == torch.bool:
@@ -141,16 +143,14 @@ def check_inputs(
     return Inputs(photo, alpha, space, foreground, real.ndim == 4, overshot)
 
 
-def _unread(inputs: Inputs, name: str) -> Inputs:
-    """Return inputs inside a graph of torch.compile, which reads no values: these are clamped."""
-    mask, floating = inputs.mask, inputs.real.is_floating_point()
+def _unread(mask: Tensor, name: str) -> Tensor:
+    """Return masks inside a graph of torch.compile, which reads no values: these are clamped."""
     if mask.dtype != torch.bool and not mask.is_floating_point():
         raise TypeError(
             f"inside torch.compile {name} must be bool or floating point in [0, 1], "
             f"got {mask.dtype}; which integers occur is not read there."
         )
-    compute = torch.float64 if inputs.real.dtype == torch.float64 else torch.float32
-    return replace(inputs, mask=mask.to(compute).clamp(0, 1), overshot=floating)
+    return mask if mask.dtype == torch.bool else mask.clamp(0, 1)
 
 
 def move(value: Tensor, device: torch.device) -> Tensor:

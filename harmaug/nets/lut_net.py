@@ -120,9 +120,9 @@ class LutNet(nn.Module):
         """
         prior = prior or self.prepared_prior(condition)
         if not (self.spatial and spatial):
-            return self.decode(condition, prior(latent[..., : self.code_dim]))
+            return self.decode(condition, prior.codes(latent[..., : self.code_dim]))
         corners = corner_latents(latent, self.spread, spatial).flatten(1, 2)
-        return self.decode(condition, prior(corners)).unflatten(1, (latent.shape[1], -1))
+        return self.decode(condition, prior.codes(corners)).unflatten(1, (latent.shape[1], -1))
 
     def mix(self, weights: Tensor, corners: Tensor | None) -> Tensor:
         """Return LUTs (B, n, 3, D, D, D) or (B, n, 2, 2, 3, D, D, D) of `mixing_weights`.

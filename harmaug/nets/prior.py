@@ -75,7 +75,7 @@ class Prior(nn.Module):
             latent: (..., Z).
             condition: (..., C), its leading axes those of ``latent`` or ones.
         """
-        return self.prepared(condition)(latent)
+        return self.prepared(condition).codes(latent)
 
     def inverse(self, code: Tensor, condition: Tensor) -> Tensor:
         """Return latents (..., Z) of codes (..., Z); condition as in `forward`."""
@@ -210,7 +210,7 @@ class Transport(NamedTuple):
     last_bias: Tensor
     seen: Tensor
 
-    def __call__(self, latent: Tensor) -> Tensor:
+    def codes(self, latent: Tensor) -> Tensor:
         """Return codes (..., Z) of latents (..., Z)."""
         white = latent
         for number in range(len(self.second)):
