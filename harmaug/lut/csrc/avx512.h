@@ -68,6 +68,19 @@ TARGET INLINE void to_planes(const vec row[4], vec plane[3])
     plane[2] = _mm512_shuffle_ps(b01, b23, 0x44);
 }
 
+/* Four vectors of one quarter of each of four others. */
+TARGET INLINE void swap_quarters(const vec from[4], vec to[4])
+{
+    const vec low01 = _mm512_shuffle_f32x4(from[0], from[1], 0x44);
+    const vec low23 = _mm512_shuffle_f32x4(from[2], from[3], 0x44);
+    const vec high01 = _mm512_shuffle_f32x4(from[0], from[1], 0xee);
+    const vec high23 = _mm512_shuffle_f32x4(from[2], from[3], 0xee);
+    to[0] = _mm512_shuffle_f32x4(low01, low23, 0x88);
+    to[1] = _mm512_shuffle_f32x4(low01, low23, 0xdd);
+    to[2] = _mm512_shuffle_f32x4(high01, high23, 0x88);
+    to[3] = _mm512_shuffle_f32x4(high01, high23, 0xdd);
+}
+
 static inline int has_avx512(void)
 {
     __builtin_cpu_init();

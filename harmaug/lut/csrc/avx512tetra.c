@@ -113,7 +113,7 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
 {
     const int32_t *at = place->offset + i;
     const float *terms = place->inside.terms + 4 * i;
-    vec four[4]; /* quarters: red, green, blue of pixels 4k to 4k + 3 */
+    vec four[4], planes[4]; /* quarters of four: red, green, blue of pixels 4k to 4k + 3 */
     (void)size;
 #define PRODUCTS(k, j)                                                                             \
     (_mm512_load_ps(table + at[4 * (k) + (j)]) *                                                   \
@@ -130,13 +130,9 @@ TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, 
     FOUR(3);
 #undef PRODUCTS
 #undef FOUR
-    const vec low01 = _mm512_shuffle_f32x4(four[0], four[1], 0x44);
-    const vec low23 = _mm512_shuffle_f32x4(four[2], four[3], 0x44);
-    const vec high01 = _mm512_shuffle_f32x4(four[0], four[1], 0xee);
-    const vec high23 = _mm512_shuffle_f32x4(four[2], four[3], 0xee);
-    value[0][0] = _mm512_shuffle_f32x4(low01, low23, 0x88);
-    value[0][1] = _mm512_shuffle_f32x4(low01, low23, 0xdd);
-    value[0][2] = _mm512_shuffle_f32x4(high01, high23, 0x88);
+    swap_quarters(four, planes);
+    for (int c = 0; c < 3; c++)
+        value[0][c] = planes[c];
 }
 
 static int supported(void) { return has_avx512(); }

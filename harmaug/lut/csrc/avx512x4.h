@@ -11,19 +11,6 @@ enum { LUTS = 4 };
 
 static int64_t table_floats(int64_t size) { return STEP_BLUE(size) * size; }
 
-/* Four vectors of one quarter of each of four others. */
-TARGET INLINE void swap_quarters(const vec from[4], vec to[4])
-{
-    const vec low01 = _mm512_shuffle_f32x4(from[0], from[1], 0x44);
-    const vec low23 = _mm512_shuffle_f32x4(from[2], from[3], 0x44);
-    const vec high01 = _mm512_shuffle_f32x4(from[0], from[1], 0xee);
-    const vec high23 = _mm512_shuffle_f32x4(from[2], from[3], 0xee);
-    to[0] = _mm512_shuffle_f32x4(low01, low23, 0x88);
-    to[1] = _mm512_shuffle_f32x4(low01, low23, 0xdd);
-    to[2] = _mm512_shuffle_f32x4(high01, high23, 0x88);
-    to[3] = _mm512_shuffle_f32x4(high01, high23, 0xdd);
-}
-
 /* Nodes 4k + j of a LUT, of the 16 from `lut` on, in quarter k of the vectors j. */
 TARGET INLINE void load_nodes(const float *lut, int64_t plane, __mmask16 present, vec nodes[4])
 {
