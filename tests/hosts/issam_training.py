@@ -1,4 +1,4 @@
-"""Trainings of iSSAM and what was made of its code: CDTNet, DCCF, PCT-Net."""
+"""Trainings of iSSAM and what was made of its code: CDTNet, DCCF, PCT-Net, AICT, DucoNet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pictures
+import sample_trials
 import torch
-from own_lines import loader_lines, patched
+from own_lines import example, loader_lines, patched
 from stand_ins import module, trilinear, untrained, without_gpu
 
 _STARTED = "logger.info(f'Starting Epoch: {"
@@ -16,7 +17,7 @@ _STARTED = "logger.info(f'Starting Epoch: {"
 def _train(
     folder: Path,
     script: str,
-    host: str,
+    host: str | None,
     replaced: Mapping[str, str] | None = None,
     started: str = _STARTED,
     main: str = "main",
@@ -30,10 +31,10 @@ def _train(
     cfg.LOGS_PATH = folder / "logs"
     cfg.HFLICKR_PATH, cfg.HDAY2NIGHT_PATH = root / "HFlickr", root / "Hday2night"
     cfg.HCOCO_PATH, cfg.HADOBE5K_PATH = root / "HCOCO", root / "HAdobe5k"
-    cfg.HADOBE5K_RS_PATH = cfg.HADOBE5K_PATH
+    cfg.HADOBE5K_RS_PATH = cfg.HADOBE5K_2048_PATH = cfg.HADOBE5K_PATH
     cfg.VIS_PATH, cfg.CHECKPOINTS_PATH = folder / "vis", folder / "checkpoints"
     cfg.update(options)
-    below = {started: loader_lines("trainer.train_data", host)}
+    below = {started: loader_lines("trainer.train_data", host)} if host else {}
     getattr(patched(script, below, replaced, name="model_script"), main)(cfg)
 
 
@@ -47,6 +48,20 @@ def pctnet_cnn(folder: Path) -> None:
     _train(folder, "models/PCTNet_CNN.py", "pctnet-cnn")
 
 
+def aict(folder: Path) -> None:
+    without_gpu()
+    small = {"low_res_size = (256, 256)": "low_res_size = (64, 64)"}
+    _train(folder, "models/AICT_ViT.py", "aict", small, lr=1e-4)
+
+
+def duconet(folder: Path) -> None:
+    lines, returned = example("per_sample").DUCONET_LINES, sample_trials.DUCONET_RETURNED
+    below = {"self._split = split": lines}
+    patched("iharm/data/hdataset.py", below, returned, "iharm.data.hdataset")
+    small = {"crop_size = (256, 256)": "crop_size = (64, 64)"}
+    _train(folder, "models/DucoNet_256.py", None, small, lr=1e-3, control_module_start=0)
+
+
 def _dccf(folder: Path, script: str, host: str, replaced: Mapping[str, str] | None = None) -> None:
     import kornia
 
@@ -57,6 +72,14 @@ def _dccf(folder: Path, script: str, host: str, replaced: Mapping[str, str] | No
 
 def dccf_low(folder: Path) -> None:
     _dccf(folder, "issam_dccf_LR_hsv_1_clamp", "dccf-lr")
+
+
+def dccf_high(folder: Path) -> None:
+    small = {
+        "model_cfg.crop_size = (768, 1024)": "model_cfg.crop_size = (96, 128)",
+        "low_res_size = (256, 256)": "low_res_size = (64, 64)",
+    }
+    _dccf(folder, "issam_dccf_HR_hsv_1_clamp", "dccf", small)
 
 
 def cdtnet(folder: Path) -> None:

@@ -16,6 +16,14 @@ from own_lines import example, patched
 from PIL import Image
 from torch.utils.data import DataLoader
 
+DUCONET_RETURNED = {
+    "return {\n            'image'": "return self.augment({\n            'image'",
+    "'comp_img_name':composite_image_name,\n        }": (
+        "'comp_img_name':composite_image_name,\n        })"
+    ),
+}
+"""Text of DucoNet's dataset -> what its page puts there."""
+
 
 def s2crnet(folder: Path, workers: int) -> None:
     """Put the two lines into the source of its dataset, as the example says, and try that."""
@@ -54,13 +62,7 @@ def duconet(folder: Path, workers: int) -> None:
 
     root = pictures.iharmony4(folder / f"iharmony4-{workers}", train=24) / "HCOCO"
     lines = {"self._split = split": example("per_sample").DUCONET_LINES}
-    returned = {
-        "return {\n            'image'": "return self.augment({\n            'image'",
-        "'comp_img_name':composite_image_name,\n        }": (
-            "'comp_img_name':composite_image_name,\n        })"
-        ),
-    }
-    module = patched("iharm/data/hdataset.py", lines, returned, "iharm.data.with_lines")
+    module = patched("iharm/data/hdataset.py", lines, DUCONET_RETURNED, "iharm.data.with_lines")
     for split in "train", "test":
         own = module.HDataset(root, split=split, input_transform=transforms.ToTensor())
         batches = list(DataLoader(own, 4, num_workers=workers))
