@@ -75,6 +75,24 @@ def lbm(folder: Path, workers: int) -> Iterator[Trial]:
     lbm.__path__ = ["lbm"]
     sys.modules["lbm"] = lbm
     from lbm.data.datasets import DataModule, DataModuleConfig
+
+    config = DataModuleConfig(
+        shards_path_or_urls=pictures.shards(folder / f"shards{workers}"),
+        decoder="pil",
+        per_worker_batch_size=4,
+        num_workers=workers,
+    )
+    module = DataModule(train_config=config, train_filters_mappers=lbm_mappers())
+    module.setup()
+    recorder = Recorder(module.train_dataloader())
+    module.train_dataloader = lambda: recorder
+    example("diffusion").add_to_module(module)
+    view = ("source_image",), ("target_image",), ("mask", slice(1))
+    yield Trial("train", module.train_dataloader(), recorder, [view], sized=False)
+
+
+def lbm_mappers() -> list[Any]:
+    """Return what makes LBM's samples of the parts in a shard."""
     from lbm.data.filters import KeyFilter, KeyFilterConfig
     from lbm.data.mappers import (
         KeyRenameMapper,
@@ -97,23 +115,10 @@ def lbm(folder: Path, workers: int) -> Iterator[Trial]:
         RescaleMapper(RescaleMapperConfig(key=key)) for key in ("source_image", "target_image")
     ]
     renamed = KeyRenameMapper(KeyRenameMapperConfig(key_map=names))
-    mappers = [
+    return [
         KeyFilter(KeyFilterConfig(keys=list(names))),
         MapperWrapper([renamed, *tensors, *scaled]),
     ]
-    config = DataModuleConfig(
-        shards_path_or_urls=pictures.shards(folder / f"shards{workers}"),
-        decoder="pil",
-        per_worker_batch_size=4,
-        num_workers=workers,
-    )
-    module = DataModule(train_config=config, train_filters_mappers=mappers)
-    module.setup()
-    recorder = Recorder(module.train_dataloader())
-    module.train_dataloader = lambda: recorder
-    example("diffusion").add_to_module(module)
-    view = ("source_image",), ("target_image",), ("mask", slice(1))
-    yield Trial("train", module.train_dataloader(), recorder, [view], sized=False)
 
 
 def region_to_region(folder: Path, workers: int) -> Iterator[Trial]:

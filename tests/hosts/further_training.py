@@ -1,14 +1,15 @@
-"""Trainings of hosts with a trainer of their own: Harmonizer, HT, INR."""
+"""Trainings of hosts with a trainer of their own: Harmonizer, IIH, HT, INR, PHNet, PIH."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pictures
 from own_lines import example, loader_lines, patched
-from stand_ins import module, without_gpu
+from stand_ins import module, untrained, without_gpu
 
 
 def harmonizer(folder: Path) -> None:
@@ -55,8 +56,18 @@ def _iih(folder: Path, model: str, preset: str) -> None:
     patched("train.py", {}, name="__main__")
 
 
+def iih(folder: Path) -> None:
+    _iih(folder, "--model iih_base", "iih")
+
+
 def ht(folder: Path) -> None:
     _iih(folder, "--model ht --tr_r_enc_head 2 --tr_r_enc_layers 2", "ht")
+
+
+def dht(folder: Path) -> None:
+    model = "--model dht --light_use_mask --tr_r_enc_head 2 --tr_r_enc_layers 2"
+    model += " --tr_i_dec_head 2 --tr_i_dec_layers 2 --tr_l_dec_head 2 --tr_l_dec_layers 2"
+    _iih(folder, model, "dht+")
 
 
 def inr(folder: Path) -> None:
@@ -80,3 +91,41 @@ def inr(folder: Path) -> None:
         "num_workers=opt.workers)\n\n    model"
     )
     patched("train.py", {}, plain, name="__main__")
+
+
+def phnet(folder: Path) -> None:
+    without_gpu()
+    untrained("vgg16")  # of a loss whose weight is 0
+    from omegaconf import OmegaConf
+    from tools.dataset import IhdDataset
+
+    IhdDataset.isTrain = True  # it reads this and never sets it
+    root = pictures.iharmony4(folder / "iharmony4", train=4)
+    options = OmegaConf.load("config/train.yaml")
+    options.datasets.update({"iharmony": f"{root}/", "crop_size": 64})
+    options.update({"dataset_to_use_train": "IhdDataset", "datasets_to_use_val": []})
+    options.update({"batch_size": 2, "num_workers": 0, "log_dir": str(folder / "log")})
+    options.checkpoint_dir = str(folder / "checkpoints")
+    first = "batch_size=self.args.batch_size,\n            num_workers=self.args.num_workers,\n"
+    own = {
+        f"{first}            persistent_workers=True": f"{first}            persistent_workers=False",
+        "device_ids=[self.rank],": "",  # of a GPU
+        "file:///tmp/gloo{time.time()}": f"file://{folder}/gloo",
+    }
+    lines = {"self.val_dataloaders = dict()": loader_lines("self.train_dataloader", "phnet")}
+    trainer = patched("tools/trainer.py", lines, own, name="tools.trainer")
+    trainer.Trainer(0, 1, args=options)
+
+
+def pih(folder: Path) -> None:
+    without_gpu()
+    script = str(Path("PIH_train.py").resolve())
+    data = pictures.pih(folder / "pih")
+    sys.argv = ["PIH_train.py", "--datadir", str(data), "-g", "0", "--bs", "2", "--workers", "0"]
+    sys.argv += """--onlysaveg --unetd --nocurve --reconratio 1 --piecewiselinear --pairaugment
+        --purepairaugment --lowdim --ganlossmask --reconwithgan --reconweight 0.92 --masking --brush
+        --swap --onlyupsample --joint --lessskip --aggupsample --colorjitter --lowres""".split()
+    below = "self.data_length = len(self.dataset)"
+    os.chdir(folder)  # where its checkpoints go
+    lines = {below: loader_lines("self.dataloader", "pih")}
+    patched(script, lines, {"prefetch_factor=8,": ""}, "__main__")  # without workers

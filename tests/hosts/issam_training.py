@@ -12,6 +12,7 @@ from own_lines import example, loader_lines, patched
 from stand_ins import module, trilinear, untrained, without_gpu
 
 _STARTED = "logger.info(f'Starting Epoch: {"
+_SMALL = {"low_res_size = (256, 256)": "low_res_size = (64, 64)"}
 
 
 def _train(
@@ -48,10 +49,15 @@ def pctnet_cnn(folder: Path) -> None:
     _train(folder, "models/PCTNet_CNN.py", "pctnet-cnn")
 
 
+def pctnet_vit(folder: Path) -> None:
+    without_gpu()
+    untrained("vgg16")
+    _train(folder, "models/PCTNet_ViT.py", "pctnet-vit", _SMALL)
+
+
 def aict(folder: Path) -> None:
     without_gpu()
-    small = {"low_res_size = (256, 256)": "low_res_size = (64, 64)"}
-    _train(folder, "models/AICT_ViT.py", "aict", small, lr=1e-4)
+    _train(folder, "models/AICT_ViT.py", "aict", _SMALL, lr=1e-4)
 
 
 def duconet(folder: Path) -> None:
@@ -75,11 +81,8 @@ def dccf_low(folder: Path) -> None:
 
 
 def dccf_high(folder: Path) -> None:
-    small = {
-        "model_cfg.crop_size = (768, 1024)": "model_cfg.crop_size = (96, 128)",
-        "low_res_size = (256, 256)": "low_res_size = (64, 64)",
-    }
-    _dccf(folder, "issam_dccf_HR_hsv_1_clamp", "dccf", small)
+    small = {"model_cfg.crop_size = (768, 1024)": "model_cfg.crop_size = (96, 128)"}
+    _dccf(folder, "issam_dccf_HR_hsv_1_clamp", "dccf", small | _SMALL)
 
 
 def cdtnet(folder: Path) -> None:

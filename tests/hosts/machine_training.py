@@ -1,4 +1,4 @@
-"""Trainings of S2CRNet, xmba15's BargainNet and DIRL."""
+"""Trainings of S2CRNet, s2am, xmba15's BargainNet, DIRL and MadisNet."""
 
 from __future__ import annotations
 
@@ -74,18 +74,43 @@ def xmba15(folder: Path) -> None:
     patched("scripts/train.py", {}, _after("pin_memory=True,\n    )", lines, 4), "__main__")
 
 
+def s2am(folder: Path) -> None:
+    """Its dataset's third value, which its trainers do not unpack, is taken out."""
+    without_gpu()
+    module("scipy.misc")  # imported, not used
+    root = pictures.s2am(folder / "s2am")
+    from scripts import datasets
+
+    two = {"return (inputs,target,img_path)": "return (inputs,target)"}
+    datasets.COCO = patched("scripts/datasets/COCO.py", {}, two, name="two").COCO
+    sys.argv = ["main.py", "--base-dir", str(root), "-c", str(folder / "checkpoint")]
+    sys.argv += ["--arch", "rascv2", "--machine", "basic", "--input-size", "256", "--data", "set"]
+    sys.argv += ["--train-batch", "2", "--test-batch", "1", "-j", "0"]
+    before = "data_loaders = (train_loader,val_loader)"
+    lines = "\n    ".join([*loader_lines("train_loader", "s2am"), before])
+    patched("main.py", {}, {before: lines}, name="__main__")
+
+
 def dirl(folder: Path) -> None:
+    untrained("resnet34")
+    _localization(folder, "dirl_train.py", "dirl", "opt.phase = 'val'")
+
+
+def madisnet(folder: Path) -> None:
+    untrained("resnet34", "vgg16")
+    _localization(folder, "train.py", "madisnet", "# Validation Set")
+
+
+def _localization(folder: Path, script: str, preset: str, below: str) -> None:
     import albumentations
 
     # its place in older versions
     albumentations.augmentations.transforms.Resize = albumentations.Resize
-    untrained("resnet34")
     root = pictures.iharmony4(folder / "iharmony4", train=4)
     (root / "le50_test.txt").rename(root / "le50_val.txt")
-    script = "dirl_train.py"
     sys.argv = [script, "--dataset_root", f"{root}/", "--checkpoints_dir", str(folder / "out")]
     sys.argv += ["--gpu_ids", "-1", "--batch_size", "2", "--num_threads", "0", "--mda_mode", "mask"]
-    lines = loader_lines("self.inharm_dataloader", "dirl")
-    below = "opt.phase = 'val'"
+    sys.argv += ["--load_size", "128", "--crop_size", "128"]
+    lines = loader_lines("self.inharm_dataloader", preset)
     before = "".join(f"{line}\n        " for line in lines)
     patched(script, {}, {below: before + below}, "__main__")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import torch
@@ -64,7 +66,7 @@ def without_gpu(count: int = 0) -> None:
 def module(name: str, **values: Any) -> types.ModuleType:
     """Put a module in the place of one that is not installed."""
     made = types.ModuleType(name)
-    made.__dict__.update(values)
+    made.__dict__.update(values, __spec__=ModuleSpec(name, None))
     sys.modules[name] = made
     parent, _, last = name.rpartition(".")
     if parent in sys.modules:
@@ -95,6 +97,55 @@ def trilinear() -> None:
         return 1
 
     module("trilinear", forward=forward, backward=backward)
+
+
+def seen_colours() -> None:
+    """Put plain torch in the place of CO2Net's compiled LUTs, made of colours seen in frames."""
+
+    def collect(
+        mask: Tensor, lut: Tensor, count: Tensor, image: Tensor, output: Tensor, *sizes: Any
+    ) -> int:
+        inside = (mask > 0.5).flatten(1)
+        for index, weight in _corners(image, lut.shape[-1]):
+            weight = (weight * inside)[:, None].expand(-1, 3, -1)
+            index = index[:, None].expand(-1, 3, -1)
+            count.flatten(2).scatter_add_(2, index, weight)
+            lut.flatten(2).scatter_add_(2, index, weight * output.flatten(2))
+        return 1
+
+    def divide(lut: Tensor, count: Tensor, *sizes: Any) -> int:
+        lut.div_(count.where(count > 0, 1))
+        return 1
+
+    def look_up(count: Tensor, lut: Tensor, image: Tensor, output: Tensor, *sizes: Any) -> int:
+        total, weights = torch.zeros_like(image).flatten(2), torch.zeros_like(image).flatten(2)
+        for index, weight in _corners(image, lut.shape[-1]):
+            index = index[:, None].expand(-1, 3, -1)
+            known = weight[:, None] * (count.flatten(2).gather(2, index) > 0)
+            total += known * lut.flatten(2).gather(2, index)
+            weights += known
+        output.copy_((total / weights.where(weights > 0, 1)).view_as(image))
+        return 1
+
+    def unseen(count: Tensor, image: Tensor, output: Tensor, *sizes: Any) -> int:
+        seen = torch.zeros_like(image).flatten(2)
+        for index, _ in _corners(image, count.shape[-1]):
+            seen += count.flatten(2).gather(2, index[:, None].expand(-1, 3, -1))
+        output.copy_((seen == 0).view_as(image))
+        return 1
+
+    module("tridistribute", forward=collect, divide=divide)
+    module("trilinear", forward=look_up, map_count=unseen)
+
+
+def _corners(image: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the eight nodes around each colour of pictures (B, 3, H, W), with their weights."""
+    place = image.flatten(2) * (size - 1) / 1.000001
+    low = place.floor()
+    for corner in itertools.product((0, 1), repeat=3):
+        node = (low + torch.tensor(corner)[:, None]).clamp(0, size - 1).long()
+        weight = (1 - (place - low - torch.tensor(corner)[:, None]).abs()).prod(1)
+        yield node[:, 0] + size * node[:, 1] + size**2 * node[:, 2], weight
 
 
 def untrained(*names: str) -> None:

@@ -52,6 +52,7 @@ TRAININGS = {
     "hdnet": Training("HDNet", "pix2pix_training.hdnet"),
     "issam": Training("image_harmonization", "issam_training.issam"),
     "pctnet-cnn": Training("PCT-Net-Image-Harmonization", "issam_training.pctnet_cnn"),
+    "pctnet-vit": Training("PCT-Net-Image-Harmonization", "issam_training.pctnet_vit"),
     "dccf-lr": Training("DCCF", "issam_training.dccf_low"),
     "dccf": Training("DCCF", "issam_training.dccf_high"),
     "aict": Training("AICT", "issam_training.aict"),
@@ -59,10 +60,28 @@ TRAININGS = {
     "cdtnet": Training("CDTNet-High-Resolution-Image-Harmonization", "issam_training.cdtnet"),
     "harmonizer": Training("Harmonizer", "further_training.harmonizer", "src/train/harmonizer"),
     "ht": Training("HarmonyTransformer", "further_training.ht"),
+    "iih": Training("IntrinsicHarmony", "further_training.iih"),
+    "dht+": Training("HarmonyTransformer", "further_training.dht"),
     "inr": Training("INR-Harmonization", "further_training.inr"),
     "s2crnet": Training("S2CRNet", "machine_training.s2crnet"),
     "bargainnet-xmba15": Training("image_harmonization_copy_and_paste", "machine_training.xmba15"),
     "dirl": Training("DIRL-Inharmonious-Region-Localization", "machine_training.dirl"),
+    "madisnet": Training(
+        "MadisNet-Inharmonious-Region-Localization", "machine_training.madisnet"
+    ),
+    "s2am": Training("s2am", "machine_training.s2am"),
+    "phnet": Training("PHNet", "further_training.phnet"),
+    "pih": Training("PIH", "further_training.pih"),
+    "hcdm": Training("HCDM", "diffusion_training.hcdm"),
+    "lbm": Training("LBM", "diffusion_training.lbm", "src"),
+    "diffharmony": Training("DiffHarmony", "diffusion_training.diffharmony"),
+    "region-to-region": Training("Region_to_Region", "diffusion_training.region_to_region"),
+    "co2net": Training(
+        "Video-Harmonization-Dataset-HYouTube", "video_training.co2net", "CO2Net"
+    ),
+    "triplet": Training(
+        "VideoTripletTransformer", "video_training.triplet", "video_harmonization"
+    ),
 }
 """Name of the training -> where it is."""
 
