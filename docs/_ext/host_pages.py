@@ -15,7 +15,6 @@ from harmaug.adapters.presets import PRESETS
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples" / "hosts"
 TRIED = "2026-11-28"
-TRAINER = "Its training loop was not run."
 
 Host = dict[str, Any]
 
@@ -170,7 +169,7 @@ def _trial(host: Host) -> str:
         text += "codebase's own batch were as promised."
     if "note" in host:
         text += f" {' '.join(host['note'].split())}"
-    text += f" {' '.join(host.get('trainer', TRAINER).split())}"
+    text += f" {' '.join(host['trainer'].split())}"
     text += " `pytest tests/hosts --checkouts FOLDER` repeats it."
     return text
 

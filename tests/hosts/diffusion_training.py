@@ -196,7 +196,7 @@ def region_to_region(folder: Path) -> None:
         "torch.load(args.sd_vae_path)": "None",
         # names that Lightning no longer has, and GPUs
         "def validation_epoch_end": "def validation_ended",
-        'precision=16,\n        strategy="ddp_sharded",\n        gpus=[4, 5],': 'accelerator="cpu",',
+        'precision=16,\n        strategy="ddp_sharded",\n        gpus=[4, 5]': 'accelerator="cpu"',
     }
     own["accumulate_grad_batches=16 // args.batch_size"] = "accumulate_grad_batches=1"
     sys.argv = ["train_VAE.py", "--batch_size", "2", "--output_dir", "out"]

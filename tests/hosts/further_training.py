@@ -106,9 +106,10 @@ def phnet(folder: Path) -> None:
     options.update({"dataset_to_use_train": "IhdDataset", "datasets_to_use_val": []})
     options.update({"batch_size": 2, "num_workers": 0, "log_dir": str(folder / "log")})
     options.checkpoint_dir = str(folder / "checkpoints")
-    first = "batch_size=self.args.batch_size,\n            num_workers=self.args.num_workers,\n"
+    loader = "num_workers=self.args.num_workers,\n            persistent_workers="
+    start = f"batch_size=self.args.batch_size,\n            {loader}"
     own = {
-        f"{first}            persistent_workers=True": f"{first}            persistent_workers=False",
+        f"{start}True": f"{start}False",
         "device_ids=[self.rank],": "",  # of a GPU
         "file:///tmp/gloo{time.time()}": f"file://{folder}/gloo",
     }
@@ -122,9 +123,11 @@ def pih(folder: Path) -> None:
     script = str(Path("PIH_train.py").resolve())
     data = pictures.pih(folder / "pih")
     sys.argv = ["PIH_train.py", "--datadir", str(data), "-g", "0", "--bs", "2", "--workers", "0"]
-    sys.argv += """--onlysaveg --unetd --nocurve --reconratio 1 --piecewiselinear --pairaugment
-        --purepairaugment --lowdim --ganlossmask --reconwithgan --reconweight 0.92 --masking --brush
-        --swap --onlyupsample --joint --lessskip --aggupsample --colorjitter --lowres""".split()
+    sys.argv += ["--reconratio", "1", "--reconweight", "0.92"]
+    on = """onlysaveg unetd nocurve piecewiselinear pairaugment purepairaugment lowdim
+        ganlossmask reconwithgan masking brush swap onlyupsample joint lessskip aggupsample
+        colorjitter lowres"""
+    sys.argv += [f"--{name}" for name in on.split()]
     below = "self.data_length = len(self.dataset)"
     os.chdir(folder)  # where its checkpoints go
     lines = {below: loader_lines("self.dataloader", "pih")}

@@ -29,3 +29,8 @@ def test_lines_of_the_example_serve_the_host(host: str, request: pytest.FixtureR
 @pytest.mark.parametrize("name", trainer_trials.TRAININGS)
 def test_its_own_training_runs_with_them(name: str, request: pytest.FixtureRequest) -> None:
     _run(trainer_trials.__file__, name, trainer_trials.TRAININGS[name].checkout, request)
+
+
+def test_each_host_has_its_own_training_run_too() -> None:
+    trained = {training.checkout for training in trainer_trials.TRAININGS.values()}
+    assert trained == set(trials.HOSTS)

@@ -66,9 +66,7 @@ TRAININGS = {
     "s2crnet": Training("S2CRNet", "machine_training.s2crnet"),
     "bargainnet-xmba15": Training("image_harmonization_copy_and_paste", "machine_training.xmba15"),
     "dirl": Training("DIRL-Inharmonious-Region-Localization", "machine_training.dirl"),
-    "madisnet": Training(
-        "MadisNet-Inharmonious-Region-Localization", "machine_training.madisnet"
-    ),
+    "madisnet": Training("MadisNet-Inharmonious-Region-Localization", "machine_training.madisnet"),
     "s2am": Training("s2am", "machine_training.s2am"),
     "phnet": Training("PHNet", "further_training.phnet"),
     "pih": Training("PIH", "further_training.pih"),
@@ -76,12 +74,8 @@ TRAININGS = {
     "lbm": Training("LBM", "diffusion_training.lbm", "src"),
     "diffharmony": Training("DiffHarmony", "diffusion_training.diffharmony"),
     "region-to-region": Training("Region_to_Region", "diffusion_training.region_to_region"),
-    "co2net": Training(
-        "Video-Harmonization-Dataset-HYouTube", "video_training.co2net", "CO2Net"
-    ),
-    "triplet": Training(
-        "VideoTripletTransformer", "video_training.triplet", "video_harmonization"
-    ),
+    "co2net": Training("Video-Harmonization-Dataset-HYouTube", "video_training.co2net", "CO2Net"),
+    "triplet": Training("VideoTripletTransformer", "video_training.triplet", "video_harmonization"),
 }
 """Name of the training -> where it is."""
 
