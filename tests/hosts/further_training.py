@@ -126,7 +126,7 @@ def pih(folder: Path) -> None:
     sys.argv += ["--reconratio", "1", "--reconweight", "0.92"]
     on = """onlysaveg unetd nocurve piecewiselinear pairaugment purepairaugment lowdim
         ganlossmask reconwithgan masking brush swap onlyupsample joint lessskip aggupsample
-        colorjitter lowres"""
+        colorjitter lowres scheduler"""
     sys.argv += [f"--{name}" for name in on.split()]
     below = "self.data_length = len(self.dataset)"
     os.chdir(folder)  # where its checkpoints go
