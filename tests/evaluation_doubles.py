@@ -8,19 +8,23 @@ from harmaug.evaluation.pairs import Pair
 from harmaug.evaluation.samplers import Draws
 from harmaug.lut import composite_lut, identity_lut, mix_luts
 from harmaug.nets import LiteSycoNet
+from harmaug.nets.light import light_parts
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5, spatial=False):
+def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5, spatial=False, light=0.0):
     """A random net over a basis of gains and tints, which refines latents in few steps."""
     torch.manual_seed(seed)
     sizes = {"basis_size": basis_size, "lut_size": lut_size, "width": 16, "thumbnail": 16}
-    net = LiteSycoNet(latent_dim * (4 if spatial else 1), spatial=spatial, **sizes)
+    size = latent_dim * (4 if spatial else 1) + (12 if light else 0)
+    net = LiteSycoNet(size, spatial=spatial, light=bool(light), **sizes)
     if spatial:
         net.spread.copy_(torch.eye(latent_dim))
+    if light:
+        net.light.copy_(light_parts(light))
     gain = torch.linspace(0.5, 1.6, basis_size).view(-1, 1, 1, 1, 1)
     tint = torch.rand(basis_size, 3, 1, 1, 1) * 0.4 + 0.8
     with torch.no_grad():

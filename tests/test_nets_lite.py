@@ -29,10 +29,10 @@ def latents(batch=3, n=4):
 
 
 def test_the_sizes_asked_for_are_the_sizes_built(net):
-    assert net.config() == SIZES | {"spatial": False}
+    assert net.config() == SIZES | {"spatial": False, "light": False}
     assert LiteSycoNet().config() == {
         **{"latent_dim": 20, "basis_size": 32, "lut_size": 17, "width": 256, "thumbnail": 64},
-        "spatial": False,
+        **{"spatial": False, "light": False},
     }
     assert net.basis.shape == (6, 3, 3, 3, 3)
 

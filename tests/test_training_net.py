@@ -6,6 +6,7 @@ import torch
 from photo_folders import small, write_basis, write_folder
 
 from harmaug.lut import apply_lut, mix_luts
+from harmaug.nets.light import light_parts
 from harmaug.training.data import read_data
 from harmaug.training.net import build_net
 
@@ -50,6 +51,21 @@ def test_a_basis_comes_from_a_file_a_checkpoint_or_the_packaged_one(pairs, tmp_p
     ):
         config = small(pairs, name)
         assert build_net(config, read_data(config)[0]).basis.equal(expected)
+
+
+def test_light_is_put_on_a_trained_net_and_taken_off_again(pairs, tmp_path):
+    from harmaug.checkpoints import open_checkpoint, save_checkpoint
+
+    lit = build_net(small(pairs, None, net={}, init="retouch", light=0.25), None)
+    save_checkpoint(tmp_path / "lit", lit, {})
+    unlit = build_net(small(pairs, None, net={}, init=str(tmp_path / "lit"), spatial=0.0), None)
+    before = open_checkpoint("retouch")[0]
+    assert torch.equal(lit.light, light_parts(0.25))
+    assert lit.latent_dim == before.latent_dim + 12
+    assert unlit.light is None
+    for name, value in before.state_dict().items():
+        assert torch.equal(lit.state_dict()[name], value)
+        assert torch.equal(unlit.state_dict()[name], value)
 
 
 @pytest.mark.parametrize(

@@ -392,6 +392,18 @@ def test_the_published_net_trains_and_a_finetune_starts_where_it_ended(files, tm
     assert before["kinds"]["pairs"]["coverage"] > 0
 
 
+def test_no_rounds_write_the_checkpoint_that_was_given_with_its_light(files, tmp_path):
+    root, basis = files
+    train(
+        small(root / "pairs", basis, rounds=1, spatial=0.0), tmp_path / "first", accelerator="cpu"
+    )
+    config = small(root / "pairs", None, net={}, init=str(tmp_path / "first"), rounds=0, light=0.2)
+    train(config, tmp_path / "second", accelerator="cpu")
+    before, after = (open_checkpoint(tmp_path / name)[0] for name in ("first", "second"))
+    assert after.light is not None
+    assert all(torch.equal(after.state_dict()[k], v) for k, v in before.state_dict().items())
+
+
 def test_tensorboard_gets_every_figure(files, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -51,6 +51,6 @@ def _run(options: argparse.Namespace) -> None:
         licence = listed["licence"] or "unstated"
         data = ", ".join(listed["trained_on"] or ["unstated"])
         latent, net = str(config["latent_dim"]), listed["architecture"]
-        spatial = "yes" if config.get("spatial") else "no"
+        spatial = "yes" if config.get("spatial") or config.get("light") else "no"
         table.append([name, net, size, latent, spatial, luts, licence, data])
     print(text_table(table))

@@ -124,10 +124,10 @@ def measure(
 def best_mixture(net: LutNet, pair: Pair, *, whole: bool = False) -> Tensor:
     """Return the composite (1, 3, H, W) by convex mixtures of the basis, nearest to the true.
 
-    A spatial net has a mixture for each corner of the foreground's box, unless ``whole`` asks for
+    Of a net whose change varies there is one for each corner of the foreground's box, unless ``whole`` asks for
     one for all of it.
     """
-    corners = net.spatial and not whole
+    corners = net.varies and not whole
     weights = fit_pair(net.basis, *pair, corners=corners).unsqueeze(1)
     luts = net.mix(weights, frame_corners(pair.mask) if corners else None)
     return lut_composite(pair.real, pair.mask, luts)[:, 0]
@@ -163,8 +163,8 @@ class _View(NamedTuple):
 
 def _rebuild(net: LutNet, pair: Pair) -> Rebuilt:
     rebuilt, limit = reconstruct(net, *pair), best_mixture(net, pair)
-    whole = reconstruct(net, *pair, spatial=0.0) if net.spatial else rebuilt
-    whole_limit = best_mixture(net, pair, whole=True) if net.spatial else limit
+    whole = reconstruct(net, *pair, spatial=0.0) if net.varies else rebuilt
+    whole_limit = best_mixture(net, pair, whole=True) if net.varies else limit
     errors: list[Tensor] = []
     for image in (rebuilt, limit):
         errors.append(foreground_error(image, pair.composite, pair.mask))

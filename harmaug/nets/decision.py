@@ -29,8 +29,8 @@ class Decision(NamedTuple):
         luts: (B, n, 3, D, D, D), or (B, n, 2, 2, 3, D, D, D) for the corners of the frame, as
             `SycoNetAugment.sample` gives them.
         latent: (B, n, Z); given as the latent it decides the same again.
-        weights: mixing weights (B, n, K), or (B, n, 4, K) for the corners of the foreground's box;
-            0 where the mask is empty.
+        weights: mixing weights (B, n, K), or (B, n, 4, K) where the corners of the foreground's box
+            have mixtures of their own; 0 where the mask is empty.
     """
 
     luts: Tensor
@@ -154,11 +154,11 @@ def decide_latents(
     if all(foreground):
         return _decide(net, photo, mask, latent, drawn, spatial)
     neutral = identity_lut(net.basis.shape[-1], dtype=latent.dtype, device=latent.device)
-    some, varies = latent.shape[:2], net.spatial and spatial > 0
+    some, varies = latent.shape[:2], net.varies and spatial > 0
     decision = Decision(
         neutral.expand(*some, *([2, 2] if varies else []), *neutral.shape).clone(),
         latent.clone(),
-        latent.new_zeros(*some, *([4] if varies else []), len(net.basis)),
+        latent.new_zeros(*some, *([4] if net.spatial and varies else []), len(net.basis)),
     )
     if any(foreground):
         rows = torch.tensor([row for row, some in enumerate(foreground) if some]).to(latent.device)
@@ -171,8 +171,24 @@ def decide_latents(
 def _decide(
     net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool, spatial: float
 ) -> Decision:
+    corners = frame_corners(mask) if net.varies and spatial else None
+    decision = _decide_mixture(net, photo, mask, latent, corners, drawn, spatial)
+    # Only mixtures are judged. Light that clips is what harmonizers must learn to bear: where it
+    # was replaced by its opposite, bright foregrounds hardly ever became brighter.
+    gains = net.gains(decision.latent, spatial)
+    return decision._replace(luts=net.lit(decision.luts, gains, corners))
+
+
+def _decide_mixture(
+    net: LutNet,
+    photo: Tensor,
+    mask: Tensor,
+    latent: Tensor,
+    corners: Tensor | None,
+    drawn: bool,
+    spatial: float,
+) -> Decision:
     condition = net.condition(photo, mask)
-    corners = frame_corners(mask) if net.spatial and spatial else None
     prior = net.prepared_prior(condition)
 
     def mixed(latent: Tensor, weights: Tensor, rows: Tensor | None = None) -> Decision:

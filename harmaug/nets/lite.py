@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harmaug.nets import statistics
+from harmaug.nets.light import LIGHT_DIM
 from harmaug.nets.lut_net import LutNet
 from harmaug.nets.spatial import PARTS
 
@@ -22,12 +23,13 @@ class LiteSycoNet(LutNet):
     than n LUT lookups.
 
     Args:
-        latent_dim: Z; 20, or 80 of a spatial net, if not given.
+        latent_dim: Z; 20, or 80 of a spatial net, if not given; with light 12 more.
         basis_size: K.
         lut_size: D.
         width: units of the hidden layers.
         thumbnail: longest side, in pixels, of the picture that statistics are taken from.
-        spatial: whether the change varies across the foreground.
+        spatial: whether the mixture varies across the foreground.
+        light: whether there are gains on top of it (`nets.light`).
     """
 
     cheap = True
@@ -46,10 +48,11 @@ class LiteSycoNet(LutNet):
         width: int = 256,
         thumbnail: int = 64,
         spatial: bool = False,
+        light: bool = False,
     ) -> None:
         photo, change = statistics.PHOTO_SIZE, statistics.REGION_SIZE + statistics.CHANGE_SIZE
-        latent_dim = latent_dim or _CODE_DIM * (PARTS if spatial else 1)
-        super().__init__(latent_dim, basis_size, lut_size, photo, spatial)
+        latent_dim = latent_dim or _CODE_DIM * (PARTS if spatial else 1) + LIGHT_DIM * light
+        super().__init__(latent_dim, basis_size, lut_size, photo, spatial, light)
         self.width = width
         self.thumbnail = thumbnail
         self.register_buffer("photo_mean", torch.zeros(photo))
@@ -67,6 +70,7 @@ class LiteSycoNet(LutNet):
             "width": self.width,
             "thumbnail": self.thumbnail,
             "spatial": self.spatial,
+            "light": self.light is not None,
         }
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:

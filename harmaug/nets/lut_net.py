@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from harmaug.lut.box import frame_corners
 from harmaug.lut.tensors import identity_lut, mix_luts
+from harmaug.nets.light import LIGHT_DIM, corner_gains
 from harmaug.nets.prior import Prior, Transport
 from harmaug.nets.refine import known_pixels, refine_latent
 from harmaug.nets.spatial import PARTS, corner_latents
@@ -26,9 +27,11 @@ class LutNet(nn.Module):
 
     Attributes:
         latent_dim: Z.
-        code_dim: C; Z, or a quarter of it where the change varies across the foreground.
-        spatial: whether it does (`nets.spatial`).
+        code_dim: C, numbers of the latent that decide a mixture.
+        spatial: whether the mixture varies across the foreground (`nets.spatial`); then Z is 4 C.
         spread: (3, C, C), how the latents of its corners differ; absent where it does not.
+        light: (4, 3, 3), maps the last 12 numbers of the latent to gains on top of the mixture
+            (`nets.light`); None of a net without.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
         prior: maps z ~ N(0, I) to the net's codes, in another way for each photo.
         cheap: whether a further latent of a photo costs hardly anything.
@@ -39,13 +42,15 @@ class LutNet(nn.Module):
         basis_size: K.
         lut_size: D.
         description: numbers of a photo that the prior depends on.
-        spatial: whether the change varies across the foreground; then Z is a multiple of 4.
+        spatial: whether the mixture varies across the foreground; then Z is a multiple of 4.
+        light: whether there are gains on top of one mixture; then Z has 12 numbers for them.
     """
 
     cheap = False
     refinement_steps = 0
 
     spread: Tensor
+    light: Tensor | None
 
     def __init__(
         self,
@@ -54,18 +59,31 @@ class LutNet(nn.Module):
         lut_size: int,
         description: int = 0,
         spatial: bool = False,
+        light: bool = False,
     ) -> None:
         super().__init__()
+        if spatial and light:
+            raise ValueError("spatial and light are two ways to vary; a net has one of them.")
         if spatial and latent_dim % PARTS:
             raise ValueError(
                 f"latent_dim of a spatial net must be a multiple of {PARTS}, got {latent_dim}."
             )
+        if light and latent_dim <= LIGHT_DIM:
+            raise ValueError(
+                f"latent_dim of a net with light must be above {LIGHT_DIM}, got {latent_dim}."
+            )
         self.latent_dim, self.spatial = latent_dim, spatial
-        self.code_dim = latent_dim // PARTS if spatial else latent_dim
+        self.code_dim = latent_dim // PARTS if spatial else latent_dim - LIGHT_DIM * light
         self.basis = nn.Parameter(identity_lut(lut_size).repeat(basis_size, 1, 1, 1, 1))
         self.prior = Prior(self.code_dim, description)
         if spatial:
             self.register_buffer("spread", torch.zeros(PARTS - 1, self.code_dim, self.code_dim))
+        self.register_buffer("light", torch.zeros(PARTS, 3, 3) if light else None)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the change of a draw varies across the foreground."""
+        return self.spatial or self.light is not None
 
     def config(self) -> dict[str, Any]:
         """Return the keyword arguments that build this net again."""
@@ -124,6 +142,20 @@ class LutNet(nn.Module):
         corners = corner_latents(latent, self.spread, spatial).flatten(1, 2)
         return self.decode(condition, prior.codes(corners)).unflatten(1, (latent.shape[1], -1))
 
+    def gains(self, latent: Tensor, spatial: float = 0.0) -> Tensor | None:
+        """Return the gains of the light on top of the mixture; None of a net without.
+
+        Args:
+            latent: (B, n, Z), drawn from N(0, I).
+            spatial: how much they vary across the foreground.
+
+        Returns:
+            (B, n, 1, 3), or with ``spatial`` above 0 (B, n, 4, 3) for the corners of the box.
+        """
+        if self.light is None:
+            return None
+        return corner_gains(latent[..., self.code_dim :], self.light, spatial)
+
     def mix(self, weights: Tensor, corners: Tensor | None) -> Tensor:
         """Return LUTs (B, n, 3, D, D, D) or (B, n, 2, 2, 3, D, D, D) of `mixing_weights`.
 
@@ -135,6 +167,26 @@ class LutNet(nn.Module):
             return mix_luts(weights, self.basis)
         assert corners is not None
         return mix_luts(corners.unsqueeze(1) @ weights, self.basis).unflatten(2, (2, 2))
+
+    def lit(self, luts: Tensor, gains: Tensor | None, corners: Tensor | None) -> Tensor:
+        """Return mixed LUTs with the gains of the light on top.
+
+        Args:
+            luts: (B, n, 3, D, D, D), of `mix`; without gains they may be those of a spatial net.
+            gains: (B, n, 1, 3), or (B, n, 4, 3) for the corners of the box, of `gains`; or None.
+            corners: (B, 4, 4), of `lut.box.frame_corners`; read for the latter alone.
+
+        Returns:
+            (B, n, 3, D, D, D), or (B, n, 2, 2, 3, D, D, D) for the corners of the frame.
+        """
+        if gains is None:
+            return luts
+        if gains.shape[2] == 1:
+            return luts * gains.squeeze(2)[..., None, None, None]
+        assert corners is not None
+        # LUTs times gains, bilinear over the box, are bilinear over the frame too.
+        frame = (corners.unsqueeze(1) @ gains).unflatten(2, (2, 2))
+        return luts[:, :, None, None] * frame[..., None, None, None]
 
     def luts(
         self,
@@ -153,14 +205,16 @@ class LutNet(nn.Module):
             spatial: how much it varies; 0 as without ``mask``.
 
         Returns:
-            (B, n, 3, D, D, D); of a spatial net, with ``mask``, (B, n, 2, 2, 3, D, D, D).
+            (B, n, 3, D, D, D); where the change varies, (B, n, 2, 2, 3, D, D, D).
         """
-        corners = frame_corners(mask) if mask is not None and self.spatial else None
-        amount = 0.0 if corners is None else spatial
-        return self.mix(self.mixing_weights(condition, latent, amount), corners)
+        varies = mask is not None and self.varies and spatial > 0
+        amount = spatial if varies else 0.0
+        weights = self.mixing_weights(condition, latent, amount)
+        corners = frame_corners(mask) if varies and mask is not None else None
+        return self.lit(self.mix(weights, corners), self.gains(latent, amount), corners)
 
     def first_latent(self, condition: Tensor, change: Tensor) -> Tensor:
-        """Return the latent (B, Z) of the posterior's mean; its spatial parts are 0."""
+        """Return the latent (B, Z) of the posterior's mean; the rest of it is 0."""
         mean, _ = self.posterior(condition, change)
         latent = self.prior.inverse(mean, self.describe(condition))
         return F.pad(latent, (0, self.latent_dim - self.code_dim))
@@ -206,8 +260,14 @@ class LutNet(nn.Module):
         *,
         spatial: float,
     ) -> Tensor:
+        def mixture(latent: Tensor) -> tuple[Tensor, Tensor | None]:
+            latent = latent.unsqueeze(1)
+            gains = self.gains(latent, spatial)
+            weights = self.mixing_weights(condition, latent, spatial).flatten(1, -2)
+            return weights, None if gains is None else gains.squeeze(1)
+
         return refine_latent(
-            lambda z: self.mixing_weights(condition, z.unsqueeze(1), spatial).flatten(1, -2),
+            mixture,
             latent,
             known_pixels(self.basis.detach(), real, mask, composite),
             self.refinement_steps,

@@ -36,16 +36,23 @@ class KnownPixels(NamedTuple):
     alpha: Tensor
     corners: Tensor
 
-    def rebuilt(self, weights: Tensor) -> Tensor:
-        """Return the composites (B, 3, P) of mixing weights (B, 1, K) or (B, 4, K)."""
+    def rebuilt(self, weights: Tensor, gains: Tensor | None = None) -> Tensor:
+        """Return the composites (B, 3, P) of a mixture.
+
+        Args:
+            weights: (B, 1, K) or (B, 4, K).
+            gains: (B, 1, 3) or (B, 4, 3), of the light; None without.
+        """
         moved = (weights @ self.colours.flatten(2)).unflatten(2, self.real.shape[1:])
-        mixed = (moved * self.corners.unsqueeze(2)).sum(1) if weights.shape[1] > 1 else moved[:, 0]
+        if gains is not None:
+            moved = moved * gains.unsqueeze(3)
+        mixed = (moved * self.corners.unsqueeze(2)).sum(1) if moved.shape[1] > 1 else moved[:, 0]
         return ((1 - self.alpha) * self.real + self.alpha * mixed).clamp(0, 1)
 
-    def error(self, weights: Tensor) -> Tensor:
-        """Return the fMSE (B,), on values 0..255, of mixing weights (B, 1, K) or (B, 4, K)."""
+    def error(self, weights: Tensor, gains: Tensor | None = None) -> Tensor:
+        """Return the fMSE (B,), on values 0..255, of a mixture as `rebuilt` takes it."""
         share = self.alpha / self.alpha.sum(2, keepdim=True).clamp_min(1e-6) / 3 * 255**2
-        return ((self.rebuilt(weights) - self.composite).square() * share).sum((1, 2))
+        return ((self.rebuilt(weights, gains) - self.composite).square() * share).sum((1, 2))
 
 
 def known_pixels(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -> KnownPixels:
@@ -78,7 +85,7 @@ def known_pixels(basis: Tensor, real: Tensor, mask: Tensor, composite: Tensor) -
 
 
 def refine_latent(
-    mixing_weights: Callable[[Tensor], Tensor],
+    mixture: Callable[[Tensor], tuple[Tensor, Tensor | None]],
     latent: Tensor,
     known: KnownPixels,
     steps: int,
@@ -91,7 +98,7 @@ def refine_latent(
     fMSE plus the squared length of the latent.
 
     Args:
-        mixing_weights: latents (B, Z) to mixing weights (B, 1, K) or (B, 4, K).
+        mixture: latents (B, Z) to mixing weights and gains, as `KnownPixels.rebuilt` takes them.
         latent: (B, Z), the start.
         known: pixels of B pairs.
         steps: of Adam.
@@ -107,7 +114,7 @@ def refine_latent(
         optimizer = torch.optim.Adam([refined], lr=_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
-            error = known.error(mixing_weights(refined))
+            error = known.error(*mixture(refined))
             loss = (error + length_weight * refined.square().sum(1)).sum()
             refined.grad = torch.autograd.grad(loss, refined)[0]
             optimizer.step()

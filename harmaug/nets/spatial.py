@@ -16,7 +16,7 @@ from torch import Tensor
 
 PARTS = 4
 # Parts (columns) that each corner (row, in the order of `lut.box`) adds up.
-_SIGNS = ((1.0, -1.0, -1.0, 1.0), (1.0, 1.0, -1.0, -1.0), (1.0, -1.0, 1.0, -1.0), (1.0,) * 4)
+SIGNS = ((1.0, -1.0, -1.0, 1.0), (1.0, 1.0, -1.0, -1.0), (1.0, -1.0, 1.0, -1.0), (1.0,) * 4)
 
 
 def corner_latents(latent: Tensor, spread: Tensor, amount: float = 1.0) -> Tensor:
@@ -29,5 +29,5 @@ def corner_latents(latent: Tensor, spread: Tensor, amount: float = 1.0) -> Tenso
     """
     parts = latent.unflatten(2, (PARTS, -1))
     varying = torch.einsum("fij,bnfj->bnfi", amount * spread, parts[:, :, 1:])
-    signs = torch.tensor(_SIGNS, dtype=latent.dtype, device=latent.device)
+    signs = torch.tensor(SIGNS, dtype=latent.dtype, device=latent.device)
     return signs @ torch.cat((parts[:, :, :1], varying), 2)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from harmaug.lut.tensors import resize_lut
 from harmaug.nets import sampling
+from harmaug.nets.light import LIGHT_DIM
 from harmaug.nets.lut_net import LutNet
 from harmaug.nets.spatial import PARTS
 from harmaug.nets.trunk import Trunk
@@ -31,15 +32,16 @@ class SycoNet(LutNet):
     (`sampling.py`), the same function for about half the work.
 
     Args:
-        latent_dim: Z; 32, or 128 of a spatial net, if not given.
+        latent_dim: Z; 32, or 128 of a spatial net, if not given; with light 12 more.
         basis_size: K, the number of LUTs that are mixed.
         lut_size: D, grid nodes an axis of a LUT.
         width: channels after the first layer.
         size: input resolution of the encoders, a multiple of 32.
         reconstruction: with the branch that encodes known composites; the released weights have
             none.
-        spatial: whether the change varies across the foreground; then a composite takes four
+        spatial: whether the mixture varies across the foreground; then a composite takes four
             passes of the encoder, one a corner.
+        light: whether there are gains on top of the mixture (`nets.light`).
     """
 
     def __init__(
@@ -51,9 +53,10 @@ class SycoNet(LutNet):
         size: int = 256,
         reconstruction: bool = True,
         spatial: bool = False,
+        light: bool = False,
     ) -> None:
-        latent_dim = latent_dim or _CODE_DIM * (PARTS if spatial else 1)
-        super().__init__(latent_dim, basis_size, lut_size, spatial=spatial)
+        latent_dim = latent_dim or _CODE_DIM * (PARTS if spatial else 1) + LIGHT_DIM * light
+        super().__init__(latent_dim, basis_size, lut_size, spatial=spatial, light=light)
         if size < 1 or size % 2**_HALVINGS:
             raise ValueError(f"size must be a positive multiple of {2**_HALVINGS}, got {size}.")
         self.width = width
@@ -81,6 +84,7 @@ class SycoNet(LutNet):
             "size": self.size,
             "reconstruction": self.reconstruction is not None,
             "spatial": self.spatial,
+            "light": self.light is not None,
         }
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:

@@ -101,10 +101,17 @@ class TrainConfig:
         "makes a net with one LUT for all of it (default: 1; syconet 0, for its composites would "
         "take four times as long)"
     )
+    light: float = _rate(
+        "deviation of random log gains on top of the learnt changes, for harmonizers that must bear "
+        "more than the pairs show; makes a net with one learnt change for all of a foreground",
+        0.0,
+    )
     net: dict[str, Any] = _setting("keyword arguments of the architecture, except for its basis")
     precision: Precision = _setting("bf16-mixed computes in 16 bits: syconet on a GPU", "32-true")
     image_size: int = _count("pixels a side that photos are resized to (default: 96; syconet 256)")
-    rounds: int = _count("number of rounds", 80, 24)
+    rounds: int = _whole(
+        "number of rounds; 0 fits the parts that are not trained, and takes figures", 80, 24
+    )
     round_pairs: int = _count("pairs made in a round", 2048)
     passes: int = _count("passes over the pairs of a round", 20)
     batch: int = _count("pairs in a step, over all devices", 64)
@@ -134,7 +141,7 @@ class TrainConfig:
         fields = dataclasses.fields(self)
         values = {field.name: field.metadata["defaults"][finetune] for field in fields}
         values["image_size"] = 256 if self.architecture == "syconet" else 96
-        values["spatial"] = 0.0 if self.architecture == "syconet" else 1.0
+        values["spatial"] = 0.0 if self.architecture == "syconet" or self.light else 1.0
         if self.learning_rate is not None:
             values["basis_learning_rate"] = _BASIS_RATE * self.learning_rate
         values |= {name: value for name, value in vars(self).items() if value is not None}
@@ -173,6 +180,12 @@ class TrainConfig:
                 _check_recipe(name)
             if not 0 < share < math.inf:
                 raise ValueError(f"the share of recipe {name!r} must be above 0, got {share}.")
+        if not self.rounds and self.init is None:
+            raise ValueError("rounds must be at least 1 without init: a new net must be trained.")
+        if self.spatial and self.light:
+            raise ValueError(
+                "spatial and light are two ways to vary across a foreground; set one of them to 0."
+            )
         if self.init is not None and (self.basis is not None or self.net or self.architecture):
             raise ValueError(
                 "init brings its own net and basis; leave out architecture, net and basis."

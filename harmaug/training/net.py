@@ -10,6 +10,7 @@ from harmaug.checkpoints import find_checkpoint, open_checkpoint
 from harmaug.lut import identity_lut
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.nets import ARCHITECTURES, LiteSycoNet, LutNet
+from harmaug.nets.light import LIGHT_DIM, light_parts
 from harmaug.nets.spatial import PARTS
 from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
@@ -30,10 +31,10 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
                 f"{config.init} has no reconstruction branch (the released weights come without "
                 "one), so it cannot be trained further; start from another checkpoint."
             )
-        return _with_spatial_part(net, bool(config.spatial))
+        return _with_parts(net, bool(config.spatial), config.light)
     basis = read_basis(config)
     architecture = config.architecture or "lite"
-    settings = {"spatial": bool(config.spatial)} | config.net
+    settings = {"spatial": bool(config.spatial), "light": bool(config.light)} | config.net
     if architecture == "syconet":
         settings.setdefault("size", config.image_size)
     try:
@@ -44,6 +45,8 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
         raise ValueError(f"no {architecture} net can be built with {settings}: {error}") from None
     with torch.no_grad():
         net.basis.copy_(basis)
+    if net.light is not None:
+        net.light.copy_(light_parts(config.light))
     if isinstance(net, LiteSycoNet):
         net.standardize(*source.draw(min(1024, config.round_pairs), config.generator("start")))
     flat, neutral = basis.flatten(1), identity_lut(basis.shape[-1]).flatten()
@@ -52,17 +55,18 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
     return net
 
 
-def _with_spatial_part(net: LutNet, spatial: bool) -> LutNet:
-    """Return a net with or without a spatial part, else the same; a new one varies nothing yet."""
-    if net.spatial == spatial:
-        return net
-    size = net.code_dim * (PARTS if spatial else 1)
-    other = type(net)(**net.config() | {"latent_dim": size, "spatial": spatial})
-    other.load_state_dict(
-        other.state_dict()
-        | {name: value for name, value in net.state_dict().items() if name != "spread"}
-    )
-    return other
+def _with_parts(net: LutNet, spatial: bool, light: float) -> LutNet:
+    """Return the net with the parts asked for, else the same; a new spatial part varies nothing."""
+    wanted = {"spatial": spatial, "light": light > 0}
+    if net.config() != net.config() | wanted:
+        size = net.code_dim * (PARTS if spatial else 1) + LIGHT_DIM * (light > 0)
+        other = type(net)(**net.config() | wanted | {"latent_dim": size})
+        kept = {k: v for k, v in net.state_dict().items() if k not in ("spread", "light")}
+        other.load_state_dict(other.state_dict() | kept)
+        net = other
+    if net.light is not None:
+        net.light.copy_(light_parts(light))
+    return net
 
 
 def read_basis(config: TrainConfig) -> Tensor:

@@ -49,7 +49,7 @@ def fit_spread(
 
     net.spread.copy_(torch.eye(net.code_dim))
     start = net.first_latent(condition, change)
-    latent = refine_latent(weights, start, known, _STEPS, _LENGTH_WEIGHT)
+    latent = refine_latent(lambda z: (weights(z), None), start, known, _STEPS, _LENGTH_WEIGHT)
     parts = latent.unflatten(1, (-1, net.code_dim))[:, 1:].double()
     covariance = torch.einsum("nfi,nfj->fij", parts, parts) / len(parts)
     covariance += _LEAST * torch.eye(net.code_dim, device=device)

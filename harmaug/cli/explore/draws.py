@@ -57,7 +57,7 @@ class Draws:
             spatial=settings.spatial,
         )
         flat = found.luts
-        if aug.net.spatial:
+        if aug.net.varies:
             latent = found.latent
             flat = aug.decide(
                 scene.inputs, settings.n, latent=latent, strength=strength, spatial=0.0
@@ -70,7 +70,7 @@ class Draws:
 
     def fields(self) -> list[Image.Image]:
         """Return the difference that the spatial part makes around grey; none without one."""
-        if not self.aug.net.spatial:
+        if not self.aug.net.varies:
             return []
         difference = self._on_page(self.luts) - self._on_page(self.flat)
         return [picture(0.5 + image) for image in difference]
