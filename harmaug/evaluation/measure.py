@@ -124,8 +124,8 @@ def measure(
 def best_mixture(net: LutNet, pair: Pair, *, whole: bool = False) -> Tensor:
     """Return the composite (1, 3, H, W) by convex mixtures of the basis, nearest to the true.
 
-    Of a net whose change varies there is one for each corner of the foreground's box, unless ``whole`` asks for
-    one for all of it.
+    Of a net whose change varies there is a mixture for each corner of the foreground's box, unless
+    ``whole`` asks for one for all of it.
     """
     corners = net.varies and not whole
     weights = fit_pair(net.basis, *pair, corners=corners).unsqueeze(1)
