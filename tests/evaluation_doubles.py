@@ -19,7 +19,7 @@ def small_net(seed=0, latent_dim=3, basis_size=4, lut_size=5, spatial=False, lig
     """A random net over a basis of gains and tints, which refines latents in few steps."""
     torch.manual_seed(seed)
     sizes = {"basis_size": basis_size, "lut_size": lut_size, "width": 16, "thumbnail": 16}
-    size = latent_dim * (4 if spatial else 1) + (12 if light else 0)
+    size = latent_dim * (4 if spatial else 1) + (13 if light else 0)
     net = LiteSycoNet(size, spatial=spatial, light=bool(light), **sizes)
     if spatial:
         net.spread.copy_(torch.eye(latent_dim))

@@ -15,12 +15,15 @@ PAIR = random_pair()
 
 
 def latents(n=4, seed=0):
-    return torch.randn(1, n, 15, generator=generator(seed))
+    """Latents whose light is on."""
+    latent = torch.randn(1, n, 16, generator=generator(seed))
+    latent[..., 3].abs_()
+    return latent
 
 
-def test_a_latent_of_no_light_gives_the_composites_of_the_net_without():
+def test_a_negative_amount_gives_the_composites_of_the_net_without():
     latent = latents()
-    latent[..., 3:] = 0
+    latent[..., 3] *= -1
     found = AUG.augment(PAIR.real, PAIR.mask, latent=latent)
     plain = harmaug.SycoNetAugment(small_net())
     alone = plain.augment(PAIR.real, PAIR.mask, latent=latent[..., :3])
@@ -51,13 +54,15 @@ def test_spatial_0_gives_one_lut_for_the_whole_foreground():
     luts = AUG.decide(AUG.admit(*PAIR[:2]), latent=latent, spatial=0.0).luts
     assert luts.shape == (1, 4, 3, 5, 5, 5)
     found = AUG.augment(*PAIR[:2], latent=latent, spatial=0.0)
-    latent[..., 6:] = 0  # the parts that vary
+    latent[..., 7:] = 0  # the parts that vary
     same = AUG.augment(*PAIR[:2], latent=latent)
     torch.testing.assert_close(found, same, atol=1e-5, rtol=0)
 
 
 def test_log_gains_have_the_deviation_asked_for():
-    gains = corner_gains(torch.randn(1, 20000, 12, generator=generator()), LIGHT, 0.0).log()
+    latent = torch.randn(1, 20000, 13, generator=generator())
+    latent[..., 0] = 1
+    gains = corner_gains(latent, LIGHT, 0.0).log()
     common = gains.mean(3)
     assert common.std().item() == pytest.approx(0.3 * (1 + 0.1**2 / 3) ** 0.5, rel=0.03)
     assert (gains - common.unsqueeze(3)).std().item() == pytest.approx(
@@ -65,10 +70,17 @@ def test_log_gains_have_the_deviation_asked_for():
     )
 
 
+def test_half_of_the_draws_have_no_light():
+    gains = corner_gains(torch.randn(1, 20000, 13, generator=generator()), LIGHT)
+    dark = (gains == 1).all(3).all(2)
+    assert dark.float().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
 def test_gains_of_the_parts_rise_along_their_axes():
     latent = torch.zeros(1, 3, 4, 3)
     latent[0, 0, 1] = latent[0, 1, 2] = latent[0, 2, 3] = 1
-    across, down, both = corner_gains(latent.flatten(2), LIGHT)[0, ..., 0]
+    latent = F.pad(latent.flatten(2), (1, 0), value=1)
+    across, down, both = corner_gains(latent, LIGHT)[0, ..., 0]
     assert across[0] < 1 < across[1]
     assert across[0] == across[2]
     assert down[0] < 1 < down[2]
@@ -100,7 +112,7 @@ def test_encode_finds_a_light_from_the_side():
     net.refinement_steps = 200
     aug = harmaug.SycoNetAugment(net)
     found = aug.encode(*PAIR[:2], composite)
-    assert found.shape == (1, 15)
+    assert found.shape == (1, 16)
     error = (aug.augment(*PAIR[:2], latent=found[:, None])[:, 0] - composite).square()
     assert error.mean() < 0.02 * (PAIR.real - composite).square().mean()
 
@@ -121,11 +133,11 @@ def test_luts_pass_gradients_to_the_light_of_a_latent():
 
 
 def test_the_large_net_takes_light_too():
-    net = SycoNet(latent_dim=20, basis_size=4, lut_size=5, width=4, size=32, light=True).eval()
+    net = SycoNet(latent_dim=21, basis_size=4, lut_size=5, width=4, size=32, light=True).eval()
     net.light.copy_(LIGHT)
     aug = harmaug.SycoNetAugment(net)
     assert aug.sample(*PAIR[:2], 2).shape == (1, 2, 2, 2, 3, 5, 5, 5)
-    assert aug.encode(*PAIR[:2], PAIR.composite).shape == (1, 20)
+    assert aug.encode(*PAIR[:2], PAIR.composite).shape == (1, 21)
 
 
 def test_fixed_shapes_draw_what_the_other_way_draws(monkeypatch):
@@ -141,7 +153,7 @@ def test_fixed_shapes_draw_what_the_other_way_draws(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"latent_dim": 12, "light": True}, "must be above 12, got 12"),
+        ({"latent_dim": 13, "light": True}, "must be above 13, got 13"),
         ({"light": True, "spatial": True}, "a net has one of them"),
     ],
 )

@@ -61,7 +61,7 @@ def test_light_is_put_on_a_trained_net_and_taken_off_again(pairs, tmp_path):
     unlit = build_net(small(pairs, None, net={}, init=str(tmp_path / "lit"), spatial=0.0), None)
     before = open_checkpoint("retouch")[0]
     assert torch.equal(lit.light, light_parts(0.25))
-    assert lit.latent_dim == before.latent_dim + 12
+    assert lit.latent_dim == before.latent_dim + 13
     assert unlit.light is None
     for name, value in before.state_dict().items():
         assert torch.equal(lit.state_dict()[name], value)

@@ -23,7 +23,7 @@ class LiteSycoNet(LutNet):
     than n LUT lookups.
 
     Args:
-        latent_dim: Z; 20, or 80 of a spatial net, if not given; with light 12 more.
+        latent_dim: Z; 20, or 80 of a spatial net, if not given; with light 13 more.
         basis_size: K.
         lut_size: D.
         width: units of the hidden layers.

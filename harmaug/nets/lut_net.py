@@ -30,7 +30,7 @@ class LutNet(nn.Module):
         code_dim: C, numbers of the latent that decide a mixture.
         spatial: whether the mixture varies across the foreground (`nets.spatial`); then Z is 4 C.
         spread: (3, C, C), how the latents of its corners differ; absent where it does not.
-        light: (4, 3, 3), maps the last 12 numbers of the latent to gains on top of the mixture
+        light: (4, 3, 3), maps the last 13 numbers of the latent to gains on top of the mixture
             (`nets.light`); None of a net without.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
         prior: maps z ~ N(0, I) to the net's codes, in another way for each photo.
@@ -43,7 +43,7 @@ class LutNet(nn.Module):
         lut_size: D.
         description: numbers of a photo that the prior depends on.
         spatial: whether the mixture varies across the foreground; then Z is a multiple of 4.
-        light: whether there are gains on top of one mixture; then Z has 12 numbers for them.
+        light: whether there are gains on top of one mixture; then Z has 13 numbers for them.
     """
 
     cheap = False
@@ -214,10 +214,13 @@ class LutNet(nn.Module):
         return self.lit(self.mix(weights, corners), self.gains(latent, amount), corners)
 
     def first_latent(self, condition: Tensor, change: Tensor) -> Tensor:
-        """Return the latent (B, Z) of the posterior's mean; the rest of it is 0."""
+        """Return the latent (B, Z) of the posterior's mean; nothing varies, and no light is on."""
         mean, _ = self.posterior(condition, change)
         latent = self.prior.inverse(mean, self.describe(condition))
-        return F.pad(latent, (0, self.latent_dim - self.code_dim))
+        latent = F.pad(latent, (0, self.latent_dim - self.code_dim))
+        if self.light is not None:
+            latent[:, self.code_dim] = 1  # an amount; at 0 the gains would have no gradient
+        return latent
 
     def encode(
         self,

@@ -32,7 +32,7 @@ class SycoNet(LutNet):
     (`sampling.py`), the same function for about half the work.
 
     Args:
-        latent_dim: Z; 32, or 128 of a spatial net, if not given; with light 12 more.
+        latent_dim: Z; 32, or 128 of a spatial net, if not given; with light 13 more.
         basis_size: K, the number of LUTs that are mixed.
         lut_size: D, grid nodes an axis of a LUT.
         width: channels after the first layer.

@@ -102,8 +102,8 @@ class TrainConfig:
         "take four times as long)"
     )
     light: float = _rate(
-        "deviation of random log gains on top of the learnt changes, for harmonizers that must "
-        "bear more than the pairs show; the net then has one learnt change for all of a foreground",
+        "deviation of random log gains on top of half of the draws, for harmonizers that must bear "
+        "more than the pairs show; the net then has one learnt change for all of a foreground",
         0.0,
     )
     net: dict[str, Any] = _setting("keyword arguments of the architecture, except for its basis")
