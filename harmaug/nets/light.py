@@ -18,7 +18,7 @@ from harmaug.nets.spatial import PARTS, SIGNS
 CHANNELS = 3
 LIGHT_DIM = 1 + PARTS * CHANNELS
 # Deviation of each part, as a share of the first.
-_SHARES = (1.0, 0.5, 0.5, 0.25)
+_SHARES = (1.0, 0.7, 0.7, 0.35)
 _TINT = 0.1  # deviation of a channel's own log gain, as a share of that common to all
 
 
