@@ -147,6 +147,7 @@ def test_the_sizes_are_those_of_the_files(files):
         "size": 256,
         "reconstruction": False,
         "spatial": False,
+        "light": False,
     }
     assert not net.training
 

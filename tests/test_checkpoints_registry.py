@@ -50,7 +50,7 @@ def test_every_packaged_checkpoint_opens_and_its_card_is_plain_json():
     for name in list_checkpoints():
         loaded, card = open_checkpoint(name)
         assert not loaded.training
-        assert loaded.config() == {"spatial": False} | card["config"]
+        assert loaded.config() == {"spatial": False, "light": False} | card["config"]
         text = find_checkpoint(name).with_suffix(".json").read_text("utf-8")
 
         def refuse(constant):

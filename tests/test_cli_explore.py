@@ -26,7 +26,7 @@ from harmaug.cli.explore.settings import Settings
 from harmaug.data import demo_photos
 from harmaug.io import read_mask, read_photo
 
-PLAIN = Settings("unified", n=2, strength=0.8, spatial=1.0, seed=7)
+PLAIN = Settings("retouch", n=2, strength=0.8, spatial=1.0, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ class TestPictures:
     def test_page_shows_the_composites_of_augment(self):
         scene = demo_scene("cat")
         photo, mask = next((p, m) for name, p, m in demo_photos() if name == "cat")
-        aug = harmaug.SycoNetAugment.from_pretrained("unified")
+        aug = harmaug.SycoNetAugment.from_pretrained("retouch")
         composites = aug.augment(
             photo.tensor(), mask, 2, strength=0.8, generator=torch.Generator().manual_seed(7)
         )

@@ -36,13 +36,16 @@ def test_strips_put_together_are_the_whole_encoded(
     held = draw.random((height, width)) < foreground
     held[draw.integers(height), draw.integers(width)] = True  # somewhere there is foreground
     jpeg = PatchedJpeg(photo, Image.fromarray(held.astype(np.uint8)), quality, profile)
-    sheets, expected = [], []
+    sheets, boxes, expected = [], [], []
     for change in (51, 102, 204):
         composite = np.array(photo)
         composite[held] ^= change
-        expected.append(encode_jpeg(Image.fromarray(composite), quality, profile))
+        whole = Image.fromarray(composite)
+        expected.append(encode_jpeg(whole, quality, profile))
+        boxes.append(np.asarray(whole.crop(jpeg.box)))
         sheets.append(np.where(jpeg.mask[..., None], jpeg.photo ^ change, jpeg.photo))
     assert list(jpeg.encode(np.stack(sheets).astype(np.uint8))) == expected
+    assert list(jpeg.encode(jpeg.arranged(np.stack(boxes)))) == expected
 
 
 def test_sheets_too_tall_for_one_file_are_coded_in_several():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harmaug.lut import composite_lut, identity_lut
-from harmaug.lut.box import box_weights, frame_corners
+from harmaug.lut.box import box_weights, cropped_grid, frame_corners
 
 AXES = st.integers(1, 40)
 
@@ -76,3 +76,14 @@ def test_luts_at_the_corners_of_the_box_blend_bilinearly_within_it():
     by_hand = (gain[0] * (1 - u) + gain[1] * u) * (1 - v) + (gain[2] * (1 - u) + gain[3] * u) * v
     inside = mask[0, 0] > 0
     torch.testing.assert_close(found[0, 0][inside], 0.6 * by_hand[inside], atol=1e-5, rtol=0)
+
+
+def test_a_cropped_grid_recolours_a_part_as_the_whole_grid_does():
+    generator = torch.Generator().manual_seed(0)
+    photo = torch.rand(1, 3, 40, 60, generator=generator)
+    luts = identity_lut(5) * (torch.rand(1, 2, 2, 3, 1, 1, 1, generator=generator) + 0.3)
+    whole = composite_lut(photo, torch.ones(1, 1, 40, 60), luts)
+    part = photo[..., 7:33, 12:57]
+    cropped = cropped_grid(luts, (12 / 60, 7 / 40, 57 / 60, 33 / 40))
+    found = composite_lut(part, torch.ones(1, 1, 26, 45), cropped)
+    torch.testing.assert_close(found, whole[..., 7:33, 12:57], atol=1e-5, rtol=0)

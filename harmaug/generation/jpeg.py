@@ -41,7 +41,8 @@ class PatchedJpeg:
         icc_profile: goes into the files.
 
     Attributes:
-        photo: (h, w, 3), the sheet of the strips that hold foreground.
+        box: left, top, right and bottom of the strips around the foreground, in pixels.
+        photo: (h, w, 3), the sheet of those strips that hold foreground.
         mask: (h, w), the mask of that sheet.
     """
 
@@ -59,11 +60,12 @@ class PatchedJpeg:
         left, right = box[0] // wide, -(-box[2] // wide)
         top, bottom = box[1] // _BLOCK, -(-box[3] // _BLOCK)
         corner = min(right * wide, photo.width), min(bottom * _BLOCK, photo.height)
-        frame = (left * wide, top * _BLOCK, *corner)
-        pixels, region = (_in_whole_blocks(np.asarray(i.crop(frame))) for i in (photo, mask))
-        held = region.reshape(-1, _BLOCK, right - left, wide).max(1).any(2)
-        found = np.flatnonzero(held)
-        self.photo, self.mask = (_sheet(whole, found, right - left) for whole in (pixels, region))
+        self.box = (left * wide, top * _BLOCK, *corner)
+        pixels, region = (_in_whole_blocks(np.asarray(i.crop(self.box))) for i in (photo, mask))
+        self._columns = right - left
+        held = region.reshape(-1, _BLOCK, self._columns, wide).max(1).any(2)
+        self._found = np.flatnonzero(held)
+        self.photo, self.mask = (_sheet(p, self._found, self._columns) for p in (pixels, region))
 
         # Neighbouring strips are cut out in one piece with the markers between them.
         row, column = held.nonzero()
@@ -76,6 +78,11 @@ class PatchedJpeg:
         after = [0, *ends[strips[self._last]].tolist()]
         before = [*starts[strips[self._first]].tolist(), len(file)]
         self._between = [file[start:end] for start, end in zip(after, before, strict=True)]
+
+    def arranged(self, boxes: np.ndarray) -> np.ndarray:
+        """Return pictures (n, h, w, 3) of the box as sheets, which `encode` takes."""
+        whole = (_in_whole_blocks(pixels) for pixels in boxes)
+        return np.stack([_sheet(pixels, self._found, self._columns) for pixels in whole])
 
     def encode(self, sheets: np.ndarray) -> list[bytes]:
         """Return the photo with each of these (n, h, w, 3) in place of ``photo``, as JPEG files."""

@@ -87,7 +87,8 @@ class PatchedPng:
     """Encoder of pictures that differ from a photo within its foreground; see `PatchedJpeg`.
 
     Attributes:
-        photo: (h, w, 3), the box around the foreground.
+        box: left, top, right and bottom of the box around the foreground, in pixels.
+        photo: (h, w, 3), the photo in that box.
         mask: (h, w), the mask there.
     """
 
@@ -97,15 +98,19 @@ class PatchedPng:
         box = mask.getbbox()
         assert box is not None, "an empty mask is refused before"
         self._picture = photo.copy()
-        self._box = box
+        self.box = box
         self._icc_profile = icc_profile
         self.photo, self.mask = (np.array(image.crop(box)) for image in (photo, mask))
+
+    def arranged(self, boxes: np.ndarray) -> np.ndarray:
+        """Return pictures (n, h, w, 3) of the box as `encode` takes them."""
+        return boxes
 
     def encode(self, boxes: np.ndarray) -> list[bytes]:
         """Return the photo with each of these (n, h, w, 3) in place of ``photo``, as PNG files."""
         files = []
         for box in boxes:
-            self._picture.paste(Image.fromarray(box), self._box)
+            self._picture.paste(Image.fromarray(box), self.box)
             files.append(encode_png(self._picture, self._icc_profile))
         return files
 

@@ -6,6 +6,7 @@ Every engine uses the same worker. A source gives the same bytes in any order an
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -23,6 +24,7 @@ from harmaug.generation.pictures import PatchedPng, Picture, open_mask, open_pho
 from harmaug.generation.records import Made, pack
 from harmaug.generation.sources import SYNTHETIC, Source, original_name, printable
 from harmaug.inputs import Inputs
+from harmaug.lut.box import cropped_grid
 from harmaug.lut.ops import lut_composite
 
 TOGETHER = 4  # jobs that are taken side by side
@@ -186,13 +188,31 @@ class Worker:
             if self.settings.format == "jpg"
             else PatchedPng(image, mask, profile)
         )
-        real = torch.from_numpy(patched.photo).permute(2, 0, 1).unsqueeze(0)
-        alpha = torch.from_numpy(patched.mask)[None, None].float() / 255
-        at_once = max(_MEMORY // real.numel(), 1)
-        for start in range(0, len(job.luts), at_once):
-            luts = torch.stack(job.luts[start : start + at_once]).unsqueeze(0)
-            made = lut_composite(real, alpha, luts)[0]
-            yield from patched.encode(made.permute(0, 2, 3, 1).numpy())
+        sheet = _tensors(patched.photo, patched.mask)
+        # Of several checkpoints some may give one LUT, others a grid of them over the frame.
+        for varies, alike in itertools.groupby(job.luts, key=lambda lut: lut.ndim > 4):
+            luts, (real, alpha) = torch.stack([*alike]), sheet
+            if varies:  # the sheet has lost the places of its pixels
+                luts = cropped_grid(luts, _shares(patched.box, image.size))
+                real, alpha = _tensors(*(np.array(i.crop(patched.box)) for i in (image, mask)))
+            for some in luts.split(max(_MEMORY // real.numel(), 1)):
+                made = lut_composite(real, alpha, some.unsqueeze(0))[0].permute(0, 2, 3, 1).numpy()
+                yield from patched.encode(patched.arranged(made) if varies else made)
+
+
+def _tensors(photo: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return a photo (1, 3, H, W), uint8, and its mask (1, 1, H, W) in [0, 1]."""
+    real = torch.from_numpy(photo).permute(2, 0, 1).unsqueeze(0)
+    return real, torch.from_numpy(mask)[None, None].float() / 255
+
+
+def _shares(
+    box: tuple[int, int, int, int], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return the edges of a box as shares of width and height."""
+    left, top, right, bottom = box
+    width, height = size
+    return left / width, top / height, right / width, bottom / height
 
 
 def take(step: Callable[[Job], None], jobs: Iterable[Job]) -> Iterator[Job]:

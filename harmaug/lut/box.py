@@ -51,6 +51,20 @@ def box_weights_at(mask: Tensor, places: Tensor) -> Tensor:
     return box_weights(mask, (places % width + 0.5) / width, (places // width + 0.5) / height)
 
 
+def cropped_grid(luts: Tensor, edges: tuple[float, float, float, float]) -> Tensor:
+    """Return a grid of LUTs over a part of the frame that recolours it as the whole grid does.
+
+    Args:
+        luts: (..., 2, 2, 3, D, D, D), at the corners of the frame.
+        edges: of the part, left, top, right and bottom, as shares of the frame's width and height.
+    """
+    left, top, right, bottom = edges
+    down, across = (
+        luts.new_tensor([[1 - x, x] for x in pair]) for pair in ((top, bottom), (left, right))
+    )
+    return torch.einsum("yi,xj,...ijklmn->...yxklmn", down, across, luts)
+
+
 def _edges(inside: Tensor) -> Tensor:
     """Return what either edge of the frame takes from either edge of the box, (B, 2, 2).
 
