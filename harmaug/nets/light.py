@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from harmaug.nets.spatial import PARTS, SIGNS
 
@@ -40,10 +41,11 @@ def corner_gains(latent: Tensor, light: Tensor, spatial: float = 1.0) -> Tensor:
         light: (4, 3, 3), of `light_parts`.
         spatial: scales how much the gains vary; 0 gives one for the whole foreground.
     """
-    amount, parts = latent.split((1, PARTS * CHANNELS), 2)
-    parts = (amount.clamp_min(0) * parts).unflatten(2, (PARTS, CHANNELS))
-    parts = torch.einsum("pij,bnpj->bnpi", light, parts)
-    if not spatial:
-        return parts[:, :, :1].exp()
-    amounts = parts.new_tensor((1.0, spatial, spatial, spatial)) * parts.new_tensor(SIGNS)
-    return (amounts @ parts).exp()
+    amount, numbers = latent.split((1, PARTS * CHANNELS), 2)
+    shares = (1.0, spatial, spatial, spatial)
+    signs = SIGNS if spatial else ((1.0, 0.0, 0.0, 0.0),)
+    # One matrix from all numbers to all corners and channels: few operations, as GPUs want.
+    signs = light.new_tensor([[s * share for s, share in zip(row, shares)] for row in signs])
+    to_corners = (signs[:, None, :, None] * light.transpose(0, 1)).flatten(2).flatten(0, 1)
+    logs = F.linear(amount.clamp_min(0) * numbers, to_corners)
+    return logs.exp().unflatten(2, (-1, CHANNELS))
