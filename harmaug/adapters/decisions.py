@@ -59,7 +59,8 @@ def draw(
 ) -> Draw | None:
     """Draw LUTs for some samples; None where none of them has a foreground.
 
-    A clip is decided on once, by its middle one among the frames that have a foreground.
+    A clip is decided on once, by its middle one among the frames that have a foreground. Its change
+    does not vary in space: foregrounds move, and would flicker where light lies still in the frame.
 
     Args:
         aug: the augmenter.
@@ -87,6 +88,8 @@ def draw(
     }
     if not deciding:
         return None
+    if frames is not None:
+        options["spatial"] = 0.0
     photos = inputs.rows(list(deciding.values())).to(aug.device)
     decision = aug.decide(photos, **options)
     if drift:
