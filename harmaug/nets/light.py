@@ -20,6 +20,7 @@ CHANNELS = 3
 LIGHT_DIM = 1 + PARTS * CHANNELS
 # Deviation of each part, as a share of the first.
 _SHARES = (1.0, 0.7, 0.7, 0.35)
+_REACH = 0.8  # of a log gain: at most about twice as bright, or half
 _TINT = 0.1  # deviation of a channel's own log gain, as a share of that common to all
 
 
@@ -48,4 +49,4 @@ def corner_gains(latent: Tensor, light: Tensor, spatial: float = 1.0) -> Tensor:
     signs = light.new_tensor([[s * share for s, share in zip(row, shares)] for row in signs])
     to_corners = (signs[:, None, :, None] * light.transpose(0, 1)).flatten(2).flatten(0, 1)
     logs = F.linear(amount.clamp_min(0) * numbers, to_corners)
-    return logs.exp().unflatten(2, (-1, CHANNELS))
+    return (_REACH * torch.tanh(logs / _REACH)).exp().unflatten(2, (-1, CHANNELS))
