@@ -13,13 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "harmonizer"
-sys.path.insert(0, str(EXAMPLE))
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "harmonizer"))
 
 from colour_map import ColourMapHarmonizer, gather, histograms, moments, regions
 from dense import DenseHarmonizer, with_averages
 from fit import fit, foreground_points
 from geometry import flip_and_crop, resize
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "harmonizer"
 
 
 def _pictures(batch: int = 3, height: int = 40, width: int = 56) -> tuple[torch.Tensor, ...]:

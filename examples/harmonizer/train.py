@@ -4,9 +4,10 @@
         [--harmonizer dense]
 
 The harmonizer is a colour map, which trains in seconds, or a dense one, which follows light that
-varies across the foreground and takes minutes. A subset with composites trains on them and on synthetic ones, photos with masks alone on synthetic
-ones. `--accelerator cuda --devices 2` trains under Lightning Fabric
-(``pip install 'harmaug[train]'``). Without ``--data`` it trains on the packaged photos.
+varies across the foreground and takes minutes. A subset with composites trains on them and on
+synthetic ones, photos with masks alone on synthetic ones. `--accelerator cuda --devices 2` trains
+under Lightning Fabric (``pip install 'harmaug[train]'``). Without ``--data`` it trains on the
+packaged photos.
 """
 
 from __future__ import annotations
