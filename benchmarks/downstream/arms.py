@@ -87,13 +87,13 @@ def maker(
 
         return draw
     if arm.source == "filters":
-        return _of_recipe(RandomFilters())
+        return of_recipe(RandomFilters())
     if arm.source == "filters-matched":
-        return _of_recipe(RandomFilters(matched_strength(training)))
+        return of_recipe(RandomFilters(matched_strength(training)))
     if arm.source == "recipe":
         if training.recipe is None:
             raise ValueError(f"the recipe of {training.domain} is not known; leave this arm out.")
-        return _of_recipe(training.recipe)
+        return of_recipe(training.recipe)
     if arm.source == "looks":
         looks = data.transforms()[0].looks
         if looks is None:
@@ -117,7 +117,7 @@ def matched_strength(training: TrainingSet, pairs: int = 64) -> float:
     ).strength
 
 
-def _of_recipe(recipe: Callable[[Tensor, Tensor], Tensor]) -> Make:
+def of_recipe(recipe: Callable[[Tensor, Tensor], Tensor]) -> Make:
     """Return n composites of a photo: those of n copies, as a recipe makes one of each photo."""
 
     def make(real: Tensor, mask: Tensor, n: int) -> Tensor:

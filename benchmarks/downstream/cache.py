@@ -54,21 +54,24 @@ class Photos:
         return found.hexdigest()[:16]
 
 
-def read(folders: Sequence[Path], split: str | None, cache: Path) -> Photos:
-    """Return all samples of a split, except those with a foreground under 1 % of the frame.
+def read(
+    folders: Sequence[Path], split: str | None, cache: Path, smallest: float = _SMALLEST
+) -> Photos:
+    """Return all samples of a split, except those with a small foreground or none.
 
     Args:
         folders: subset folders in the iHarmony4 layout, all with composites or all without.
         split: "train", "val", "test", or None for all files.
         cache: folder that keeps what was read.
+        smallest: share of the frame that a foreground must have (default: 1 %).
     """
     subsets = [HarmonyFolder(folder, split, size=SIZE) for folder in folders]
     listed = "\n".join(f"{item.subset}/{item.name}" for one in subsets for item in one.items)
-    key = hashlib.sha256(f"{SIZE} {_SMALLEST}\n{listed}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{SIZE} {smallest}\n{listed}".encode()).hexdigest()[:16]
     kept = cache / f"photos-{key}.npz"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        arrays = _decode(subsets)
+        arrays = _decode(subsets, smallest)
         with atomic_write(kept) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     with np.load(kept) as archive:
@@ -81,14 +84,14 @@ def read(folders: Sequence[Path], split: str | None, cache: Path) -> Photos:
         )
 
 
-def _decode(subsets: Sequence[HarmonyFolder]) -> dict[str, np.ndarray]:
+def _decode(subsets: Sequence[HarmonyFolder], smallest: float) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {"real": [], "mask": [], "composite": []}
     names = []
     for folder in subsets:
         for row in tqdm(range(len(folder)), desc=f"read {folder.root.name}", disable=None):
             sample = folder[row]
             mask = sample["mask"] >= 0.5
-            if mask.float().mean() < _SMALLEST:
+            if not mask.any() or mask.float().mean() < smallest:
                 continue
             names.append(sample["name"])
             columns["mask"].append(mask.numpy())

@@ -17,7 +17,7 @@ from colour_map import ColourMapHarmonizer
 from fit import Batch, fit
 from geometry import flip_and_crop, resize
 from sets import TestSet, TrainingSet
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmaug.evaluation.metrics import fmse, psnr
@@ -88,7 +88,7 @@ def run(
 
 @torch.no_grad()
 def errors_of(
-    net: ColourMapHarmonizer | None, photos: Photos, device: torch.device
+    net: nn.Module | None, photos: Photos, device: torch.device
 ) -> dict[str, list[float]]:
     """Return fMSE and PSNR of each picture; without a net, those of the composites."""
     assert photos.composite is not None

@@ -46,6 +46,7 @@ def pages() -> dict[str, str]:
     """Return tables and pages by their path below docs."""
     return {
         "results/gains.txt": table(gains()),
+        **own_photos(),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
         "results/daylight.txt": table(daylight()),
@@ -83,6 +84,18 @@ def gains() -> Iterator[list[str]]:
             bold = "**" if low > 0 or high < 0 else ""
             cells.append(f"{bold}{gain.value:+.2f}{bold}")
         yield cells
+
+
+def own_photos() -> dict[str, str]:
+    """Return the tables of own photos alone by their path below docs."""
+    figures = _module(BENCHMARKS / "own_photos", "figures")
+    records = figures.store.load(figures.RESULTS)
+    found = {}
+    for harmonizer in ("dense", "colour-map"):
+        results = figures.Results(records, harmonizer)
+        found[f"results/own-photos-{harmonizer}.txt"] = table(figures.rows(results))
+        found[f"results/own-photos-{harmonizer}-kinds.txt"] = table(figures.by_kind(results))
+    return found
 
 
 def true_pairs() -> Iterator[list[str]]:
@@ -191,6 +204,7 @@ def _report(path: Path, script: str) -> str:
     title, _, text = path.read_text("utf-8").partition("\n")
     folder = path.parent.relative_to(BENCHMARKS.parent)
     text = text.replace("downstream/README.md", "downstream.md")
+    text = text.replace("own_photos/README.md", "own-photos.md")
     text = re.sub(r"\]\((charts/[^)]+)\)", rf"](../../{folder.as_posix()}/\1)", text)
     first = f"```bash\npython {folder.as_posix()}/{script}\n```\n"
     note = f"The report in `{folder.as_posix()}`, whole. In short: "
