@@ -208,7 +208,7 @@ def _records(
             for name, v in base.items()
         }
 
-    found = [{"arm": "untouched", "tested": "t", "tests": tests(0, 2.0)}]
+    found: list[store.Record] = [{"arm": "untouched", "tested": "t", "tests": tests(0, 2.0)}]
     for arm, gain in gains.items():
         for seed in range(seeds):
             about: dict[str, Any] = {
