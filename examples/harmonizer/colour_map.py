@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _BINS = 8  # of the soft histograms, over [0, 1]
+STATISTICS = 2 * (2 * 6 + 3 * _BINS)  # numbers of `colour_statistics`
 
 
 class ColourMapHarmonizer(nn.Module):
@@ -38,9 +39,11 @@ class ColourMapHarmonizer(nn.Module):
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
         )
-        statistics = 2 * (2 * width + 2 * 6 + 3 * _BINS)
         self.decide = nn.Sequential(
-            nn.Linear(statistics, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
+            nn.Linear(4 * width + STATISTICS, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
         )
         self.map = nn.Linear(hidden, 12)
         nn.init.zeros_(self.map.weight)
@@ -67,20 +70,29 @@ class ColourMapHarmonizer(nn.Module):
         """Return affine colour maps (B, 3, 4) of the foregrounds, as residuals to the identity."""
         image, alpha = (self._shrink(picture) for picture in (composite, mask))
         features = self.trunk(torch.cat((image, alpha), 1) * 2 - 1)
-        chroma = image - image.mean(1, keepdim=True)
-        areas = regions(alpha)
-        found = [
-            moments(features, regions(F.avg_pool2d(alpha, 4))),
-            4 * moments(torch.cat((image - 0.5, chroma), 1), areas),
-            3 * histograms(image, areas),
-        ]
-        return self.map(self.decide(torch.cat(found, 1))).unflatten(1, (3, 4))
+        seen = moments(features, regions(F.avg_pool2d(alpha, 4)))
+        found = torch.cat((seen, colour_statistics(image, alpha)), 1)
+        return self.map(self.decide(found)).unflatten(1, (3, 4))
 
     def _shrink(self, picture: Tensor) -> Tensor:
         size = (self.thumbnail, self.thumbnail)
         if picture.shape[2:] == size:
             return picture
         return F.interpolate(picture, size, mode="bilinear", antialias=True)
+
+
+def colour_statistics(image: Tensor, mask: Tensor) -> Tensor:
+    """Return moments and histograms (B, `STATISTICS`) of the colours of foreground and background.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1].
+    """
+    chroma = image - image.mean(1, keepdim=True)
+    areas = regions(mask)
+    # The factors make them vary about as much as features do.
+    spread = 4 * moments(torch.cat((image - 0.5, chroma), 1), areas)
+    return torch.cat((spread, 3 * histograms(image, areas)), 1)
 
 
 def regions(mask: Tensor) -> Tensor:

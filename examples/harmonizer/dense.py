@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from colour_map import gather, regions
+from colour_map import STATISTICS, colour_statistics, gather, regions
 from geometry import resize
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,17 +22,21 @@ class DenseHarmonizer(nn.Module):
     """A net that predicts a gain and an offset of each channel at each foreground pixel.
 
     The encoder halves the size once a level. Its deepest features are averaged over foreground and
-    background apart, and both averages are put beside them, so that each place knows how the two
-    regions differ. The decoder takes the features of each level on its way up. The background is
-    copied, and a new net leaves the composite as it is.
+    background apart. Both averages are put back beside the features, so that each place knows how
+    the two regions differ; and with the colour statistics of the regions they decide on one change
+    for the whole foreground, to which the decoder adds what varies. The net learns that one change
+    sooner than the rest. The background is copied, and a new net leaves the composite as it is.
 
     Args:
         widths: channels of each level of the encoder, multiples of 4. The default makes 0.7 million
             parameters.
+        hidden: units of the layers that decide on the change of the whole foreground.
         thumbnail: pixels a side of the net's input, a multiple of 2 to the number of levels.
     """
 
-    def __init__(self, widths: Sequence[int] = (24, 48, 72, 96), thumbnail: int = 128) -> None:
+    def __init__(
+        self, widths: Sequence[int] = (24, 48, 72, 96), hidden: int = 128, thumbnail: int = 128
+    ) -> None:
         super().__init__()
         if thumbnail % 2 ** len(widths):
             raise ValueError(
@@ -49,11 +53,19 @@ class DenseHarmonizer(nn.Module):
             _layer(below + width, width)
             for below, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
+        self.decide = nn.Sequential(
+            nn.Linear(2 * widths[-1] + STATISTICS, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+        )
+        self.whole = nn.Linear(hidden, 6)
         # One convolution of both together would need all features at full size: more time.
         self.coarse = nn.Conv2d(widths[0], 6, 3, padding=1)
         self.fine = nn.Conv2d(4, 6, 3, padding=1)
-        for weights in (*self.coarse.parameters(), *self.fine.parameters()):
-            nn.init.zeros_(weights)
+        for last in (self.whole, self.coarse, self.fine):
+            for weights in last.parameters():
+                nn.init.zeros_(weights)
         # On a CPU a step then takes half the time.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -82,26 +94,29 @@ class DenseHarmonizer(nn.Module):
         levels = [seen]
         for level in self.encoder:
             levels.append(level(levels[-1]))
-        features = self.join(with_averages(levels.pop(), alpha))
+        features = levels.pop()
+        averages = region_averages(features, alpha)
+        decided = self.decide(torch.cat((averages, colour_statistics(image, alpha)), 1))
+        places = averages[..., None, None].expand(-1, -1, *features.shape[2:])
+        features = self.join(torch.cat((features, places), 1))
         for level in self.decoder:
             features = level(torch.cat((_doubled(features), levels.pop()), 1))
-        return _doubled(self.coarse(features)) + self.fine(seen)
+        varying = _doubled(self.coarse(features)) + self.fine(seen)
+        return self.whole(decided)[..., None, None] + varying
+
+
+def region_averages(features: Tensor, mask: Tensor) -> Tensor:
+    """Return averages (B, 2 * C) of features (B, C, h, w) over foreground and background, in turn.
+
+    The mask may be of another size.
+    """
+    areas = regions(F.adaptive_avg_pool2d(mask, features.shape[2:]))
+    return (features.flatten(2) @ areas).flatten(1)
 
 
 def _layer(before: int, width: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(before, width, 3, stride, padding=1)
     return nn.Sequential(convolution, nn.GroupNorm(_GROUPS, width), nn.SiLU())
-
-
-def with_averages(features: Tensor, mask: Tensor) -> Tensor:
-    """Return features (B, C, h, w) with their averages over foreground and background beside them.
-
-    The result is (B, 3 * C, h, w); the averages alternate between foreground and background.
-    """
-    height, width = features.shape[2:]
-    averages = features.flatten(2) @ regions(F.adaptive_avg_pool2d(mask, (height, width)))
-    everywhere = averages.view(len(averages), -1, 1, 1).expand(-1, -1, height, width)
-    return torch.cat((features, everywhere), 1)
 
 
 def _doubled(features: Tensor) -> Tensor:
