@@ -81,7 +81,9 @@ def test_a_smoke_run_trains_every_arm_and_says_what_it_leaves_out(run: Any, caps
     trained = {record["arm"] for record in records} - {"untouched"}
     printed = capsys.readouterr().out
     absent = set(ARMS) - trained
-    assert absent <= {"recipes", "unified-even"}  # no illuminants here; no spatial part
+    assert absent <= {"recipes", "unified-even"}  # no illuminants here; light that may not vary
+    even = SycoNetAugment.from_pretrained("unified").net.varies
+    assert ("unified-even" in trained) == even
     assert len(re.findall(r": left out: ", printed)) == len(absent)
 
 

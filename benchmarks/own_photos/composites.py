@@ -73,8 +73,8 @@ def taught(checkpoint: str | None) -> dict[str, float]:
 
 def _even(aug: SycoNetAugment) -> Make:
     """Draw changes that are the same for all of a foreground."""
-    if not aug.net.spatial:
-        raise ValueError("the checkpoint has no spatial part: its draws are even already.")
+    if not aug.net.varies:
+        raise ValueError("the light of this checkpoint does not vary: its draws are even already.")
 
     def draw(real: Tensor, mask: Tensor, n: int) -> Tensor:
         return aug.augment(real, mask, n, spatial=0.0).flatten(0, 1)
