@@ -110,7 +110,8 @@ def region_averages(features: Tensor, mask: Tensor) -> Tensor:
 
     The mask may be of another size.
     """
-    areas = regions(F.adaptive_avg_pool2d(mask, features.shape[2:]))
+    height, width = features.shape[2:]
+    areas = regions(F.adaptive_avg_pool2d(mask, (height, width)))
     return (features.flatten(2) @ areas).flatten(1)
 
 
