@@ -43,10 +43,9 @@ def corner_gains(latent: Tensor, light: Tensor, spatial: float = 1.0) -> Tensor:
         spatial: scales how much the gains vary; 0 gives one for the whole foreground.
     """
     amount, numbers = latent.split((1, PARTS * CHANNELS), 2)
-    shares = (1.0, spatial, spatial, spatial)
-    signs = SIGNS if spatial else ((1.0, 0.0, 0.0, 0.0),)
+    rows = SIGNS if spatial else ((1.0, 0.0, 0.0, 0.0),)
+    signs = light.new_tensor([(x, *(spatial * y for y in rest)) for x, *rest in rows])
     # One matrix from all numbers to all corners and channels: few operations, as GPUs want.
-    signs = light.new_tensor([[s * share for s, share in zip(row, shares)] for row in signs])
     to_corners = (signs[:, None, :, None] * light.transpose(0, 1)).flatten(2).flatten(0, 1)
     logs = F.linear(amount.clamp_min(0) * numbers, to_corners)
     return (_REACH * torch.tanh(logs / _REACH)).exp().unflatten(2, (-1, CHANNELS))
