@@ -22,6 +22,7 @@ from harmaug.lut import native, reference
 from harmaug.lut.tensors import check_lut
 
 Interpolation = Literal["trilinear", "tetrahedral"]
+_INTERPOLATIONS = get_args(Interpolation)  # here, for torch.compile of torch 2.6 stops at get_args
 
 
 def apply_lut(
@@ -131,7 +132,7 @@ def lut_composite(
 
 def _uniform(strength: float | Tensor, batch: Tensor) -> Tensor | None:
     """Return strengths as a mask (B, 1, H, W) that takes no memory; None for the whole way."""
-    if isinstance(strength, float | int) and strength == 1:
+    if not isinstance(strength, Tensor) and strength == 1:
         return None
     values = torch.as_tensor(strength, dtype=torch.float32, device=batch.device)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != len(batch)):
@@ -150,7 +151,7 @@ def _checked(
     batch: Tensor, mask: Tensor | None, lut: Tensor, interpolation: str, name: str
 ) -> Tensor:
     check_lut(lut)
-    if interpolation not in get_args(Interpolation):
+    if interpolation not in _INTERPOLATIONS:
         raise ValueError(
             f'interpolation must be "trilinear" or "tetrahedral", got {interpolation!r}.'
         )

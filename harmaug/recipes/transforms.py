@@ -131,7 +131,10 @@ def transform_files(paths: Iterable[str | Path]) -> list[Path]:
 def _read_archive(path: Path) -> dict[str, Tensor]:
     stored: dict[str, np.ndarray] = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("it holds a single array")
+        with archive:
             stored = {name: archive[name] for name in _AXES if name in archive.files}
     except _BROKEN as error:
         raise ValueError(f"{path} is no archive of colour transforms: {error}.") from None
