@@ -28,6 +28,7 @@ ARMS = {
     "filters-relight": Arm("filters, then `relight`", "filters-relight"),
     "unified": Arm("`unified`", checkpoint="unified"),
     "unified-even": Arm("`unified`, `spatial=0`", "even", checkpoint="unified"),
+    "unified-unlit": Arm("`unified` without its light", "unlit", checkpoint="unified"),
     "color-transfer": Arm("`color-transfer`", checkpoint="color-transfer"),
     "retouch": Arm("`retouch`", checkpoint="retouch"),
     "illuminant": Arm("`illuminant`", checkpoint="illuminant"),
@@ -55,6 +56,9 @@ def make_with(arm: Arm, data: Data, photos: Photos, aug: SycoNetAugment | None) 
         return of_recipe(Composition([RandomFilters(), Relight()]))
     if arm.source == "recipes":
         return of_recipe(build_recipe(taught(arm.checkpoint), data.transforms()[0]))
+    if arm.source == "unlit":
+        assert aug is not None
+        return _unlit(aug)
     if arm.source == "even":
         assert aug is not None
         return _even(aug)
@@ -80,3 +84,11 @@ def _even(aug: SycoNetAugment) -> Make:
         return aug.augment(real, mask, n, spatial=0.0).flatten(0, 1)
 
     return draw
+
+
+def _unlit(aug: SycoNetAugment) -> Make:
+    """Draw the learnt changes alone, as all draws of the checkpoint were before it had light."""
+    if aug.net.light is None:
+        raise ValueError("the checkpoint has no light.")
+    aug.net.light.zero_()
+    return _even(aug)
