@@ -112,5 +112,8 @@ def test_integer_masks_are_refused_in_a_graph(batch):
     real, mask = batch
     aug = SycoNetAugment.from_pretrained()
     compiled = torch.compile(aug.augment, fullgraph=True, backend="eager")
-    with pytest.raises(Exception, match=r"inside torch.compile mask must be bool or floating"):
+    message = r"inside torch.compile mask must be bool or floating"
+    if torch.__version__ < "2.7":  # compared as versions; this one shows no message of a graph
+        message = "Observed exception"
+    with pytest.raises(Exception, match=message):
         compiled(real, mask.byte())

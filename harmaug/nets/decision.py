@@ -102,7 +102,8 @@ def decide(
     if strength == 1:
         return decision
     neutral = identity_lut(net.basis.shape[-1], dtype=torch.float32, device=device)
-    return decision._replace(luts=neutral + float(strength) * (decision.luts - neutral))
+    luts = neutral + float(strength) * (decision.luts - neutral)
+    return Decision(luts, decision.latent, decision.weights)
 
 
 def check_latents(latent: Tensor, inputs: Inputs, n: int, dim: int) -> Tensor:
@@ -176,7 +177,7 @@ def _decide(
     # Only mixtures are judged. Light that clips is what harmonizers must learn to bear: where it
     # was replaced by its opposite, bright foregrounds hardly ever became brighter.
     gains = net.gains(decision.latent, spatial)
-    return decision._replace(luts=net.lit(decision.luts, gains, corners))
+    return Decision(net.lit(decision.luts, gains, corners), decision.latent, decision.weights)
 
 
 def _decide_mixture(

@@ -26,9 +26,12 @@ def draw_latents(
         generator: draws the shifts, on its own device; torch's global generator if not given.
     """
     # On the CPU unless the generator says otherwise: one seed, one result on every device.
-    device = "cpu" if generator is None else generator.device
+    device = torch.device("cpu") if generator is None else generator.device
     # In double precision, where the ends of (0, 1) reach 8 deviations.
-    shift = torch.rand(batch, 1, dim, generator=generator, device=device, dtype=torch.float64)
+    if generator is None:  # beside a generator, even None, graphs of torch 2.6 take no symbols
+        shift = torch.rand(batch, 1, dim, device=device, dtype=torch.float64)
+    else:
+        shift = torch.rand(batch, 1, dim, generator=generator, device=device, dtype=torch.float64)
     if torch.compiler.is_compiling():
         count, dim = len(range(count)), len(range(dim))  # a graph's symbols become numbers
     uniform = (_points(count, dim).to(device) + shift) % 1.0
@@ -47,4 +50,7 @@ _points.__dict__["_dynamo_marked_constant"] = True
 @functools.lru_cache(16)
 def _kept_points(count: int, dim: int) -> Tensor:
     # Scrambled once, with a fixed seed: plain Sobol' points of many dimensions start on a diagonal.
-    return torch.quasirandom.SobolEngine(dim, scramble=True, seed=0).draw(count).double()
+    points = torch.quasirandom.SobolEngine(dim, scramble=True, seed=0).draw(count).double()
+    # As torch._dynamo.mark_static does: graphs of torch 2.6 would make a symbol of a second size.
+    points._dynamo_static_indices = {0, 1}  # type: ignore[attr-defined]
+    return points

@@ -129,6 +129,8 @@ def _quadratic(colours: Tensor) -> Tensor:
 
 def _histogram(values: Tensor, share: Tensor, bins: int) -> Tensor:
     """Return histograms (B, C, bins); a value between two bin centres counts for both, linearly."""
+    if torch.compiler.is_compiling():  # the compiler of torch 2.6 fails at this scatter_add
+        return (_membership(values, bins) * share.unsqueeze(1)).sum(3).mT
     position = values.clamp(0, 1) * (bins - 1)
     low = position.detach().floor().clamp(max=bins - 2)
     upper = (position - low) * share
