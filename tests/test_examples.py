@@ -21,7 +21,7 @@ NEEDS = {
     "lightning_hook.py": "lightning",
     "torchvision_pipeline.py": "torchvision",
 }
-LIBRARIES = {"photos.py", "layouts.py", "colour_map.py", "fit.py", "geometry.py"}
+LIBRARIES = {"photos.py", "layouts.py", "colour_map.py", "dense.py", "fit.py", "geometry.py"}
 SERVERS = {"app.py"}  # run until they are stopped
 
 

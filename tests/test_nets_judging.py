@@ -88,7 +88,7 @@ def test_the_hardest_lut_is_the_one_farthest_from_the_background():
 
 
 def test_no_composite_of_the_packaged_photos_is_clipped_or_flat():
-    augment = SycoNetAugment.from_pretrained()
+    augment = SycoNetAugment.from_pretrained("illuminant")
     for _, picture, mask in demo_photos():
         real, alpha = picture.tensor().unsqueeze(0), mask.unsqueeze(0).unsqueeze(0)
         drawn = augment.sample(real, alpha, 48, generator=torch.Generator().manual_seed(1))
@@ -98,7 +98,7 @@ def test_no_composite_of_the_packaged_photos_is_clipped_or_flat():
 
 
 def test_a_latent_that_spoils_gives_way_to_its_opposite_or_a_weaker_one():
-    augment = SycoNetAugment.from_pretrained()
+    augment = SycoNetAugment.from_pretrained("illuminant")
     replaced = 0
     for _, picture, mask in demo_photos():
         real, alpha = picture.tensor().unsqueeze(0), mask.unsqueeze(0).unsqueeze(0)
@@ -116,7 +116,7 @@ def test_a_latent_that_spoils_gives_way_to_its_opposite_or_a_weaker_one():
 
 
 def test_a_photo_alone_is_decided_as_among_others():
-    augment = SycoNetAugment.from_pretrained()
+    augment = SycoNetAugment.from_pretrained("illuminant")
     pictures = [(picture.tensor(), mask.unsqueeze(0)) for _, picture, mask in demo_photos()]
     small = [F.adaptive_avg_pool2d(image, 96) for pair in pictures for image in pair]
     real, alpha = torch.stack(small[::2]), torch.stack(small[1::2])
@@ -132,7 +132,7 @@ def test_a_photo_alone_is_decided_as_among_others():
 
 
 def test_a_given_latent_is_taken_as_it_is():
-    augment = SycoNetAugment.from_pretrained()
+    augment = SycoNetAugment.from_pretrained("illuminant")
     real, mask = photo()
     latent = torch.full((1, 1, augment.latent_dim), 6.0)
     condition = augment.net.condition(real, mask)
