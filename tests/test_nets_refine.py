@@ -6,7 +6,7 @@ import torch
 from harmaug import SycoNetAugment
 from harmaug.data.demo import demo_photos
 from harmaug.evaluation.metrics import fmse
-from harmaug.lut import composite_lut, mix_luts
+from harmaug.lut import composite_lut
 
 
 @pytest.fixture(scope="module")
