@@ -114,7 +114,7 @@ def test_any_shift_is_measured(down, across, seed, tmp_path_factory):
     assert len(scene) == (5 if down == across == 0 else 4)
     if len(scene) == 4:
         found = re.search(r"shifted by ([\d.]+) pixels", str(caught[0].message))
-        assert float(found[1]) == pytest.approx(np.hypot(down, across), abs=0.1)
+        assert float(found[1]) == pytest.approx(np.hypot(down, across), abs=0.06)
 
 
 def test_a_frame_shows_no_region_before_which_something_stands(tmp_path, quiet):

@@ -76,9 +76,21 @@ def run(
     torch.manual_seed(trial.seed)
     net = ColourMapHarmonizer(thumbnail=THUMBNAIL).to(device)
     torch.manual_seed(1000 + trial.seed)  # all arms start with the same net
-    start = time.perf_counter()
     batches = _batches(trial, training, make, device)
-    losses = list(fit(net, batches, trial.steps, learning_rate=LEARNING_RATE))
+    return trained(net, batches, trial.steps, LEARNING_RATE, tests, device)
+
+
+def trained(
+    net: nn.Module,
+    batches: Iterator[Batch],
+    steps: int,
+    learning_rate: float,
+    tests: dict[str, TestSet],
+    device: torch.device,
+) -> dict[str, Any]:
+    """Train a net and test it; return its loss, its seconds, and `errors_of` by test set."""
+    start = time.perf_counter()
+    losses = list(fit(net, batches, steps, learning_rate=learning_rate))
     seconds = time.perf_counter() - start
     net.eval()
     errors = {name: errors_of(net, test.photos, device) for name, test in tests.items()}
@@ -127,7 +139,7 @@ def _batches(
     fixed = trial.fixed or arm.fixed
     bank = None if make is None or not fixed else _fixed(make, real, mask, fixed)
 
-    originals, photos = _shuffled(len(pairs)), _shuffled(len(real))
+    originals, photos = shuffled(len(pairs)), shuffled(len(real))
     while True:
         wanted = BATCH * trial.p / trial.n if make is not None else 0.0
         synthetic = int(wanted + torch.rand(()).item())  # p on average
@@ -174,7 +186,7 @@ def _next(rows: Iterator[int], count: int) -> Tensor:
     return torch.tensor(list(itertools.islice(rows, count)), dtype=torch.int64)
 
 
-def _shuffled(count: int) -> Iterator[int]:
+def shuffled(count: int) -> Iterator[int]:
     """Yield rows in random order, each once before any comes again."""
     while True:
         yield from torch.randperm(count).tolist()

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +15,12 @@ from arms import Make
 from cache import SIZE, Photos
 from colour_map import ColourMapHarmonizer
 from dense import DenseHarmonizer
-from fit import Batch, fit
+from fit import Batch
 from geometry import flip_and_crop
 from sets import TestSet
 from torch import Tensor, nn
 from torch.nn import functional as F
-from trial import errors_of
+from trial import shuffled, trained
 
 VERSION = 1  # part of the keys; raise it with a change that changes results
 STEPS = 500
@@ -75,15 +74,8 @@ def run(
     torch.manual_seed(training.seed)
     net = build(training.harmonizer).to(device)
     torch.manual_seed(1000 + training.seed)  # all arms start with the same net
-    start = time.perf_counter()
-    rate = RATES[training.harmonizer]
     batches = draw_batches(photos, make, THUMBNAILS[training.harmonizer], device)
-    losses = list(fit(net, batches, training.steps, learning_rate=rate))
-    seconds = time.perf_counter() - start
-    net.eval()
-    errors = {name: errors_of(net, test.photos, device) for name, test in tests.items()}
-    last = losses[-max(len(losses) // 10, 1) :]
-    return {"loss": sum(last) / len(last), "seconds": round(seconds, 1), "tests": errors}
+    return trained(net, batches, training.steps, RATES[training.harmonizer], tests, device)
 
 
 def build(harmonizer: str) -> nn.Module:
@@ -105,7 +97,7 @@ def draw_batches(photos: Photos, make: Make, size: int, device: torch.device) ->
     side = min(2 * size, SIZE)  # before crops
     real = _reduced(photos.real, side).round().byte().to(device)
     mask = (_reduced(photos.mask, side) >= 0.5).to(device)
-    order = _shuffled(len(photos))
+    order = shuffled(len(photos))
     while True:
         rows = torch.tensor(list(itertools.islice(order, _TOGETHER * BATCH)), device=device)
         stacked = torch.cat((real[rows].float() / 255, mask[rows].float()), 1)
@@ -119,8 +111,3 @@ def draw_batches(photos: Photos, make: Make, size: int, device: torch.device) ->
 def _reduced(images: Tensor, side: int) -> Tensor:
     parts = (F.interpolate(part.float(), (side, side), mode="area") for part in images.split(256))
     return torch.cat(list(parts))
-
-
-def _shuffled(count: int) -> Iterator[int]:
-    while True:
-        yield from torch.randperm(count).tolist()

@@ -9,6 +9,7 @@ and some seconds are enough to train it.
 from __future__ import annotations
 
 import torch
+from geometry import resize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -68,17 +69,11 @@ class ColourMapHarmonizer(nn.Module):
 
     def colour_map(self, composite: Tensor, mask: Tensor) -> Tensor:
         """Return affine colour maps (B, 3, 4) of the foregrounds, as residuals to the identity."""
-        image, alpha = (self._shrink(picture) for picture in (composite, mask))
+        image, alpha = (resize(picture, self.thumbnail) for picture in (composite, mask))
         features = self.trunk(torch.cat((image, alpha), 1) * 2 - 1)
         seen = moments(features, regions(F.avg_pool2d(alpha, 4)))
         found = torch.cat((seen, colour_statistics(image, alpha)), 1)
         return self.map(self.decide(found)).unflatten(1, (3, 4))
-
-    def _shrink(self, picture: Tensor) -> Tensor:
-        size = (self.thumbnail, self.thumbnail)
-        if picture.shape[2:] == size:
-            return picture
-        return F.interpolate(picture, size, mode="bilinear", antialias=True)
 
 
 def colour_statistics(image: Tensor, mask: Tensor) -> Tensor:

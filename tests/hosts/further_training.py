@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pictures
-from own_lines import example, loader_lines, patched
+from own_lines import example, loader_lines, patched, patched_training
 from stand_ins import module, untrained, without_gpu
 
 
@@ -47,12 +47,7 @@ def _iih(folder: Path, model: str, preset: str) -> None:
     sys.argv = ["train.py", "--dataset_root", f"{root}/", "--dataset_name", "HCOCO"]
     sys.argv += ["--checkpoints_dir", str(folder), "--name", "a", "--num_threads", "0"]
     sys.argv += f"--print_freq 2 --batch_size 2 {model}".split()
-    lines = {"dataset = create_dataset(cfg)  #": loader_lines("dataset", preset)}
-    first = "def test(cfg):"  # the same line stands in its test
-    source = Path("train_net.py").read_text("utf-8")
-    training = folder / "train_net.py"
-    training.write_text(source[: source.index(first)])
-    patched(str(training), lines, name="train_net")
+    patched_training(folder, preset)
     patched("train.py", {}, name="__main__")
 
 

@@ -73,6 +73,21 @@ def patched(
     return module
 
 
+def patched_training(folder: Path, preset: str) -> None:
+    """Patch IIH's ``train_net.py``, and those made of it, without their test.
+
+    Args:
+        folder: where the shortened module goes.
+        preset: of the host.
+    """
+    first = "def test(cfg):"  # the same line stands in its test
+    source = Path("train_net.py").read_text("utf-8")
+    training = folder / "train_net.py"
+    training.write_text(source[: source.index(first)])
+    lines = {"dataset = create_dataset(cfg)  #": loader_lines("dataset", preset)}
+    patched(str(training), lines, name="train_net")
+
+
 def inner_function(path: str, name: str) -> Any:
     """Return a function that a host defines inside another one, with torch at hand."""
     for node in ast.walk(ast.parse(Path(path).read_text("utf-8"))):

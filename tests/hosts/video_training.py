@@ -9,7 +9,7 @@ from typing import Any
 
 import pictures
 import torch
-from own_lines import loader_lines, patched
+from own_lines import loader_lines, patched, patched_training
 from PIL import Image
 from stand_ins import module, seen_colours, without_gpu
 
@@ -97,10 +97,5 @@ def triplet(folder: Path) -> None:
     sys.argv += ["--batch_size", "1", "--num_threads", "0", "--print_freq", "100"]
     for layers in "short_layers", "long_layers", "deformable_depth", "gpt_depth":
         sys.argv += [f"--{layers}", "1"]
-    lines = {"dataset = create_dataset(cfg)  #": loader_lines("dataset", "videotriplettransformer")}
-    first = "def test(cfg):"  # the same line stands in its test
-    source = Path("train_net.py").read_text("utf-8")
-    training = folder / "train_net.py"
-    training.write_text(source[: source.index(first)])
-    patched(str(training), lines, name="train_net")
+    patched_training(folder, "videotriplettransformer")
     patched("train.py", {}, name="__main__")
