@@ -21,9 +21,10 @@ import store  # noqa: E402
 from arms import ARMS, WITHOUT_PHOTOS, Make, _in_turn, maker  # noqa: E402
 from checkpoints import fingerprint  # noqa: E402
 from measured import Table, gain, share_of_gain  # noqa: E402
+from pretraining import pretrained  # noqa: E402
 from sets import PHOTO_FOLDERS, Data, TestSet, TrainingSet, composed, scene_of  # noqa: E402
 from table import Question, Results, markdown  # noqa: E402
-from trial import BATCH, Trial, _batches, errors_of, run  # noqa: E402
+from trial import BATCH, Trial, draw_batches, errors_of, run  # noqa: E402
 
 from harmaug.recipes import ColorTransfer  # noqa: E402
 
@@ -124,6 +125,7 @@ def test_keys_differ_with_every_setting_and_with_data_and_checkpoint() -> None:
         "steps": 7,
     }
     changes |= {"p": 0.7, "n": 7, "strength": 0.7, "fixed": 7}
+    changes |= {"harmonizer": "dense", "before": 7}
     assert changes.keys() == {field.name for field in dataclasses.fields(Trial)}
     keys = {dataclasses.replace(trial, **{name: v}).key(known) for name, v in changes.items()}
     keys |= {trial.key(known), trial.key(known | {"pairs": "c"}), trial.key({"pairs": "a"})}
@@ -169,6 +171,40 @@ def test_a_trial_is_reproducible_and_tests_every_picture(data: Data, training: T
     assert len(errors["PSNR"]) == len(errors["fMSE"]) == len(tests["unseen photos"].photos)
 
 
+def test_pre_trained_weights_are_shared_by_sizes_and_stay_as_they_were(
+    data: Data, tmp_path: Path
+) -> None:
+    def dark(real: torch.Tensor, mask: torch.Tensor, n: int) -> torch.Tensor:
+        return (real * (1 - 0.5 * mask)).repeat_interleave(n, 0)
+
+    def never(real: torch.Tensor, mask: torch.Tensor, n: int) -> torch.Tensor:
+        raise AssertionError
+
+    trial = Trial("color-transfer", "unified", 0, steps=6, before=4, p=0.0)
+    photos = data.photos("train")
+    weights = pretrained(trial, photos, dark, "a", tmp_path)
+    other = dataclasses.replace(trial, size=3, set="retouch", steps=9)
+    again = pretrained(other, photos, never, "a", tmp_path)
+    assert all(weights[name].equal(again[name]) for name in weights)
+    with pytest.raises(AssertionError):
+        pretrained(dataclasses.replace(trial, seed=1), photos, never, "a", tmp_path)
+
+
+def test_training_goes_on_from_the_weights_it_is_given_and_takes_originals_alone(
+    data: Data, training: TrainingSet, tmp_path: Path
+) -> None:
+    trial = Trial("color-transfer", "unified", 0, size=6, steps=6, before=4, p=0.0)
+    make = maker(ARMS["filters"], data, training, None, 1.0)
+    weights = pretrained(trial, data.photos("train"), make, None, tmp_path)
+    tests = data.tests("color-transfer")
+    fresh, further = (
+        run(trial, training, tests, None, CPU, start)["tests"] for start in (None, weights)
+    )
+    assert fresh != further
+    composite, _, _ = next(draw_batches(trial, training, make, CPU))
+    assert len(composite) == BATCH
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_share_p_of_a_batch_is_made_and_the_rest_are_the_set_s_own(
     training: TrainingSet, n: int
@@ -180,7 +216,7 @@ def test_a_share_p_of_a_batch_is_made_and_the_rest_are_the_set_s_own(
         return torch.lerp(real, torch.ones_like(real), mask).repeat_interleave(count, 0)
 
     trial = Trial("color-transfer", "filters", 0, p=0.25, n=n)
-    composite, real, mask = next(_batches(trial, training, white, CPU))
+    composite, real, mask = next(draw_batches(trial, training, white, CPU))
     made = ((composite == 1) | (mask == 0)).flatten(1).all(1)
     assert composite.shape == real.shape
     assert len(real) == BATCH
@@ -195,7 +231,7 @@ def test_fixed_composites_are_drawn_once(training: TrainingSet) -> None:
         calls.append(count)
         return real.repeat_interleave(count, 0)
 
-    batches = _batches(Trial("color-transfer", "static", 0), training, make, CPU)
+    batches = draw_batches(Trial("color-transfer", "static", 0), training, make, CPU)
     for _ in range(5):
         next(batches)
     assert calls == [ARMS["static"].fixed]

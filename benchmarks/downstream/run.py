@@ -24,6 +24,7 @@ import torch
 from arms import ARMS, maker
 from checkpoints import find, fingerprint
 from plan import group, read_plan
+from pretraining import pretrained
 from sets import Data, TestSet
 from trial import Trial, errors_of, run
 
@@ -56,7 +57,12 @@ def run_group(trials: list[Trial], options: argparse.Namespace) -> Counter[str]:
             path = find(name, training.pairs, options.store)
             aug = SycoNetAugment.from_pretrained(path, options.device)
         make = maker(arm, data, training, aug, trial.strength) if arm.source else None
-        result = run(trial, training, tests, make, torch.device(options.device))
+        start = None
+        if trial.before:
+            assert make is not None
+            photos = data.photos("train")
+            start = pretrained(trial, photos, make, checkpoint, options.store)
+        result = run(trial, training, tests, make, torch.device(options.device), start)
         store.append(options.results, {"key": key, **vars(trial), **known, **result})
         count["trained"] += 1
     return count

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from arms import ARMS, Make
 from cache import SIZE, Photos
-from colour_map import ColourMapHarmonizer
 from fit import Batch, fit
 from geometry import flip_and_crop, resize
+from harmonizers import RATES, build
 from sets import TestSet, TrainingSet
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,10 +25,12 @@ from harmaug.evaluation.metrics import fmse, psnr
 VERSION = 2  # part of the keys; raise it with a change that changes results
 KEPT = 64  # pixels a side of training photos before crops
 BATCH = 16
-THUMBNAIL = 32
-LEARNING_RATE = 3e-3
+THUMBNAILS = {"dense": 48, "colour-map": 32}
 _CHUNK = 64
 _TOGETHER = 4  # batches made at once, which takes less time
+
+
+_ADDED = {"harmonizer": "colour-map", "before": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +43,13 @@ class Trial:
         seed: of the set, the net and all random numbers.
         extra: train on photos without composites too.
         size: photos with a composite; None takes all.
-        steps: of training.
+        steps: of training, those of `before` too.
         p: share of synthetic composites.
         n: composites of a photo in a batch.
         strength: of the checkpoint's draws.
         fixed: composites drawn once for each photo; None takes the arm's number.
+        harmonizer: "colour-map" or "dense".
+        before: steps of pre-training: on synthetic composites alone, of all photos.
     """
 
     set: str
@@ -58,10 +62,16 @@ class Trial:
     n: int = 1
     strength: float = 1.0
     fixed: int | None = None
+    harmonizer: str = "colour-map"
+    before: int = 0
 
     def key(self, fingerprints: dict[str, str | None]) -> str:
         """Return sixteen hexadecimal digits that only trials with the same result share."""
-        about = {"version": VERSION, **dataclasses.asdict(self), **fingerprints}
+        settings = dataclasses.asdict(self)
+        for name, value in _ADDED.items():  # results of before they were added stay valid
+            if settings[name] == value:
+                del settings[name]
+        about = {"version": VERSION, **settings, **fingerprints}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -71,13 +81,24 @@ def run(
     tests: dict[str, TestSet],
     make: Make | None,
     device: torch.device,
+    start: dict[str, Tensor] | None = None,
 ) -> dict[str, Any]:
-    """Train and test; return fMSE and PSNR by test set, one figure a picture."""
+    """Train and test; return fMSE and PSNR by test set, one figure a picture.
+
+    ``start`` are the weights of a pre-trained net.
+    """
     torch.manual_seed(trial.seed)
-    net = ColourMapHarmonizer(thumbnail=THUMBNAIL).to(device)
+    net, rate = new_net(trial).to(device), RATES[trial.harmonizer]
     torch.manual_seed(1000 + trial.seed)  # all arms start with the same net
-    batches = _batches(trial, training, make, device)
-    return trained(net, batches, trial.steps, LEARNING_RATE, tests, device)
+    if start is not None:
+        net.load_state_dict(start)
+    batches = draw_batches(trial, training, make, device)
+    return trained(net, batches, trial.steps - trial.before, rate, tests, device)
+
+
+def new_net(trial: Trial) -> nn.Module:
+    """Return an untrained net, with the weights of torch's random state."""
+    return build(trial.harmonizer, THUMBNAILS[trial.harmonizer])
 
 
 def trained(
@@ -123,7 +144,7 @@ def half(images: Tensor) -> Tensor:
     return small >= 0.5 if images.dtype == torch.bool else small.round().to(images.dtype)
 
 
-def _batches(
+def draw_batches(
     trial: Trial, training: TrainingSet, make: Make | None, device: torch.device
 ) -> Iterator[Batch]:
     """Yield batches without end: original composites, and a share p of synthetic ones."""
@@ -139,6 +160,7 @@ def _batches(
     fixed = trial.fixed or arm.fixed
     bank = None if make is None or not fixed else _fixed(make, real, mask, fixed)
 
+    size = THUMBNAILS[trial.harmonizer]
     originals, photos = shuffled(len(pairs)), shuffled(len(real))
     while True:
         wanted = BATCH * trial.p / trial.n if make is not None else 0.0
@@ -153,7 +175,7 @@ def _batches(
             _stacked(real[others], instead, mask[others]),
         )
         joined = torch.cat(stacks)
-        moved = flip_and_crop(joined, THUMBNAIL) if arm.geometry else resize(joined, THUMBNAIL)
+        moved = flip_and_crop(joined, size) if arm.geometry else resize(joined, size)
         moved[:, 6:] = (moved[:, 6:] >= 0.5).to(moved)
         given, made = moved[: len(rows)], moved[len(rows) :]
         if make is not None and bank is None and len(made):

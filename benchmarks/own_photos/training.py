@@ -13,12 +13,11 @@ from typing import Any
 import torch
 from arms import Make
 from cache import SIZE, Photos
-from colour_map import ColourMapHarmonizer
-from dense import DenseHarmonizer
 from fit import Batch
 from geometry import flip_and_crop
+from harmonizers import RATES, build
 from sets import TestSet
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from trial import shuffled, trained
 
@@ -26,7 +25,6 @@ VERSION = 1  # part of the keys; raise it with a change that changes results
 STEPS = 500
 BATCH = 16
 THUMBNAILS = {"dense": 64, "colour-map": 32}
-RATES = {"dense": 2e-3, "colour-map": 3e-3}
 _TOGETHER = 4  # batches made at once, which takes less time
 
 
@@ -72,17 +70,11 @@ def run(
 ) -> dict[str, Any]:
     """Train and test; return fMSE and PSNR by test set, one figure a pair."""
     torch.manual_seed(training.seed)
-    net = build(training.harmonizer).to(device)
+    size = THUMBNAILS[training.harmonizer]
+    net = build(training.harmonizer, size).to(device)
     torch.manual_seed(1000 + training.seed)  # all arms start with the same net
-    batches = draw_batches(photos, make, THUMBNAILS[training.harmonizer], device)
+    batches = draw_batches(photos, make, size, device)
     return trained(net, batches, training.steps, RATES[training.harmonizer], tests, device)
-
-
-def build(harmonizer: str) -> nn.Module:
-    """Return a new net."""
-    if harmonizer == "dense":
-        return DenseHarmonizer(thumbnail=THUMBNAILS["dense"])
-    return ColourMapHarmonizer(thumbnail=THUMBNAILS["colour-map"])
 
 
 def draw_batches(photos: Photos, make: Make, size: int, device: torch.device) -> Iterator[Batch]:
