@@ -19,12 +19,14 @@ import store
 from arms import ARMS
 from measured import Table, gain, gather, share_of_gain
 from sets import CAMERAS, DOMAINS, OFFICIAL
+from trial import ADDED
 
 from harmaug.evaluation.bootstrap import Estimate
 
 BASE, HEADLINE, BEST = "none", "own-finetuned", "recipe"
 OUTSIDE = [test for test in OFFICIAL if test != "Hday2night"]  # a single pair
 DEFAULTS = {"size": 200, "steps": 600, "p": 0.5, "n": 1, "strength": 1.0, "fixed": None}
+DEFAULTS |= ADDED
 
 
 class Question(NamedTuple):
@@ -73,7 +75,8 @@ class Results:
 
     def __init__(self, records: Sequence[store.Record]) -> None:
         self.untouched = {r["set"]: r for r in records if r["arm"] == "untouched"}
-        self.trials = [r for r in records if r["arm"] != "untouched"]
+        # The first results are older than the added settings.
+        self.trials = [ADDED | r for r in records if r["arm"] != "untouched"]
 
     def arm(
         self,

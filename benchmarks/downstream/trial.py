@@ -30,7 +30,8 @@ _CHUNK = 64
 _TOGETHER = 4  # batches made at once, which takes less time
 
 
-_ADDED = {"harmonizer": "colour-map", "before": 0}
+ADDED: dict[str, Any] = {"harmonizer": "colour-map", "before": 0}
+"""Settings that the first results lack, and the values that they had."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Trial:
     def key(self, fingerprints: dict[str, str | None]) -> str:
         """Return sixteen hexadecimal digits that only trials with the same result share."""
         settings = dataclasses.asdict(self)
-        for name, value in _ADDED.items():  # results of before they were added stay valid
+        for name, value in ADDED.items():  # so the keys of the first results stay
             if settings[name] == value:
                 del settings[name]
         about = {"version": VERSION, **settings, **fingerprints}
