@@ -3,7 +3,7 @@
 import pytest
 import torch
 from aligned_scenes import make_frames
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harmaug.data.structure import Agreement, compare, edge_fields, measure_shifts
@@ -61,6 +61,7 @@ def test_frames_that_agree_correlate_and_noise_does_not():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(-16, 16), st.integers(-16, 16), st.integers(0, 100))
+@example(16, 16, 1)  # the farthest that is searched, with neighbours beyond
 def test_whole_shifts_are_found_exactly(down, across, seed):
     image = frames(1, seed)
     moved = torch.roll(image, (down, across), (2, 3))

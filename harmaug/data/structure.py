@@ -85,13 +85,14 @@ def measure_shifts(fields: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     width = 2 * reach + 1
     near = surface.roll((reach, reach), (1, 2))[:, :width, :width]
     best, place = near.flatten(1).max(1)
-    found = torch.stack((place // width, place % width), 1)
-    row, (y, x) = torch.arange(len(near)), found.clamp(1, width - 2).unbind(1)
+    found = torch.stack((place // width, place % width), 1) - reach
+    row, (y, x) = torch.arange(len(surface)), found.unbind(1)
+    height, across = surface.shape[1:]  # the surface is periodic: each place has neighbours
     finer = [
-        _vertex(near[row, y - 1, x], near[row, y, x], near[row, y + 1, x]),
-        _vertex(near[row, y, x - 1], near[row, y, x], near[row, y, x + 1]),
+        _vertex(surface[row, (y - 1) % height, x], best, surface[row, (y + 1) % height, x]),
+        _vertex(surface[row, y, (x - 1) % across], best, surface[row, y, (x + 1) % across]),
     ]
-    return found - reach + torch.stack(finer, 1), best, near[:, reach, reach]
+    return found + torch.stack(finer, 1), best, surface[:, 0, 0]
 
 
 def _vertex(before: Tensor, at: Tensor, after: Tensor) -> Tensor:
