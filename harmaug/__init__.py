@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harmaug.adapters import AugmentBatch, AugmentCollate, AugmentedLoader, Fields, SampleTransform
 from harmaug.augment import SycoNetAugment
 from harmaug.checkpoints import list_checkpoints
+from harmaug.filter_augment import FilterAugment
 from harmaug.lut import (
     apply_lut,
     backends,
@@ -45,6 +46,7 @@ __all__ = [
     "AugmentCollate",
     "AugmentedLoader",
     "Fields",
+    "FilterAugment",
     "SampleTransform",
     "SycoNetAugment",
     "TrainConfig",

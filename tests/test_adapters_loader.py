@@ -404,7 +404,39 @@ def test_bad_route_is_explained(route: Any, error: type[Exception], match: str) 
         AugmentBatch({"dark": ToyAugment()}, FIELDS, 1.0, route=route)(next(iter(_loader())))
 
 
-def test_several_augmenters_need_a_route() -> None:
+def test_of_augmenters_in_a_list_each_sample_takes_one_at_random() -> None:
+    first, second = ToyAugment(), ToyAugment()
+    batch = {name: value.repeat(100, 1, 1, 1) for name, value in next(iter(_loader())).items()}
+    made = AugmentBatch([first, second], FIELDS, 1.0, seed=3)(batch)
+    assert first.seen[0] + second.seen[0] == 200
+    assert 70 < first.seen[0] < 130
+    again = AugmentBatch([first, second], FIELDS, 1.0, seed=3)(batch)
+    assert all(torch.equal(made[name], again[name]) for name in made)
+
+
+def test_an_augmenter_that_is_listed_twice_is_taken_twice_as_often() -> None:
+    first, second = ToyAugment(), ToyAugment()
+    batch = {name: value.repeat(150, 1, 1, 1) for name, value in next(iter(_loader())).items()}
+    AugmentBatch([first, first, second], FIELDS, 1.0, seed=3)(batch)
+    assert 160 < sum(first.seen) < 240
+
+
+@pytest.mark.parametrize(
+    ("augment", "error", "match"),
+    [
+        ([], ValueError, "augment is an empty list"),
+        ([ToyAugment(), "unified"], TypeError, "must be a SycoNetAugment, got str"),
+        ("unified", TypeError, "must be a SycoNetAugment, got str"),
+    ],
+)
+def test_what_is_no_augmenter_is_refused(augment: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        AugmentBatch(augment, FIELDS)
+
+
+def test_several_augmenters_by_name_need_a_route() -> None:
+    with pytest.raises(ValueError, match="route picks among several augmenters"):
+        AugmentBatch([ToyAugment()], FIELDS, route=_domain)
     with pytest.raises(ValueError, match="route picks among several augmenters"):
         AugmentBatch({"dark": ToyAugment()}, FIELDS)
     with pytest.raises(ValueError, match="route picks among several augmenters"):

@@ -178,6 +178,15 @@ def test_space_of_floats_is_declared() -> None:
     assert changed.min() < 0
 
 
+def test_of_augmenters_in_a_list_a_sample_takes_one_at_random() -> None:
+    first, second = ToyAugment(), ToyAugment()
+    transform = SampleTransform([first, second], **NAMES, seed=0)
+    for _ in range(60):
+        transform(_sample("array"))
+    assert sum(first.seen) + sum(second.seen) == 60
+    assert 15 < sum(first.seen) < 45
+
+
 def test_route_picks_by_the_sample() -> None:
     augmenters = {"HCOCO": ToyAugment(), "HAdobe5k": ToyAugment()}
     transform = SampleTransform(augmenters, **NAMES, route=lambda sample: sample["domain"])

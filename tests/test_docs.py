@@ -15,6 +15,7 @@ from page_code import CHEAP, Command
 
 import harmaug
 from harmaug.cli import main
+from harmaug.filter_augment import FILTERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -27,6 +28,7 @@ import checkpoint_pages  # noqa: E402
 import command_pages  # noqa: E402
 import host_pages  # noqa: E402
 import result_tables  # noqa: E402
+import situations  # noqa: E402
 
 HOSTS = host_pages.pages()
 MADE = {*HOSTS, *command_pages.pages(), "results/benchmarks.md", "results/downstream.md"}
@@ -78,7 +80,8 @@ def test_command_is_taken(command: Command):
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_command_names_checkpoints_that_exist_or_are_made(command: Command):
     for name in page_code.named_checkpoints(command):
-        known = name in harmaug.list_checkpoints() or Path(name) in OUTPUTS
+        packaged = (*harmaug.list_checkpoints(), FILTERS)
+        known = name in packaged or Path(name) in OUTPUTS
         assert known, f"{command.place}: {command}\n{name} is neither packaged nor made."
 
 
@@ -151,10 +154,21 @@ def test_tables_of_results_have_rows_of_one_length():
         result_tables.speed(),
         result_tables.cases(),
         result_tables.gpu(),
+        situations.situations(),
     ):
         head, *body = rows
         assert body
         assert {len(row) for row in body} == {len(head)}
+
+
+def test_the_guide_has_eight_rows_and_each_figure_an_interval():
+    _, *rows = situations.situations()
+    assert len(rows) <= 8
+    for *_, gain in rows:
+        assert gain.count("[") == len(
+            re.findall(r"[+-][\d.]+ (?:% )?\[[+-][\d.]+, [+-][\d.]+\]", gain)
+        )
+    assert sum(bool(gain) for *_, gain in rows) == len(rows) - 1  # flips and crops
 
 
 def test_extras_on_the_page_of_installing_are_those_that_exist():

@@ -185,6 +185,23 @@ class TestDeterminism:
             ]
             assert sorted(names) == ["color-transfer"] * 2 + ["unified"] * 2
 
+    def test_hand_made_filters_take_turns_with_checkpoints(self, photos, tmp_path):
+        """Their LUTs have another size and no mixing weights."""
+        settings = Settings(n=4, checkpoints=("unified", "filters"), format="png")
+        generate(photos, tmp_path / "out", settings, workers=0)
+        filters = harmaug.FilterAugment()
+        for row in rows(tmp_path / "out"):
+            made = row["checkpoint"] == "filters"
+            assert made == (row["checkpoint_sha256"] is None) == (not row["weights"])
+            if not made:
+                continue
+            real = read_photo(tmp_path / "out" / row["real"])
+            mask = read_mask(tmp_path / "out" / row["mask"])
+            again = filters.augment(real.tensor(), mask, latent=torch.tensor([row["latent"]]))
+            composite = read_photo(tmp_path / "out" / row["composite"]).pixels
+            assert np.abs(real.recoloured(again[0]).pixels.astype(int) - composite).max() <= 1
+        assert sum(row["checkpoint"] == "filters" for row in rows(tmp_path / "out")) == 12
+
     def test_linked_photos_are_the_sources_own(self, photos, unbroken, tmp_path):
         generate(photos, tmp_path / "out", PNG, workers=0, link=True)
         assert contents(tmp_path / "out") == contents(unbroken)

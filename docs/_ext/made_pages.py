@@ -9,8 +9,9 @@ import checkpoint_pages
 import command_pages
 import host_pages
 import result_tables
+import situations
 
-MODULES = (host_pages, command_pages, checkpoint_pages, result_tables)
+MODULES = (host_pages, command_pages, checkpoint_pages, result_tables, situations)
 
 
 def write(docs: Path) -> None:

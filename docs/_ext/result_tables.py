@@ -67,19 +67,19 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 def gains() -> Iterator[list[str]]:
     """Yield gains in PSNR over a training without synthetic composites."""
-    downstream = _downstream()
-    results = downstream.Results(downstream.store.load(downstream.store.RESULTS))
+    proof = downstream()
+    results = proof.Results(proof.store.load(proof.store.RESULTS))
     yield ["PSNR over none, dB", *_ARMS]
     for title, (label, extra) in _SETS.items():
-        question = downstream.MAIN[label]
-        base = results.arm(downstream.BASE, question)
+        question = proof.MAIN[label]
+        base = results.arm(proof.BASE, question)
         cells = [title]
         for arm in _ARMS.values():
             found = results.arm(arm, question, extra)
             if found is None or base is None:
                 cells.append("")
                 continue
-            gain = downstream.gain(found, base)[0]
+            gain = proof.gain(found, base)[0]
             low, high = gain[1:]
             bold = "**" if low > 0 or high < 0 else ""
             cells.append(f"{bold}{gain.value:+.2f}{bold}")
@@ -91,7 +91,7 @@ _OWN_COLUMNS = (0, 1, 2, 3, 6, 7, 8, 9)
 
 def own_photos() -> dict[str, str]:
     """Return the tables of own photos alone by their path below docs."""
-    figures = _module(BENCHMARKS / "own_photos", "figures")
+    figures = module(BENCHMARKS / "own_photos", "figures")
     records = figures.store.load(figures.RESULTS)
     found = {}
     for harmonizer in ("dense", "colour-map"):
@@ -177,7 +177,7 @@ def speed() -> Iterator[list[str]]:
 def cases() -> Iterator[list[str]]:
     """Yield the time of one LUT on a CPU, and how many times as long others take."""
     yield ["1920x1080, 17 nodes, one thread", "ms", "others, times that"]
-    for title, time, peers in _module(BENCHMARKS, "summary").rows(RESULTS):
+    for title, time, peers in module(BENCHMARKS, "summary").rows(RESULTS):
         shown = [
             (name, times) for name, times in peers if "copy" not in name and "alone" not in name
         ]
@@ -226,11 +226,11 @@ def _read(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
 
 
-def _downstream() -> Any:
-    return _module(BENCHMARKS / "downstream", "table")
+def downstream() -> Any:
+    return module(BENCHMARKS / "downstream", "table")
 
 
-def _module(folder: Path, name: str) -> Any:
+def module(folder: Path, name: str) -> Any:
     """Return a script of the benchmarks; they import their neighbours by bare names."""
     for place in (folder, BENCHMARKS.parent / "examples" / "harmonizer"):
         if str(place) not in sys.path:

@@ -30,7 +30,8 @@ def draws(checkpoint: str, n: int = 3) -> Image.Image:
 # unified
 # -------
 #
-# Learnt from all of the makings below. Half of its draws get light besides, which may come from a side.
+# Learnt from all of the makings below. Half of its draws get light besides, which may come from a
+# side.
 sheet = draws("unified")
 sheet
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -21,13 +21,21 @@ from harmaug.adapters.containers import (
 from harmaug.adapters.decisions import check_drift, draw
 from harmaug.adapters.fields import Fields
 from harmaug.adapters.recolour import paint, recolour
-from harmaug.adapters.routing import check_augmenters, check_length, pick_augmenter
+from harmaug.adapters.routing import (
+    Augmenters,
+    Route,
+    check_augmenters,
+    check_length,
+    each,
+    pick_at_random,
+    pick_augmenter,
+)
 from harmaug.adapters.streams import WorkerStream
-from harmaug.augment import SycoNetAugment
 from harmaug.inputs import check_clips, move
+from harmaug.lut_augment import LutAugment
 
 Mode = Literal["replace", "append"]
-Groups = list[tuple[SycoNetAugment, list[int]]]
+Groups = list[tuple[LutAugment, list[int]]]
 """Augmenters, each with the samples of the batch that it serves."""
 
 
@@ -40,7 +48,8 @@ class AugmentBatch:
     dict, parameters and DDP.
 
     Args:
-        augment: the augmenter, or several by name, one a domain.
+        augment: the augmenter; several in a list, of which each sample takes one at random; or
+            several by name, one a domain.
         fields: layout of the batch.
         p: probability, for each sample, of a synthetic composite. Keep some original ones
             (p < 1): their edges carry JPEG and anti-aliasing that synthetic ones lack. "auto"
@@ -48,7 +57,7 @@ class AugmentBatch:
             batch need not have composites.
         mode: "replace" replaces composites in place; "append" adds the samples with synthetic
             composites to the batch, which grows by the share p on average.
-        route: with several augmenters, a callable that takes the batch and returns the
+        route: with augmenters by name, a callable that takes the batch and returns the
             augmenter's name for each sample (or one for all); None leaves a sample alone.
         seed: draw from an own stream; None draws from torch's global generator.
         strength, spatial, candidates: as for `SycoNetAugment.augment`.
@@ -60,12 +69,12 @@ class AugmentBatch:
 
     def __init__(
         self,
-        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
+        augment: Augmenters,
         fields: Fields,
         p: Probability = 0.5,
         mode: Mode = "replace",
         *,
-        route: Callable[[Any], Any] | None = None,
+        route: Route | None = None,
         seed: int | None = None,
         strength: float = 1.0,
         spatial: float = 1.0,
@@ -104,8 +113,7 @@ class AugmentBatch:
 
     def to(self, device: torch.device | str) -> AugmentBatch:
         """Move the augmenters to a device and return self."""
-        one = self.augment
-        for augment in one.values() if isinstance(one, Mapping) else [one]:
+        for augment in each(self.augment):
             augment.to(device)
         return self
 
@@ -140,7 +148,7 @@ class AugmentBatch:
         size = self._size(batch)
         p = probability(self.p)
         drawn = (torch.rand(size, generator=generator) < p).tolist()
-        groups = self._groups(batch, [True] * size if everything else drawn, size)
+        groups = self._groups(batch, [True] * size if everything else drawn, size, generator)
         if not size:
             return batch
         if self.mode == "replace" or everything:
@@ -166,13 +174,19 @@ class AugmentBatch:
             )
         return len(real)
 
-    def _groups(self, batch: Any, drawn: list[bool], size: int) -> Groups:
+    def _groups(
+        self, batch: Any, drawn: list[bool], size: int, generator: torch.Generator | None
+    ) -> Groups:
         """Return the samples to replace, by the augmenter that serves them."""
         if self.fields.where is not None:
             allowed = torch.as_tensor(self.fields.where(batch)).bool().flatten().tolist()
             check_length("where", allowed, size)
             drawn = [a and b for a, b in zip(drawn, allowed, strict=True)]
         rows = [row for row in range(size) if drawn[row]]
+        if isinstance(self.augment, Sequence):
+            picked = pick_at_random(self.augment, size, generator)
+            groups = [(aug, [row for row in group if drawn[row]]) for aug, group in picked]
+            return [(aug, group) for aug, group in groups if group]
         if not isinstance(self.augment, Mapping):
             return [(self.augment, rows)] if rows else []
         assert self.route is not None

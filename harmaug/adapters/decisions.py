@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from harmaug.augment import SycoNetAugment
 from harmaug.inputs import Inputs
+from harmaug.lut_augment import LutAugment
 
 
 class Draw(NamedTuple):
@@ -25,7 +25,7 @@ class Draw(NamedTuple):
             ``aug``; F is 1, or the frames of a clip whose colours drift.
     """
 
-    aug: SycoNetAugment
+    aug: LutAugment
     rows: list[int]
     luts: Tensor
 
@@ -49,7 +49,7 @@ def check_drift(drift: float) -> None:
 
 
 def draw(
-    aug: SycoNetAugment,
+    aug: LutAugment,
     inputs: Inputs,
     rows: Sequence[int],
     *,
@@ -68,7 +68,7 @@ def draw(
         rows: the samples that are to become synthetic.
         frames: frames a clip; None for photos.
         drift: way of the latent over a clip: 0 stays, 1 ends at an independent one.
-        options: ``generator`` and amounts such as ``strength``, as for `SycoNetAugment.augment`.
+        options: ``generator`` and amounts such as ``strength``, as for `LutAugment.augment`.
     """
     if aug.device.type == "cuda" and get_worker_info() is not None:
         raise RuntimeError(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
-from harmaug.augment import SycoNetAugment
+from harmaug.adapters.routing import Augmenters
 from harmaug.inputs import SpaceLike
 
 
@@ -21,7 +21,8 @@ class KorniaAugment(nn.Module):
     the geometry comes first, the same for all three, and the composite is made from its result.
 
     Args:
-        augment: the augmenter; it stays out of the module's state dict and parameters.
+        augment: the augmenter, or several, as for `AugmentBatch`; they stay out of the module's
+            state dict and parameters.
         geometry: kornia augmentations that only move pixels.
         space: value space of the images.
         p: probability, for each sample, of a synthetic composite.
@@ -30,7 +31,7 @@ class KorniaAugment(nn.Module):
 
     def __init__(
         self,
-        augment: SycoNetAugment,
+        augment: Augmenters,
         *geometry: Any,
         space: SpaceLike,
         p: float = 0.5,

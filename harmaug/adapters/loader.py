@@ -6,7 +6,7 @@ import copy
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -16,8 +16,8 @@ from harmaug.adapters.amount import AUTO, Probability, check_probability, probab
 from harmaug.adapters.batch import AugmentBatch, Mode
 from harmaug.adapters.containers import is_sequence
 from harmaug.adapters.fields import Fields
+from harmaug.adapters.routing import Augmenters, Route
 from harmaug.adapters.streams import fold, rank
-from harmaug.augment import SycoNetAugment
 
 _OWN = ("_loader", "_interleaved", "_batch", "_epoch")
 # Modules whose functions build a new loader of a loader's attributes, past any wrapper.
@@ -36,7 +36,8 @@ class AugmentedLoader:
 
     Args:
         loader: a DataLoader or any other iterable of batches.
-        augment: the augmenter, or several by name, one a domain.
+        augment: the augmenter; several in a list, of which each sample takes one at random; or
+            several by name, one a domain.
         fields: layout of a batch: ``Fields(...)`` or ``Fields.preset(host)``.
         p: share of synthetic composites; in the mode "replace" and "append", the probability for
             each sample. "auto" takes `default_amount` of the length of the loader's dataset.
@@ -53,12 +54,12 @@ class AugmentedLoader:
     def __init__(
         self,
         loader: Iterable[Any],
-        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
+        augment: Augmenters,
         fields: Fields,
         p: Probability = 0.5,
         mode: Mode | Literal["interleave"] = "replace",
         *,
-        route: Callable[[Any], Any] | None = None,
+        route: Route | None = None,
         seed: int | None = None,
         strength: float = 1.0,
         spatial: float = 1.0,
@@ -220,7 +221,7 @@ class AugmentCollate:
     validation too: give the validation loader the host's own ``collate_fn``.
 
     Args:
-        augment: the augmenter, on the CPU, or several by name, one a domain.
+        augment: the augmenter or augmenters, on the CPU, as for `AugmentBatch`.
         fields: layout of a collated batch.
         p: probability, for each sample, of a synthetic composite.
         mode: "replace" or "append", as for `AugmentedLoader`.
@@ -232,13 +233,13 @@ class AugmentCollate:
 
     def __init__(
         self,
-        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
+        augment: Augmenters,
         fields: Fields,
         p: Probability = 0.5,
         mode: Mode = "replace",
         *,
         collate_fn: Callable[[list[Any]], Any] = default_collate,
-        route: Callable[[Any], Any] | None = None,
+        route: Route | None = None,
         seed: int | None = None,
         strength: float = 1.0,
         spatial: float = 1.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,10 +14,16 @@ from harmaug.adapters.decisions import Draw, draw
 from harmaug.adapters.fields import Fields, MaskField, RealField
 from harmaug.adapters.images import image_like, image_tensor, mask_tensor
 from harmaug.adapters.recolour import paint
-from harmaug.adapters.routing import check_augmenters, pick_augmenter
+from harmaug.adapters.routing import (
+    Augmenters,
+    Route,
+    check_augmenters,
+    pick_at_random,
+    pick_augmenter,
+)
 from harmaug.adapters.streams import WorkerStream
-from harmaug.augment import SycoNetAugment
 from harmaug.inputs import Inputs, Space, SpaceLike, check_inputs
+from harmaug.lut_augment import LutAugment
 
 
 class SampleTransform:
@@ -29,13 +35,14 @@ class SampleTransform:
     ``real`` is added, so photos with masks are enough to train on. Only what changes is copied.
 
     Args:
-        augment: the augmenter, or several by name, one a domain.
+        augment: the augmenter; several in a list, of which each sample takes one at random; or
+            several by name, one a domain.
         fields: the layout of a sample; or name composite, real and mask here:
         composite, real, mask: fields of the sample, see `Fields`.
         space: how floating-point images are scaled.
         p: probability that the composite is replaced by a synthetic one; "auto" takes
             `default_amount` of the dataset's length, in DataLoader workers.
-        route: with several augmenters, a callable that takes the sample and returns the name of
+        route: with augmenters by name, a callable that takes the sample and returns the name of
             one; None leaves the sample alone.
         seed: draw from an own stream for each rank, worker and epoch; None draws from torch's
             global generator.
@@ -44,7 +51,7 @@ class SampleTransform:
 
     def __init__(
         self,
-        augment: SycoNetAugment | Mapping[str, SycoNetAugment],
+        augment: Augmenters,
         fields: Fields | None = None,
         *,
         composite: PathLike | None = None,
@@ -52,7 +59,7 @@ class SampleTransform:
         mask: MaskField | None = None,
         space: SpaceLike = "unit",
         p: Probability = 1.0,
-        route: Callable[[Any], Any] | None = None,
+        route: Route | None = None,
         seed: int | None = None,
         strength: float = 1.0,
         spatial: float = 1.0,
@@ -85,7 +92,7 @@ class SampleTransform:
         places, may_lack = self.fields.places, p >= 1
         main = places.views[0]
         main.old_composite(sample, may_lack)  # raises where it is not there: see the class
-        aug = self._augmenter(sample)
+        aug = self._augmenter(sample, generator)
         if aug is None or not drawn:
             return sample
 
@@ -114,7 +121,9 @@ class SampleTransform:
             changed = path.put(changed, function(changed))
         return changed
 
-    def _augmenter(self, sample: Any) -> SycoNetAugment | None:
+    def _augmenter(self, sample: Any, generator: torch.Generator | None) -> LutAugment | None:
+        if isinstance(self.augment, Sequence):
+            return next(aug for aug, rows in pick_at_random(self.augment, 1, generator) if rows)
         if not isinstance(self.augment, Mapping):
             return self.augment
         assert self.route is not None

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from harmaug.adapters.batch import AugmentBatch
 from harmaug.adapters.fields import Fields
+from harmaug.adapters.routing import Augmenters
 from harmaug.adapters.sample import SampleTransform
-from harmaug.augment import SycoNetAugment
 
 try:
     from torchvision.transforms import v2
@@ -30,15 +30,14 @@ class SyntheticComposite(v2.Transform):
     What was a ``tv_tensors.Image`` stays one; real, mask and everything else are left as they are.
 
     Args:
-        augment: the augmenter; it stays out of the module's state dict and parameters.
+        augment: the augmenter, or several in a list; they stay out of the module's state dict and
+            parameters.
         fields: layout of the sample or batch.
         p: probability, for each sample, of a synthetic composite.
         options: as for `AugmentBatch`, or for samples as for `SampleTransform`.
     """
 
-    def __init__(
-        self, augment: SycoNetAugment, fields: Fields, p: float = 0.5, **options: Any
-    ) -> None:
+    def __init__(self, augment: Augmenters, fields: Fields, p: float = 0.5, **options: Any) -> None:
         super().__init__()
         self.sample = SampleTransform(augment, fields, p=p, **options)
         self.batch = AugmentBatch(augment, fields, p, **options)

@@ -22,7 +22,8 @@ class Settings:
 
     Attributes:
         n: composites a photo and mask.
-        checkpoints: names or paths; composites are spread over them evenly.
+        checkpoints: names or paths, or "filters" for hand-made filters; composites are spread over
+            them evenly.
         strength: 0 leaves photos as they are, 1 takes the sampled colours.
         spatial: how much the change varies across a foreground; 0: not at all.
         candidates: latents sampled a photo, of which the n hardest are kept; None takes n.

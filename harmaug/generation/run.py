@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from harmaug.checkpoints import find_checkpoint, list_checkpoints
 from harmaug.checkpoints.files import read_card
+from harmaug.filter_augment import FILTERS
 from harmaug.generation.engines import Engine, check_engine, run
 from harmaug.generation.job import Job, Settings
 from harmaug.generation.output import FOLDERS, Output, Shard, Writer
@@ -193,13 +194,16 @@ def _line(kind: str, text: str) -> str:
 
 def _found_checkpoint(name: str) -> str:
     """Return a name that means the same in any process; raise if there is no such checkpoint."""
-    return name if name in list_checkpoints() else os.path.abspath(find_checkpoint(name))
+    known = name == FILTERS or name in list_checkpoints()
+    return name if known else os.path.abspath(find_checkpoint(name))
 
 
 def _about(settings: Settings, **choices: object) -> dict[str, Any]:
     """Return what a set is made with, as its folder keeps it."""
     checkpoints = [
-        {"name": Path(name).name, "sha256": read_card(find_checkpoint(name))["sha256"]}
+        {"name": Path(name).name, "sha256": None}
+        if name == FILTERS
+        else {"name": Path(name).name, "sha256": read_card(find_checkpoint(name))["sha256"]}
         for name in settings.checkpoints
     ]
     return {**asdict(settings), "checkpoints": checkpoints, **choices}

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from harmaug.augment import SycoNetAugment
+from harmaug.filter_augment import FILTERS, FilterAugment
 from harmaug.generation.job import Job, Settings
 from harmaug.generation.jpeg import PatchedJpeg
 from harmaug.generation.output import File, Writer
@@ -26,6 +27,7 @@ from harmaug.generation.sources import SYNTHETIC, Source, original_name, printab
 from harmaug.inputs import Inputs
 from harmaug.lut.box import cropped_grid
 from harmaug.lut.ops import lut_composite
+from harmaug.lut_augment import LutAugment
 
 TOGETHER = 4  # jobs that are taken side by side
 _LARGE = 1 << 24  # pixels of open photos, above which no further one is opened
@@ -44,12 +46,14 @@ class Worker:
 
     def __init__(self, settings: Settings, root: Path, writer: Writer, device: str = "cpu") -> None:
         self.settings, self.root, self.writer = settings, root, writer
-        self.augmenters = [
-            SycoNetAugment.from_pretrained(name, device) for name in settings.checkpoints
+        self.augmenters: list[LutAugment] = [
+            FilterAugment().to(device)
+            if name == FILTERS
+            else SycoNetAugment.from_pretrained(name, device)
+            for name in settings.checkpoints
         ]
-        configs = [augmenter.net.config() for augmenter in self.augmenters]
         # A picture that large shows the nets all that they would make of a larger one.
-        self._side = max(2 * (config.get("thumbnail") or config["size"]) for config in configs)
+        self._side = max(2 * augmenter.image_size for augmenter in self.augmenters)
 
     def __call__(self, sources: Iterable[Source]) -> Iterator[Job]:
         """Take all steps for sources, in order; a job that failed says why."""
@@ -189,9 +193,10 @@ class Worker:
             else PatchedPng(image, mask, profile)
         )
         sheet = _tensors(patched.photo, patched.mask)
-        # Of several checkpoints some may give one LUT, others a grid of them over the frame.
-        for varies, alike in itertools.groupby(job.luts, key=lambda lut: lut.ndim > 4):
+        # Of several checkpoints some may give one LUT, others a grid of them, or another size.
+        for shape, alike in itertools.groupby(job.luts, key=lambda lut: lut.shape):
             luts, (real, alpha) = torch.stack([*alike]), sheet
+            varies = len(shape) > 4
             if varies:  # the sheet has lost the places of its pixels
                 luts = cropped_grid(luts, _shares(patched.box, image.size))
                 real, alpha = _tensors(*(np.array(i.crop(patched.box)) for i in (image, mask)))

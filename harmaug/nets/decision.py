@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from harmaug.inputs import Inputs
 from harmaug.lut import identity_lut
 from harmaug.lut.box import frame_corners
 from harmaug.nets.judging import Foreground, hardest, spoilt
-from harmaug.nets.latents import draw_latents
+from harmaug.nets.latents import latents_of
 from harmaug.nets.lut_net import LutNet
 
 # A drawn latent that spoils its photo is multiplied by the first of these that does not, or by the
@@ -36,6 +35,26 @@ class Decision(NamedTuple):
     luts: Tensor
     latent: Tensor
     weights: Tensor
+
+    def hardest(self, photo: Tensor, mask: Tensor, n: int) -> Decision:
+        """Return the n composites a photo whose foreground differs most from the background."""
+        order = hardest(self.luts, photo, mask, n)
+        rows = torch.arange(len(order), device=order.device).unsqueeze(1)
+        return Decision(*(values[rows, order] for values in self))
+
+    def at(self, strength: float) -> Decision:
+        """Return LUTs moved from the identity (0) to these (1) and beyond."""
+        if strength == 1:
+            return self
+        neutral = identity_lut(self.luts.shape[-1], dtype=torch.float32, device=self.luts.device)
+        return self._replace(luts=neutral + float(strength) * (self.luts - neutral))
+
+
+def check_amounts(**amounts: float) -> None:
+    """Raise unless these are finite numbers from 0 upwards."""
+    for name, amount in amounts.items():
+        if not 0 <= amount < math.inf:
+            raise ValueError(f"{name} must be a finite number from 0 upwards, got {amount}.")
 
 
 def decide(
@@ -64,24 +83,9 @@ def decide(
     Returns:
         The decision; in tensors of inference mode where nothing asks for a gradient.
     """
-    for name, amount in (("strength", strength), ("spatial", spatial)):
-        if not 0 <= amount < math.inf:
-            raise ValueError(f"{name} must be a finite number from 0 upwards, got {amount}.")
-    if not all(isinstance(count, (int, Integral)) for count in (n, candidates or n)):
-        raise TypeError(f"n and candidates must be whole numbers, got {n!r}, {candidates!r}.")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {generator!r}.")
-    if n < 1 and latent is None:
-        raise ValueError(f"n must be at least 1, got {n}.")
-    if candidates is not None and latent is not None:
-        raise ValueError("give latent or candidates, not both: a given latent is not drawn.")
-    if candidates is not None and candidates < n:
-        raise ValueError(f"candidates must be at least n = {n}, got {candidates}.")
+    check_amounts(strength=strength, spatial=spatial)
     drawn, device = latent is None, net.basis.device
-    if latent is None:
-        latent = draw_latents(len(inputs.real), candidates or n, net.latent_dim, generator)
-    else:
-        latent = check_latents(latent, inputs, n, net.latent_dim)
+    latent = latents_of(inputs, n, net.latent_dim, latent, generator, candidates)
     latent = latent.to(device, torch.float32)
     photo, mask = inputs.photo, inputs.mask.float()
     # Deciding takes hundreds of small operations. Where nobody asks for a gradient they run
@@ -96,38 +100,8 @@ def decide(
             net, photo, mask, inputs.foreground, latent, drawn=drawn, spatial=float(spatial)
         )
         if candidates is not None:
-            order = hardest(decision.luts, photo, mask, n)
-            rows = torch.arange(len(order), device=device).unsqueeze(1)
-            decision = Decision(*(values[rows, order] for values in decision))
-    if strength == 1:
-        return decision
-    neutral = identity_lut(net.basis.shape[-1], dtype=torch.float32, device=device)
-    luts = neutral + float(strength) * (decision.luts - neutral)
-    return Decision(luts, decision.latent, decision.weights)
-
-
-def check_latents(latent: Tensor, inputs: Inputs, n: int, dim: int) -> Tensor:
-    """Return given latents as (B, n, Z).
-
-    Raises:
-        TypeError: no floating point tensor.
-        ValueError: another shape than (B, n, Z), or NaN.
-    """
-    if not isinstance(latent, Tensor) or not latent.is_floating_point():
-        got = latent.dtype if isinstance(latent, Tensor) else type(latent).__name__
-        raise TypeError(f"latent must be a floating point torch.Tensor, got {got}.")
-    given = latent.unsqueeze(0) if not inputs.batched and latent.ndim == 2 else latent
-    batch = len(inputs.real)
-    if n == 1 and given.ndim == 3:  # the default: the latent says how many
-        n = max(given.shape[1], 1)
-    if given.shape != (batch, n, dim):
-        raise ValueError(
-            f"latent must be (B, n, Z) with B = {batch}, n = {n} and Z = {dim}, "
-            f"got {tuple(latent.shape)}."
-        )
-    if not torch.compiler.is_compiling() and not latent.isfinite().all():
-        raise ValueError("latent holds NaN or infinity; draw it from N(0, I) or encode a pair.")
-    return given
+            decision = decision.hardest(photo, mask, n)
+    return decision.at(strength)
 
 
 def decide_latents(

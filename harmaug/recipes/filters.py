@@ -23,7 +23,7 @@ FILTER_RANGES = {
     "temperature": 0.3,
 }
 _LARGEST = 0.99  # at 1 four of the filters divide by 0
-_PHOTO_SIZE = 64  # averages of a photo need no more pixels a side
+PHOTO_SIZE = 64  # averages of a photo need no more pixels a side
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RandomFilters:
     def __call__(self, real: Tensor, mask: Tensor, generator: Generator | None = None) -> Tensor:
         """Make composites (B, 3, H, W) of photos (B, 3, H, W) and masks (B, 1, H, W), in [0, 1]."""
         amounts = draw_filters(len(real), self.strength, generator).to(real)
-        moved = apply_filters(real, F.adaptive_avg_pool2d(real, _PHOTO_SIZE), amounts)
+        moved = apply_filters(real, F.adaptive_avg_pool2d(real, PHOTO_SIZE), amounts)
         return torch.where(mask > 0, torch.lerp(real, moved, mask), real)
 
 
