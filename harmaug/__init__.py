@@ -6,9 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harmaug.adapters import AugmentBatch, AugmentCollate, AugmentedLoader, Fields, SampleTransform
-from harmaug.augment import SycoNetAugment
+from harmaug.augment import FilterAugment, SycoNetAugment
 from harmaug.checkpoints import list_checkpoints
-from harmaug.filter_augment import FilterAugment
 from harmaug.lut import (
     apply_lut,
     backends,

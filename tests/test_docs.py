@@ -14,8 +14,8 @@ import pytest
 from page_code import CHEAP, Command
 
 import harmaug
+from harmaug.augment.filter_augment import FILTERS
 from harmaug.cli import main
-from harmaug.filter_augment import FILTERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -30,25 +30,30 @@ _STEPS = 800
 
 def rows(results: Results, harmonizer: str) -> Iterator[list[str]]:
     """Yield the rows of one harmonizer: a set and a size each."""
-    over = "over originals alone, dB"
-    better = "seeds better"
-    yield ["set", "originals", "alone, PSNR", *(f"{way}, {over}" for way in WAYS), better]
+    over = "dB over originals alone, seeds better"
+    yield ["composites", "originals", "alone, PSNR", *(f"{way}: {over}" for way in WAYS)]
     for name, size in itertools.product(SETS, SIZES):
-        tables = []
-        for way in (ALONE, *WAYS.values()):
-            settings = {key: value for key, value in way.items() if key not in ("arm", "extra")}
-            settings |= {"harmonizer": harmonizer, "size": size, "steps": _STEPS}
-            question = Question([name], ("unseen photos",), settings)
-            known = name in results.untouched
-            tables.append(results.arm(way["arm"], question, way["extra"]) if known else None)
+        if name not in results.untouched:
+            continue
+        tables = [
+            results.arm(way["arm"], question(name, size, harmonizer, way), way["extra"])
+            for way in (ALONE, *WAYS.values())
+        ]
         alone, *others = tables
         if alone is None:
             continue
-        gains = [None if table is None else gain(table, alone) for table in others]
-        cells = ["" if one is None else shown(one[0]) for one in gains]
-        won = ["" if one is None else f"{one[1]}/{one[2]}" for one in gains]
-        level = f"{alone.errors['PSNR'].mean():.2f}"
-        yield [name, "2,829" if size is None else f"{size}", level, *cells, ", ".join(won)]
+        cells = [name, "2,829" if size is None else f"{size}", f"{alone.errors['PSNR'].mean():.2f}"]
+        for table in others:
+            gained, better, seeds = gain(table or alone, alone)
+            cells.append("" if table is None else f"{shown(gained)}, {better} of {seeds}")
+        yield cells
+
+
+def question(name: str, size: int | None, harmonizer: str, way: dict[str, Any]) -> Question:
+    """Return the question that picks the results of one way."""
+    settings = {key: way[key] for key in ("p", "before")}
+    settings |= {"harmonizer": harmonizer, "size": size, "steps": _STEPS}
+    return Question([name], ("unseen photos",), settings)
 
 
 def main() -> None:

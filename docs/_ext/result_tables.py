@@ -47,6 +47,7 @@ def pages() -> dict[str, str]:
     return {
         "results/gains.txt": table(gains()),
         **own_photos(),
+        "results/pretraining.txt": table(pretraining()),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
         "results/daylight.txt": table(daylight()),
@@ -101,6 +102,13 @@ def own_photos() -> dict[str, str]:
         found[f"results/own-photos-{harmonizer}.txt"] = table(rows)
         found[f"results/own-photos-{harmonizer}-kinds.txt"] = table(figures.by_kind(results))
     return found
+
+
+def pretraining() -> Iterator[list[str]]:
+    """Yield the gains of pre-training and of mixing, of the dense harmonizer."""
+    script = module(BENCHMARKS / "downstream", "pretraining_table")
+    results = script.Results(script.store.load(script.store.RESULTS))
+    yield from script.rows(results, "dense")
 
 
 def true_pairs() -> Iterator[list[str]]:

@@ -31,8 +31,8 @@ from harmaug.adapters.routing import (
     pick_augmenter,
 )
 from harmaug.adapters.streams import WorkerStream
+from harmaug.augment import LutAugment
 from harmaug.inputs import check_clips, move
-from harmaug.lut_augment import LutAugment
 
 Mode = Literal["replace", "append"]
 Groups = list[tuple[LutAugment, list[int]]]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
+from harmaug.augment import LutAugment
 from harmaug.inputs import Inputs
-from harmaug.lut_augment import LutAugment
 
 
 class Draw(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from harmaug.lut_augment import LutAugment
+from harmaug.augment import LutAugment
 
 Augmenters = LutAugment | Sequence[LutAugment] | Mapping[str, LutAugment]
 """One augmenter; several, of which each sample takes one at random; or several by name."""

@@ -22,8 +22,8 @@ from harmaug.adapters.routing import (
     pick_augmenter,
 )
 from harmaug.adapters.streams import WorkerStream
+from harmaug.augment import LutAugment
 from harmaug.inputs import Inputs, Space, SpaceLike, check_inputs
-from harmaug.lut_augment import LutAugment
 
 
 class SampleTransform:

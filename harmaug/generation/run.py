@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from harmaug.augment import FILTERS
 from harmaug.checkpoints import find_checkpoint, list_checkpoints
 from harmaug.checkpoints.files import read_card
-from harmaug.filter_augment import FILTERS
 from harmaug.generation.engines import Engine, check_engine, run
 from harmaug.generation.job import Job, Settings
 from harmaug.generation.output import FOLDERS, Output, Shard, Writer

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug.augment import SycoNetAugment
-from harmaug.filter_augment import FILTERS, FilterAugment
+from harmaug.augment import FILTERS, FilterAugment, LutAugment, SycoNetAugment
 from harmaug.generation.job import Job, Settings
 from harmaug.generation.jpeg import PatchedJpeg
 from harmaug.generation.output import File, Writer
@@ -27,7 +26,6 @@ from harmaug.generation.sources import SYNTHETIC, Source, original_name, printab
 from harmaug.inputs import Inputs
 from harmaug.lut.box import cropped_grid
 from harmaug.lut.ops import lut_composite
-from harmaug.lut_augment import LutAugment
 
 TOGETHER = 4  # jobs that are taken side by side
 _LARGE = 1 << 24  # pixels of open photos, above which no further one is opened

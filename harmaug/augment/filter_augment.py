@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmaug.augment.lut_augment import LutAugment
 from harmaug.inputs import Inputs
 from harmaug.lut import identity_lut
-from harmaug.lut_augment import LutAugment
 from harmaug.nets.decision import Decision, check_amounts
 from harmaug.nets.latents import latents_of
 from harmaug.recipes.filters import FILTER_RANGES, PHOTO_SIZE, apply_filters

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import harmaug
+from harmaug.augment.filter_augment import FilterAugment, filter_luts
 from harmaug.data.demo import demo_photos
-from harmaug.filter_augment import FilterAugment, filter_luts
 from harmaug.recipes.filters import FILTER_RANGES, PHOTO_SIZE, RandomFilters, apply_filters
 
 

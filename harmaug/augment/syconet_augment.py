@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmaug.augment.lut_augment import LutAugment, like_real
 from harmaug.checkpoints.frozen import FrozenNet
 from harmaug.inputs import Inputs, SpaceLike
-from harmaug.lut_augment import LutAugment, like_real
 from harmaug.nets.decision import Decision, decide
 
 
