@@ -26,14 +26,15 @@ def frame_corners(mask: Tensor) -> Tensor:
     inside = mask >= mask.amax((2, 3), keepdim=True) / 2
     # Both axes in the same operations: a GPU takes as long for one as for the other.
     lines = [inside.any(axis).squeeze(1).to(torch.uint8) for axis in (3, 2)]  # rows, columns
-    before = torch.stack([line.argmax(1) for line in lines], 1)
-    behind = torch.stack([line.flip(1).argmax(1) for line in lines], 1)  # (B, 2), pixels
+    reach = torch.stack([way.argmax(1) for line in lines for way in (line, line.flip(1))], 1)
     size = mask.new_tensor(mask.shape[2:])
-    start, end = before / size, 1 - behind / size
-    middle, half = (start + end) / 2, ((end - start) / 2).clamp_min(_SMALLEST_BOX / 2)
-    # Places of the frame's edges, where -1 and 1 are the box's.
-    place = torch.stack((-middle, 1 - middle), 2) / half.unsqueeze(2)
-    down, across = (torch.stack((1 - place, 1 + place), 3) / 2).unbind(1)  # (B, 2, 2)
+    start, behind = (reach.unflatten(1, (2, 2)) / size.unsqueeze(1)).unbind(2)  # (B, 2), of frame
+    end = 1 - behind
+    middle, width = (start + end) / 2, (end - start).clamp_min(_SMALLEST_BOX)
+    # Places of the frame's edges, where -0.5 and 0.5 are the box's.
+    edges = torch.arange(2, dtype=mask.dtype, device=mask.device)
+    place = (edges - middle.unsqueeze(2)) / width.unsqueeze(2)
+    down, across = torch.stack((0.5 - place, 0.5 + place), 3).unbind(1)  # (B, 2, 2)
     return (down[:, :, None, :, None] * across[:, None, :, None, :]).reshape(-1, _CORNERS, _CORNERS)
 
 

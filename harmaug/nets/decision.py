@@ -174,14 +174,14 @@ def _decide_mixture(
         return mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     foreground = Foreground.of(photo, mask)
     if net.cheap and _wants_fixed_shapes(latent):
-        tries = torch.cat((latent.unsqueeze(2), _stand_ins(latent)), 2).flatten(1, 2)
+        tries = _scaled(latent, (1.0, *_STAND_INS)).flatten(1, 2)
         every = mixed(tries, net.mixing_weights(condition, tries, spatial, prior))
         return _first_good(every, spoilt(every.luts, foreground), len(_STAND_INS) + 1)
     decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
     if not len(row):
         return decision
-    other = _stand_ins(latent[row, column])
+    other = _scaled(latent[row, column], _STAND_INS)
     mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
     again = mixed(other, mixing, row)
     found = _first_good(again, spoilt(again.luts, foreground.rows(row)), len(_STAND_INS))
@@ -205,10 +205,9 @@ def _wants_fixed_shapes(latent: Tensor) -> bool:
     return latent.is_cuda or torch.compiler.is_compiling()
 
 
-def _stand_ins(latent: Tensor) -> Tensor:
-    """Return the stand-ins (..., 4, Z) of drawn latents (..., Z)."""
-    shares = torch.tensor(_STAND_INS, dtype=latent.dtype, device=latent.device)
-    return latent.unsqueeze(-2) * shares.unsqueeze(1)
+def _scaled(latent: Tensor, factors: Sequence[float]) -> Tensor:
+    """Return drawn latents (..., Z) times each factor: (..., factors, Z)."""
+    return latent.unsqueeze(-2) * latent.new_tensor(factors).unsqueeze(1)
 
 
 def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
@@ -222,6 +221,6 @@ def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
     good = ~bad.unflatten(1, (-1, count))
     good[..., -1] = True
     number = good.to(torch.uint8).argmax(2)  # the first of the largest
-    place = number + count * torch.arange(number.shape[1], device=number.device)
+    place = number + torch.arange(0, tries.luts.shape[1], count, device=number.device)
     rows = torch.arange(len(number), device=number.device).unsqueeze(1)
     return Decision(*(values[rows, place] for values in tries))
