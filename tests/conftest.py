@@ -14,20 +14,6 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip slow tests, which take half of the time for a tenth of the claims."""
-    if config.option.slow:
-        return
-    later = pytest.mark.skip(reason="slow: pytest --slow runs it")
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(later)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Run in two processes where pytest-xdist is there and nothing else was asked for."""
