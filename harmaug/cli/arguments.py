@@ -55,7 +55,7 @@ def add_sampling(parser: argparse.ArgumentParser, n: int, several: bool = False)
         default=[CHECKPOINT] if several else CHECKPOINT,
         metavar="NAME",
         help=f"name or path of a checkpoint (default: {CHECKPOINT}; harmaug info lists them)"
-        + ("; filters stands for hand-made filters; composites are spread over several" if several else ""),
+        + ("; filters are hand-made ones; composites are spread over several" if several else ""),
     )
     parser.add_argument(
         "--seed",
