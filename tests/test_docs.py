@@ -155,6 +155,7 @@ def test_tables_of_results_have_rows_of_one_length():
         result_tables.cases(),
         result_tables.gpu(),
         situations.situations(),
+        result_tables.hosts(),
     ):
         head, *body = rows
         assert body

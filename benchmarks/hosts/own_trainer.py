@@ -1,6 +1,6 @@
 """Train a codebase's own network by its own trainer, and write its predictions of the test list.
 
-    python benchmarks/hosts/own_trainer.py issam CHECKOUT FOLDER OUTPUT --seed 0 --checkpoint retouch
+    python benchmarks/hosts/own_trainer.py issam CHECKOUT FOLDER OUTPUT --checkpoint retouch
 
 Run in a process of its own by with_and_without.py, since modules of the codebases share names.
 """

@@ -33,7 +33,7 @@ def written(data: Data, name: str, size: int, seed: int, root: Path, tests: int 
         return folder
     pairs = data.training_set(name, size, seed).pairs
     unseen = data.tests(name)[TEST].photos
-    unseen = unseen if tests is None else unseen.take(range(tests))
+    unseen = unseen if tests is None else unseen.take(range(min(tests, len(unseen))))
     for kind in ("composite_images", "real_images", "masks"):
         (folder / SUBSET / kind).mkdir(parents=True, exist_ok=True)
     (folder / EMPTY).mkdir(exist_ok=True)

@@ -24,9 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(1, str(HERE.parent / "downstream"))
-sys.path.insert(1, str(HERE.parents[1] / "examples" / "harmonizer"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "downstream"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "examples" / "harmonizer"))
 
 import gains
 import store
@@ -80,7 +79,12 @@ def trained(training: Training, folder: Path, checkouts: Path) -> dict[str, Any]
     """
     codebase, start = CODEBASES[training.codebase], time.perf_counter()
     with tempfile.TemporaryDirectory() as output:
-        command = [sys.executable, "-B", str(HERE / "own_trainer.py"), training.codebase]
+        command = [
+            sys.executable,
+            "-B",
+            str(Path(__file__).with_name("own_trainer.py")),
+            training.codebase,
+        ]
         command += [str(checkouts / codebase.checkout), str(folder), output]
         command += ["--seed", str(training.seed), "--epochs", str(training.epochs)]
         if training.checkpoint:
