@@ -1,6 +1,6 @@
 """Print the table of codebases trained with and without harmaug, from the stored results.
 
-python benchmarks/hosts/gains.py [--results FOLDER] [--json FILE]
+python benchmarks/hosts/gains.py [--epochs N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -153,12 +153,15 @@ def show(records: Sequence[store.Record], epochs: int | None = None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of results")
+    parser.add_argument("--epochs", type=int, help="of the trainings (default: of the protocol)")
     parser.add_argument("--json", type=Path, help="write all figures there too")
     options = parser.parse_args()
     records = store.load(options.results)
-    show(records)
+    show(records, options.epochs)
     if options.json is not None:
-        options.json.write_text(json.dumps(summary(cases(records)), indent=1) + "\n")
+        options.json.write_text(
+            json.dumps(summary(cases(records, options.epochs)), indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def stand_in() -> None:
     """Stand in for a GPU, and for VGG16 in a loss that is given no weight."""
     from torchvision import models
 
-    torch.Tensor.get_device = lambda self: self.device  # type: ignore[method-assign]
+    torch.Tensor.get_device = lambda self: self.device  # type: ignore
     models.vgg16 = lambda **options: SimpleNamespace(features=[])
 
 

@@ -152,7 +152,11 @@ def compare(options: argparse.Namespace) -> None:
         result = trained(training, folder, options.checkouts)
         untouched = result.pop("untouched")
         scenes = list(subsets.scenes(folder).values())
-        bare = {"codebase": training.codebase, "set": training.set, "arm": "untouched"}
+        bare: dict[str, Any] = {
+            "codebase": training.codebase,
+            "set": training.set,
+            "arm": "untouched",
+        }
         bare |= {"tested": tested, **untouched, "scenes": scenes}
         bare["key"] = f"untouched {training.codebase} {training.set} {tested}"
         store.append(options.results, bare)  # the first of a key counts
