@@ -123,6 +123,23 @@ def test_the_learning_rate_falls_after_the_same_share_of_a_shorter_training(name
     )
 
 
+@pytest.mark.parametrize("name", CODEBASES)
+def test_each_edit_stands_once_in_the_script(name: str, request: pytest.FixtureRequest) -> None:
+    codebase = CODEBASES[name]
+    checkouts = request.config.getoption("--checkouts", default=None)
+    if checkouts is None:
+        pytest.skip(
+            "needs checkouts: pytest tests/hosts tests/test_benchmarks_hosts.py --checkouts"
+        )
+    script = Path(checkouts, codebase.checkout, codebase.script)
+    if not script.is_file():
+        pytest.skip(f"{script} is not there")
+    source = script.read_text("utf-8")
+    assert [source.count(text) for text in (codebase.below, *codebase.edits())] == [1] * (
+        1 + len(codebase.edits())
+    )
+
+
 def test_keys_differ_with_every_setting_and_with_pictures_and_checkpoint() -> None:
     one, known = Training("issam", "retouch", "none", 0, 24), {"pairs": "a", "sha256": None}
     changes: dict[str, Any] = {

@@ -155,7 +155,6 @@ def test_tables_of_results_have_rows_of_one_length():
         result_tables.cases(),
         result_tables.gpu(),
         situations.situations(),
-        result_tables.hosts(),
     ):
         head, *body = rows
         assert body

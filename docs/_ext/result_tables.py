@@ -48,7 +48,7 @@ def pages() -> dict[str, str]:
         "results/gains.txt": table(gains()),
         **own_photos(),
         "results/pretraining.txt": table(pretraining()),
-        "results/hosts.txt": table(hosts()),
+        **hosts(),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
         "results/daylight.txt": table(daylight()),
@@ -112,10 +112,16 @@ def pretraining() -> Iterator[list[str]]:
     yield from script.rows(results, "dense")
 
 
-def hosts() -> Iterator[list[str]]:
-    """Yield the gains of real codebases."""
+def hosts() -> dict[str, str]:
+    """Return the tables of real codebases by their path below docs."""
     gains = module(BENCHMARKS / "hosts", "gains")
-    yield from gains.rows(gains.cases(gains.store.load(gains.RESULTS)))
+    records = gains.store.load(gains.RESULTS)
+    found = {}
+    for name, epochs in (("hosts", None), ("hosts-longer", gains.LONGER)):
+        rows = list(gains.rows(gains.cases(records, epochs)))
+        found[f"results/{name}.txt"] = table(row[:8] for row in rows)
+        found[f"results/{name}-fmse.txt"] = table(row[:3] + row[8:] for row in rows)
+    return found
 
 
 def true_pairs() -> Iterator[list[str]]:
