@@ -48,6 +48,7 @@ def pages() -> dict[str, str]:
         "results/gains.txt": table(gains()),
         **own_photos(),
         "results/pretraining.txt": table(pretraining()),
+        **hosts(),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
         "results/daylight.txt": table(daylight()),
@@ -109,6 +110,18 @@ def pretraining() -> Iterator[list[str]]:
     script = module(BENCHMARKS / "downstream", "pretraining_table")
     results = script.Results(script.store.load(script.store.RESULTS))
     yield from script.rows(results, "dense")
+
+
+def hosts() -> dict[str, str]:
+    """Return the tables of real codebases by their path below docs."""
+    gains = module(BENCHMARKS / "hosts", "gains")
+    records = gains.store.load(gains.RESULTS)
+    found = {}
+    for name, epochs in (("hosts", None), ("hosts-longer", gains.LONGER)):
+        rows = list(gains.rows(gains.cases(records, epochs)))
+        found[f"results/{name}.txt"] = table(row[:8] for row in rows)
+        found[f"results/{name}-fmse.txt"] = table(row[:3] + row[8:] for row in rows)
+    return found
 
 
 def true_pairs() -> Iterator[list[str]]:
@@ -218,6 +231,7 @@ def _report(path: Path, script: str) -> str:
     folder = path.parent.relative_to(BENCHMARKS.parent)
     text = text.replace("downstream/README.md", "downstream.md")
     text = text.replace("own_photos/README.md", "own-photos.md")
+    text = text.replace("hosts/README.md", "hosts.md")
     text = re.sub(r"\]\((charts/[^)]+)\)", rf"](../../{folder.as_posix()}/\1)", text)
     first = f"```bash\npython {folder.as_posix()}/{script}\n```\n"
     note = f"The report in `{folder.as_posix()}`, whole. In short: "
