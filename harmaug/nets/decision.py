@@ -47,7 +47,9 @@ class Decision(NamedTuple):
         if strength == 1:
             return self
         neutral = identity_lut(self.luts.shape[-1], dtype=torch.float32, device=self.luts.device)
-        return self._replace(luts=neutral + float(strength) * (self.luts - neutral))
+        # Not _replace, which torch.compile of torch 2.6 cannot trace.
+        luts = neutral + float(strength) * (self.luts - neutral)
+        return Decision(luts, self.latent, self.weights)
 
 
 def check_amounts(**amounts: float) -> None:
