@@ -236,6 +236,19 @@ def test_which_kernel_of_an_x86_serves_a_grid_changes_no_bit(grid):
             assert torch.equal(native.composite(image, alpha, luts), expected)
 
 
+@pytest.mark.skipif("avx512tetra" not in KERNELS, reason="this machine has no AVX-512")
+@pytest.mark.parametrize("size", [2, 9, 33])
+def test_which_kernel_of_an_x86_serves_one_lut_changes_no_bit(size):
+    image, luts = torch.rand(2, 3, 50, 91), torch.rand(2, 2, 3, size, size, size) * 1.4 - 0.2
+    mask = (torch.rand(2, 1, 50, 91) * 2 - 0.5).clamp(0, 1)
+    for tetrahedral, name in (False, "avx512"), (True, "avx512tetra"):
+        for alpha in (None, mask):
+            with using("avx2"):
+                expected = native.composite(image, alpha, luts, tetrahedral)
+            with using(name):
+                assert torch.equal(native.composite(image, alpha, luts, tetrahedral), expected)
+
+
 @every_kernel
 @pytest.mark.parametrize("size", [2, 3, 4, 17, 20, 21, 33, 37, 38, 65])
 @pytest.mark.parametrize("tetrahedral", [False, True])

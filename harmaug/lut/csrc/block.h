@@ -41,11 +41,8 @@ TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t 
 typedef struct {
     _Alignas(64) int32_t offset[BLOCK];    /* of the cell in the table, in floats */
     _Alignas(64) float fraction[3][BLOCK]; /* position inside the cell: red, green, blue */
-    int tetrahedral; /* between four corners of the cell, not eight: */
-    union {
-        _Alignas(64) int32_t corner[2][BLOCK]; /* the second and the third, as offset */
-        _Alignas(64) float terms[4 * BLOCK];   /* for avx512tetra.c: fractions side by side */
-    } inside;
+    int tetrahedral;                       /* between four corners of the cell, not eight: */
+    _Alignas(64) int32_t corner[2][BLOCK]; /* the second and the third, as offset */
     int gridded;                           /* between LUTs of a grid: */
     Spot spot;
 } Place;
@@ -103,11 +100,8 @@ TARGET static inline void locate(const float *const colour[3], int64_t size, int
 }
 
 static int64_t table_floats(int64_t size);
-TARGET static void find_tetrahedra(int64_t size, int64_t count, Place *place);
 
-#ifndef OWN_TETRAHEDRA /* the including file brings them */
 #include "corners.h"
-#endif
 
 /* Finds the pixels of a block of one row, in the LUTs and between those of a grid. */
 TARGET static inline void locate_block(const Job *job, const float *const colour[3], int64_t row,

@@ -1,5 +1,4 @@
-/* The corners of tetrahedra; included by block.h for kernels whose tables hold
-   nodes.
+/* The corners of tetrahedra and their order; included by block.h.
 
    A cell is cut into six tetrahedra, all with its lowest and its highest corner. The way from one
    to the other goes first along the axis of a pixel's largest fraction, then along that of the
@@ -23,10 +22,20 @@ TARGET static inline void find_corners(const Place *place, const int32_t step[3]
 TARGET static void find_tetrahedra(int64_t size, int64_t count, Place *place)
 {
     const int32_t step[3] = {STEP_RED(size), (int32_t)STEP_GREEN(size), (int32_t)STEP_BLUE(size)};
-    int32_t *second = place->inside.corner[0], *third = place->inside.corner[1];
+    int32_t *second = place->corner[0], *third = place->corner[1];
     find_corners(place, step, count, second, third);
     for (int64_t i = 0; i < count; i++) {
         second[i] += place->offset[i];
         third[i] += place->offset[i];
     }
+}
+
+/* The fractions of pixels, largest first; a NaN stays in one of them. */
+TARGET INLINE void sort_fractions(const Place *place, int64_t i, vec sorted[3])
+{
+    const vec r = v_load(place->fraction[0] + i), g = v_load(place->fraction[1] + i);
+    const vec b = v_load(place->fraction[2] + i), high = v_atleast(r, g), low = v_atmost(r, g);
+    sorted[0] = v_atleast(high, b) + (r + g + b) * v_splat(0.0f);
+    sorted[1] = v_atleast(low, v_atmost(high, b));
+    sorted[2] = v_atmost(low, b);
 }

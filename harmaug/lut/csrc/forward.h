@@ -27,12 +27,14 @@ TARGET INLINE void put(float *to, vec value, int stream)
 /* Looks a block up in the LUTs of one table that are used, and blends it under the mask. */
 TARGET static void composite(const float *table, int64_t size, const Place *place,
                              const float *const colour[3], const float *alpha, int64_t count,
-                             float *const result[GROUP][3], int64_t used, int stream)
+                             const Ahead *ahead, float *const result[GROUP][3], int64_t used,
+                             int stream)
 {
     const vec zero = v_splat(0.0f), one = v_splat(1.0f);
     vec value[GROUP][3];
     if (!alpha) {
         for (int64_t i = 0; i < count; i += WIDTH) {
+            expect(ahead, i);
             LOOKUP(table, size, place, i, value);
             for (int lut = 0; lut < GROUP && lut < used; lut++)
                 for (int c = 0; c < 3; c++)
@@ -44,6 +46,7 @@ TARGET static void composite(const float *table, int64_t size, const Place *plac
         const vec weight = v_load(alpha + i);
         const mask foreground = v_above(weight, zero);
         const int any = v_any(foreground);
+        expect(ahead, i);
         if (any)
             LOOKUP(table, size, place, i, value);
         for (int c = 0; c < 3; c++) {
@@ -100,6 +103,7 @@ TARGET static void forward_block(const Job *job, const float *tables, const Part
     const int64_t target =
         part->image * to->batch + part->lut * to->lut + row * to->row + column * to->column;
     const int64_t grid = grid_tables(job, CELLS), floats = table_floats(job->size);
+    const Ahead ahead = two_blocks_on(from, source, count);
     Pixels pixels;
     Place place;
     Row raw_mask, rows[GROUP][3];
@@ -111,7 +115,6 @@ TARGET static void forward_block(const Job *job, const float *tables, const Part
     const float *alpha =
         read_mask(&job->mask, part->image, row, column, count, &raw_mask, wide_mask);
     read_pixels(from, source, count, &pixels);
-    expect(from, source, count, 0);
     if (!alpha || any_above_zero(alpha, padded(count)))
         locate_block(job, pixels.floats, row, column, count, &place);
     for (int64_t first = 0; first < part->luts; first += GROUP) {
@@ -127,9 +130,10 @@ TARGET static void forward_block(const Job *job, const float *tables, const Part
                 past &= lut >= used || (in_place && aligned(result[lut][c]));
             }
         for (int64_t lut = 0; lut < used && !past; lut++)
-            expect(to, offset + lut * to->lut, count, 1);
+            expect_result(to, offset + lut * to->lut, count);
         composite(tables + (first / GROUP * grid + place.spot.first) * floats, job->size, &place,
-                  pixels.floats, alpha, padded(count), (float *const(*)[3])result, used, past);
+                  pixels.floats, alpha, padded(count), &ahead, (float *const(*)[3])result, used,
+                  past);
         for (int64_t lut = 0; lut < used && !in_place; lut++)
             write_result(to, offset + lut * to->lut, count, rows[lut], &pixels.elements, alpha,
                          stream);

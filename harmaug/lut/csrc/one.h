@@ -37,16 +37,6 @@ static void fold(const float *sums, int64_t lut, int64_t size, float *gradient)
             }
 }
 
-/* The fractions of pixels, largest first; a NaN stays in one of them. */
-TARGET INLINE void sort_fractions(const Place *place, int64_t i, vec sorted[3])
-{
-    const vec r = v_load(place->fraction[0] + i), g = v_load(place->fraction[1] + i);
-    const vec b = v_load(place->fraction[2] + i), high = v_atleast(r, g), low = v_atmost(r, g);
-    sorted[0] = v_atleast(high, b) + (r + g + b) * v_splat(0.0f);
-    sorted[1] = v_atleast(low, v_atmost(high, b));
-    sorted[2] = v_atmost(low, b);
-}
-
 /* Values at the lowest corner, and the steps from corner to corner of each pixel's tetrahedron. */
 TARGET INLINE void walk(const float *table, int64_t size, const Place *place, int64_t i,
                         vec start[3], vec step[3][3])
@@ -54,8 +44,8 @@ TARGET INLINE void walk(const float *table, int64_t size, const Place *place, in
     const int64_t across = STEP_RED(size) + STEP_GREEN(size) + STEP_BLUE(size);
     vec second[3], third[3], last[3];
     load_nodes(table, place->offset + i, start);
-    load_nodes(table, place->inside.corner[0] + i, second);
-    load_nodes(table, place->inside.corner[1] + i, third);
+    load_nodes(table, place->corner[0] + i, second);
+    load_nodes(table, place->corner[1] + i, third);
     load_nodes(table + across, place->offset + i, last);
     for (int c = 0; c < 3; c++) {
         step[0][c] = second[c] - start[c];

@@ -143,25 +143,43 @@ TARGET static void write_elements(const View *view, int64_t offset, int64_t coun
         join_bytes(rows, to, count);
 }
 
-/* Asks for the memory of the block after the next; without this, each block would wait for its
-   own. */
-TARGET static inline void expect(const View *view, int64_t offset, int64_t count, int write)
-{
 #if defined(__GNUC__)
+#define PREFETCH(address, write) __builtin_prefetch(address, write)
+#else
+#define PREFETCH(address, write) ((void)(address))
+#endif
+
+/* Pixels two blocks on. Their memory is asked for a few lines at a time, as this block is computed:
+   all at once, the requests would hold up the loads from tables. */
+typedef struct {
+    const char *at[3];
+    int64_t pixel; /* bytes from one to the next in each of the three */
+} Ahead;
+
+static inline Ahead two_blocks_on(const View *view, int64_t offset, int64_t count)
+{
+    const int64_t bytes = element_bytes(view->dtype), pixel = view->column * bytes;
+    const char *next = view->data + offset * bytes + 2 * count * pixel;
+    const int64_t part = interleaved(view) ? LANES * bytes : view->channel * bytes;
+    return (Ahead){{next, next + part, next + 2 * part}, pixel};
+}
+
+TARGET static inline void expect(const Ahead *ahead, int64_t i)
+{
+    for (int k = 0; k < 3; k++)
+        PREFETCH(ahead->at[k] + i * ahead->pixel, 0);
+}
+
+/* Asks for the memory to which the block after the next is written, unless that goes past caches. */
+TARGET static inline void expect_result(const View *view, int64_t offset, int64_t count)
+{
     const int64_t bytes = element_bytes(view->dtype), length = count * view->column * bytes;
     const int rows = interleaved(view) ? 1 : 3;
     for (int row = 0; row < rows && view->column <= 3; row++) {
         const char *next = view->data + (offset + row * view->channel) * bytes + 2 * length;
-        for (int64_t i = 0; i < length; i += 64) {
-            if (write)
-                __builtin_prefetch(next + i, 1);
-            else
-                __builtin_prefetch(next + i, 0);
-        }
+        for (int64_t i = 0; i < length; i += 64)
+            PREFETCH(next + i, 1);
     }
-#else
-    (void)view, (void)offset, (void)count, (void)write;
-#endif
 }
 
 /* How many of `left` pixels to take as one block: a whole number of LANES, or fewer than LANES. */
