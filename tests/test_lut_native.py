@@ -123,7 +123,9 @@ def assert_agree(result: Tensor, problem: Problem) -> None:
     assert _strides(result) == _strides(expected)
     if image.dtype == torch.uint8:
         exact = reference.composite(image.float() / 255, mask, lut, problem.tetrahedral) * 255
-        on_the_fence = (exact.frac() - 0.5).abs() < 1e-3
+        # Among 37 nodes a float32 place is off by 2e-6 of a cell, and a LUT of noise rises by 1.4
+        # a cell along each axis.
+        on_the_fence = (exact.frac() - 0.5).abs() < 4e-3
         assert ((result == expected) | on_the_fence).all()
         assert ((result.int() - expected.int()).abs() <= 1).all()
     else:
