@@ -182,12 +182,12 @@ def test_pre_trained_weights_are_shared_by_sizes_and_stay_as_they_were(
 
     trial = Trial("color-transfer", "unified", 0, steps=6, before=4, p=0.0)
     photos = data.photos("train")
-    weights = pretrained(trial, photos, dark, "a", tmp_path)
+    weights = pretrained(trial, photos, dark, "a", tmp_path, CPU)
     other = dataclasses.replace(trial, size=3, set="retouch", steps=9)
-    again = pretrained(other, photos, never, "a", tmp_path)
+    again = pretrained(other, photos, never, "a", tmp_path, CPU)
     assert all(weights[name].equal(again[name]) for name in weights)
     with pytest.raises(AssertionError):
-        pretrained(dataclasses.replace(trial, seed=1), photos, never, "a", tmp_path)
+        pretrained(dataclasses.replace(trial, seed=1), photos, never, "a", tmp_path, CPU)
 
 
 def test_training_goes_on_from_the_weights_it_is_given_and_takes_originals_alone(
@@ -195,7 +195,7 @@ def test_training_goes_on_from_the_weights_it_is_given_and_takes_originals_alone
 ) -> None:
     trial = Trial("color-transfer", "unified", 0, size=6, steps=6, before=4, p=0.0)
     make = maker(ARMS["filters"], data, training, None, 1.0)
-    weights = pretrained(trial, data.photos("train"), make, None, tmp_path)
+    weights = pretrained(trial, data.photos("train"), make, None, tmp_path, CPU)
     tests = data.tests("color-transfer")
     fresh, further = (
         run(trial, training, tests, None, CPU, start)["tests"] for start in (None, weights)

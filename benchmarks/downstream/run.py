@@ -57,12 +57,12 @@ def run_group(trials: list[Trial], options: argparse.Namespace) -> Counter[str]:
             path = find(name, training.pairs, options.store)
             aug = SycoNetAugment.from_pretrained(path, options.device)
         make = maker(arm, data, training, aug, trial.strength) if arm.source else None
-        start = None
+        device, start = torch.device(options.device), None
         if trial.before:
             assert make is not None
             photos = data.photos("train")
-            start = pretrained(trial, photos, make, checkpoint, options.store)
-        result = run(trial, training, tests, make, torch.device(options.device), start)
+            start = pretrained(trial, photos, make, checkpoint, options.store, device)
+        result = run(trial, training, tests, make, device, start)
         store.append(options.results, {"key": key, **vars(trial), **known, **result})
         count["trained"] += 1
     return count

@@ -1,4 +1,4 @@
-"""Augmenters of an adapter: one, several in turn, or several by name and a callable that picks."""
+"""Augmenters of an adapter: one, a list to take from at random, or names and a callable."""
 
 from __future__ import annotations
 
