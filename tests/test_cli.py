@@ -18,7 +18,7 @@ from PIL import Image
 import harmaug
 from harmaug.cli import main
 from harmaug.inputs import check_inputs
-from harmaug.io.photos import Photo, read_photo, write_photo
+from harmaug.io.photos import Photo, read_mask, read_photo, write_photo
 from harmaug.lut import composite_lut, identity_lut, read_cube
 
 
@@ -50,6 +50,7 @@ class FakeAugmenter:
 def fake_augmenter(monkeypatch):
     module = types.ModuleType("harmaug.augment")
     module.SycoNetAugment = FakeAugmenter
+    module.open_augmenter = FakeAugmenter.from_pretrained
     monkeypatch.setitem(sys.modules, "harmaug.augment", module)
 
 
@@ -325,6 +326,15 @@ class TestPackagedCheckpoint:
             pixels = read_photo(files / "out" / f"photo_{k}.png").pixels
             assert np.array_equal(pixels[background], source[background])
             assert not np.array_equal(pixels, source)
+
+    def test_augment_by_hand_made_filters(self, files):
+        assert augment(files, "-n", "2", "--checkpoint", "filters", "--seed", "3") == 0
+        photo, mask = read_photo(files / "photo.png"), read_mask(files / "mask.png")
+        generator = torch.Generator().manual_seed(3)
+        made = harmaug.FilterAugment().augment(photo.tensor(), mask, 2, generator=generator)
+        for k, composite in enumerate(made, start=1):
+            pixels = read_photo(files / "out" / f"photo_{k}.png").pixels
+            assert np.array_equal(pixels, photo.recoloured(composite).pixels)
 
     def test_luts(self, tmp_path):
         assert main(["luts", "unified", "-o", str(tmp_path)]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
 import io
 import socket
 import sys
@@ -59,14 +60,14 @@ def executed(code, folder, monkeypatch):
 
 
 class TestCode:
-    @pytest.mark.parametrize("name", ["cat", "coffee"])
-    def test_of_a_demo_photo_makes_the_very_files(self, name, tmp_path, monkeypatch):
-        scene = demo_scene(name)
+    @pytest.mark.parametrize(("name", "checkpoint"), [("cat", "retouch"), ("coffee", "filters")])
+    def test_of_a_demo_photo_makes_the_very_files(self, name, checkpoint, tmp_path, monkeypatch):
+        scene, chosen = demo_scene(name), dataclasses.replace(PLAIN, checkpoint=checkpoint)
         made, again = tmp_path / "made", tmp_path / "again"
         made.mkdir()
         again.mkdir()
-        write_files(scene, PLAIN, made)
-        executed(python_code(scene, PLAIN), again, monkeypatch)
+        write_files(scene, chosen, made)
+        executed(python_code(scene, chosen), again, monkeypatch)
         for k in (1, 2):
             file = f"{name}_{k}.png"
             assert (made / file).read_bytes() == (again / file).read_bytes()

@@ -14,7 +14,7 @@ import pytest
 from page_code import CHEAP, Command
 
 import harmaug
-from harmaug.augment.filter_augment import FILTERS
+from harmaug.augment import FILTERS
 from harmaug.cli import main
 
 ROOT = Path(__file__).parents[1]

@@ -17,9 +17,6 @@ from harmaug.nets.decision import Decision, check_amounts
 from harmaug.nets.latents import latents_of
 from harmaug.recipes.filters import FILTER_RANGES, PHOTO_SIZE, apply_filters
 
-FILTERS = "filters"
-"""Stands for `FilterAugment` where a checkpoint is named."""
-
 LUT_SIZE = 33
 _Self = TypeVar("_Self", bound="FilterAugment")
 
@@ -38,7 +35,7 @@ class FilterAugment(LutAugment):
 
     if TYPE_CHECKING:  # torch.jit.script of a host module cannot read annotations of a class
         _place: torch.device
-    __jit_unused_properties__ = ("device", "image_size")
+    __jit_unused_properties__ = ("device", "image_size", "varies")
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,6 +51,11 @@ class FilterAugment(LutAugment):
     def image_size(self) -> int:
         """Pixels a side at which averages of photos are taken."""
         return PHOTO_SIZE
+
+    @property
+    def varies(self) -> bool:
+        """False: a filter changes all of a foreground alike."""
+        return False
 
     def decide(
         self,

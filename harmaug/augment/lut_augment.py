@@ -34,6 +34,11 @@ class LutAugment(nn.Module):
         """Pixels a side at which photos are looked at; more add nothing."""
         raise NotImplementedError
 
+    @property
+    def varies(self) -> bool:
+        """True if changes vary across a foreground, and ``spatial`` scales that."""
+        raise NotImplementedError
+
     def decide(
         self,
         inputs: Inputs,
@@ -100,9 +105,9 @@ class LutAugment(nn.Module):
 
         The result has the space, dtype and device of ``real``. Latents come from N(0, I); those of
         one photo are spread evenly (`nets.latents`), so that n composites differ more than n
-        separate draws. A drawn latent that would clip more than a tenth of the foreground, or
-        flatten it, is replaced by its opposite, or where that is no better by a weaker one; a
-        given latent is taken as it is.
+        separate draws. `SycoNetAugment` replaces a drawn latent that would clip more than a tenth
+        of the foreground, or flatten it, by its opposite, or where that is no better by a weaker
+        one; a given latent is taken as it is.
 
         Args:
             real: see the class.
@@ -113,7 +118,7 @@ class LutAugment(nn.Module):
             generator: draws the latents; torch's global generator if not given.
             strength: 0 leaves the photo as it is, 1 takes the sampled LUT; values between blend.
             spatial: scales how much the change varies across the foreground, as light does; 0 takes
-                one LUT for all of it. A checkpoint without a spatial part ignores it.
+                one LUT for all of it. Ignored unless `varies`.
             candidates: sample that many latents, at least n, and keep the n composites whose
                 foreground differs most from the background. An experiment: it did not help
                 training.

@@ -33,6 +33,11 @@ class SycoNetAugment(FrozenNet, LutAugment):
         size: int = config.get("thumbnail") or config["size"]
         return size
 
+    @property
+    def varies(self) -> bool:
+        """True if the checkpoint has a spatial part or light that varies."""
+        return self.net.varies
+
     def encode(
         self, real: Tensor, mask: Tensor, composite: Tensor, *, space: SpaceLike = "unit"
     ) -> Tensor:

@@ -31,7 +31,7 @@ class FrozenNet(nn.Module):
 
     if TYPE_CHECKING:  # torch.jit.script of a host module cannot read annotations of a class
         net: LutNet
-    __jit_unused_properties__ = ("basis", "latent_dim", "device", "image_size")
+    __jit_unused_properties__ = ("basis", "latent_dim", "device", "image_size", "varies")
 
     def __init__(
         self, net: LutNet, card: dict[str, Any] | None = None, checkpoint: str | None = None

@@ -8,10 +8,7 @@ import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from harmaug.augment import SycoNetAugment
+from typing import Any
 
 Commands = Any  # argparse's subparsers action, whose type has no public name
 
@@ -54,8 +51,9 @@ def add_sampling(parser: argparse.ArgumentParser, n: int, several: bool = False)
         nargs="+" if several else None,
         default=[CHECKPOINT] if several else CHECKPOINT,
         metavar="NAME",
-        help=f"name or path of a checkpoint (default: {CHECKPOINT}; harmaug info lists them)"
-        + ("; filters are hand-made ones; composites are spread over several" if several else ""),
+        help=f"name or path of a checkpoint (default: {CHECKPOINT}; harmaug info lists them); "
+        "filters stands for hand-made ones"
+        + ("; composites are spread over several" if several else ""),
     )
     parser.add_argument(
         "--seed",
@@ -132,9 +130,3 @@ def _without_place(argument: str) -> str:
     option, equals, value = argument.rpartition("=")
     path = Path(value)
     return option + equals + (str(Path(*path.parts[1:][-2:])) if path.is_absolute() else value)
-
-
-def load_augmenter(checkpoint: str) -> SycoNetAugment:
-    from harmaug.augment import SycoNetAugment
-
-    return SycoNetAugment.from_pretrained(checkpoint)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from harmaug.cli.arguments import check_outputs, load_augmenter
+from harmaug.cli.arguments import check_outputs
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,6 +33,7 @@ def write_composites(
     from torch import Generator
     from tqdm import tqdm
 
+    from harmaug.augment import open_augmenter
     from harmaug.io.contact_sheet import thumbnail
     from harmaug.io.photos import write_photo
 
@@ -40,7 +41,7 @@ def write_composites(
     files = [path for some in paths for path in some]
     inputs = [file for source in sources for file in source.files]
     check_outputs([*files, sheet] if sheet else files, options.force, inputs)
-    aug = load_augmenter(options.checkpoint)
+    aug = open_augmenter(options.checkpoint)
     admitted = [admit(source.photo, source.mask, *map(str, source.files)) for source in sources]
 
     options.output.mkdir(parents=True, exist_ok=True)

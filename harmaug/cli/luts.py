@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harmaug.cli.arguments import Commands, add_command, add_output, check_outputs, load_augmenter
+from harmaug.cli.arguments import Commands, add_command, add_output, check_outputs
 from harmaug.cli.composites import numbered, write_sheet
 
 _COLUMNS = 6
@@ -27,12 +27,13 @@ def _run(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
+    from harmaug.augment import SycoNetAugment
     from harmaug.cli.chart import colour_chart
     from harmaug.data.demo import demo_photos
     from harmaug.io.contact_sheet import thumbnail
     from harmaug.lut import apply_lut, write_cube
 
-    basis = load_augmenter(options.checkpoint).basis.detach().cpu()
+    basis = SycoNetAugment.from_pretrained(options.checkpoint).basis.detach().cpu()
     paths = numbered(options.output, "lut", len(basis), ".cube")
     sheet = options.output / "luts.png"
     check_outputs([*paths, sheet], options.force)

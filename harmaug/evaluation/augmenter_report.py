@@ -218,7 +218,7 @@ def _pair_gallery(
     ):
         error = foreground_error(image, pair.composite, pair.mask).item()
         pictures.append((f"{caption}, {number(error)}", image[0]))
-    if aug.net.varies:
+    if aug.varies:
         shown = decision.latent[:, :_SHOWN]
         flat = aug.augment(pair.real, pair.mask, latent=shown, spatial=0.0)[0]
         fields = (0.5 + drawn[: len(flat)] - flat).clamp(0, 1)

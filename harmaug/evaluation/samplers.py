@@ -197,7 +197,7 @@ def build_samplers(
         chosen = samplers[subset] = {}
         for name, aug in augmenters.items():
             chosen[name] = CheckpointSampler(aug)
-            if aug.net.varies:
+            if aug.varies:
                 chosen[f"{name}, spatial 0"] = CheckpointSampler(aug, 0.0)
         if baselines:
             chosen["filters"] = FilterSampler()

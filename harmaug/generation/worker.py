@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug.augment import FILTERS, FilterAugment, LutAugment, SycoNetAugment
+from harmaug.augment import open_augmenter
 from harmaug.generation.job import Job, Settings
 from harmaug.generation.jpeg import PatchedJpeg
 from harmaug.generation.output import File, Writer
@@ -44,12 +44,7 @@ class Worker:
 
     def __init__(self, settings: Settings, root: Path, writer: Writer, device: str = "cpu") -> None:
         self.settings, self.root, self.writer = settings, root, writer
-        self.augmenters: list[LutAugment] = [
-            FilterAugment().to(device)
-            if name == FILTERS
-            else SycoNetAugment.from_pretrained(name, device)
-            for name in settings.checkpoints
-        ]
+        self.augmenters = [open_augmenter(name, device) for name in settings.checkpoints]
         # A picture that large shows the nets all that they would make of a larger one.
         self._side = max(2 * augmenter.image_size for augmenter in self.augmenters)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from harmaug.augment import FILTERS
 from harmaug.cli.explore.scene import Scene
 from harmaug.cli.explore.settings import Settings
 
@@ -27,7 +28,7 @@ def python_code(scene: Scene, settings: Settings) -> str:
     if mask is not None:
         lines.append(f"mask = read_mask({_quoted(mask)})")
     lines += [
-        f"aug = harmaug.SycoNetAugment.from_pretrained({_quoted(settings.checkpoint)})",
+        f"aug = {_augmenter(settings.checkpoint)}",
         "composites = aug.augment(",
         "    photo.tensor(),",
         "    mask,",
@@ -40,6 +41,12 @@ def python_code(scene: Scene, settings: Settings) -> str:
         f"    write_photo(f{path}, photo.recoloured(composite))",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _augmenter(name: str) -> str:
+    if name == FILTERS:
+        return "harmaug.FilterAugment()"
+    return f"harmaug.SycoNetAugment.from_pretrained({_quoted(name)})"
 
 
 def _quoted(text: str) -> str:

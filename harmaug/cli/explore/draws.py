@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harmaug.augment import SycoNetAugment
-from harmaug.cli.arguments import load_augmenter
+from harmaug.augment import LutAugment, open_augmenter
 from harmaug.cli.chart import colour_chart
 from harmaug.cli.composites import numbered
 from harmaug.cli.explore.code import python_code
@@ -25,7 +24,7 @@ from harmaug.lut import apply_lut, write_cube
 _LUT_SIDE = 400  # pixels of a picture of a LUT
 
 # All visitors share an augmenter, which never changes.
-augmenter = functools.lru_cache(maxsize=8)(load_augmenter)
+augmenter = functools.lru_cache(maxsize=8)(open_augmenter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class Draws:
         flat: (1, n, 3, D, D, D), of the same latents with ``spatial=0``.
     """
 
-    aug: SycoNetAugment
+    aug: LutAugment
     scene: Scene
     luts: Tensor
     flat: Tensor
@@ -57,7 +56,7 @@ class Draws:
             spatial=settings.spatial,
         )
         flat = found.luts
-        if aug.net.varies:
+        if aug.varies:
             latent = found.latent
             flat = aug.decide(
                 scene.inputs, settings.n, latent=latent, strength=strength, spatial=0.0
@@ -70,7 +69,7 @@ class Draws:
 
     def fields(self) -> list[Image.Image]:
         """Return the difference that the spatial part makes around grey; none without one."""
-        if not self.aug.net.varies:
+        if not self.aug.varies:
             return []
         difference = self._on_page(self.luts) - self._on_page(self.flat)
         return [picture(0.5 + image) for image in difference]

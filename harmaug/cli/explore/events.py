@@ -68,7 +68,7 @@ def show(scene: Scene | str | None, *settings: Any) -> list[Any]:
         draws = Draws.of(scene, chosen)
     except (OSError, ValueError) as error:
         return [gr.update(value=_sentence(error), visible=True), *nothing]
-    varies = draws.aug.net.varies
+    varies = draws.aug.varies
     return [
         gr.update(value="", visible=False),
         _numbered(draws.composites()),

@@ -7,6 +7,7 @@ from functools import partial
 
 import gradio as gr
 
+from harmaug.augment import FILTERS
 from harmaug.checkpoints import list_checkpoints
 from harmaug.cli.explore.draws import augmenter
 from harmaug.cli.explore.events import DRAWN, GIVEN, OWN, arrange, make_files, read, show
@@ -29,7 +30,7 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_RUN_HISTORY"] = "False"
     augmenter(checkpoint)  # fails now rather than on the page
-    checkpoints = list(dict.fromkeys([checkpoint, *list_checkpoints()]))
+    checkpoints = list(dict.fromkeys([checkpoint, *list_checkpoints(), FILTERS]))
     demos = [name for name, _, _ in demo_photos()]
     with gr.Blocks(
         title="harmaug explore", analytics_enabled=False, delete_cache=(3600, _KEPT)
