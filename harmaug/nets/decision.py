@@ -217,12 +217,12 @@ def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
 
     Args:
         tries: (B, n * count, ...) each.
-        bad: (B, n * count).
+        bad: (B, n * count); written to.
         count: tries of a draw.
     """
-    good = ~bad.unflatten(1, (-1, count))
-    good[..., -1] = True
-    number = good.to(torch.uint8).argmax(2)  # the first of the largest
+    bad = bad.unflatten(1, (-1, count))
+    bad[..., -1] = False
+    number = bad.to(torch.uint8).argmin(2)  # the first of the smallest
     place = number + torch.arange(0, tries.luts.shape[1], count, device=number.device)
     rows = torch.arange(len(number), device=number.device).unsqueeze(1)
     return Decision(*(values[rows, place] for values in tries))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from numbers import Integral
 
 import torch
@@ -96,7 +95,7 @@ def draw_latents(
         count, dim = len(range(count)), len(range(dim))  # a graph's symbols become numbers
     uniform = (_points(count, dim).to(device) + shift) % 1.0
     uniform = uniform.clamp(2**-53, 1 - 2**-53)
-    return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).float()
+    return torch.special.ndtri(uniform).float()
 
 
 def _points(count: int, dim: int) -> Tensor:
