@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from photo_folders import write_folder
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks" / "own_photos"
@@ -274,6 +276,17 @@ def test_tables_have_rows_of_one_length_however_far_the_trainings_are(
             head, *body = table(Results(records, "dense"))
             assert {len(row) for row in body} <= {len(head)}
     assert len(list(rows(Results(_records(known), "dense")))) == 2 + len(known)
+
+
+@pytest.mark.parametrize("known", [{}, {"filters": 0.0, "unified": -0.1}])
+def test_the_chart_is_drawn_however_far_the_trainings_are(
+    known: dict[str, float], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    chart = importlib.import_module("chart")
+    chart.draw(_records(known), tmp_path / "charts" / "chart.png")
+    with Image.open(tmp_path / "charts" / "chart.png") as picture:
+        assert picture.width > picture.height
 
 
 def test_results_hold_no_pictures_and_no_paths() -> None:
