@@ -107,9 +107,16 @@ def own_photos() -> dict[str, str]:
 
 def pretraining() -> Iterator[list[str]]:
     """Yield the gains of pre-training and of mixing, of the dense harmonizer."""
-    script = module(BENCHMARKS / "downstream", "pretraining_table")
+    script = module(BENCHMARKS / "downstream", "dense_tables")
     results = script.Results(script.store.load(script.store.RESULTS))
-    yield from script.rows(results, "dense")
+    yield from script.rows(results, "dense", script.PRETRAINING)
+
+
+def small_sets() -> Iterator[list[str]]:
+    """Yield the gains of the dense harmonizer on 200 photos."""
+    script = module(BENCHMARKS / "downstream", "dense_tables")
+    results = script.Results(script.store.load(script.store.RESULTS))
+    yield from script.rows(results, "dense", script.SMALL, [200])
 
 
 def hosts() -> dict[str, str]:

@@ -1,6 +1,9 @@
-"""Print the table of pre-training from the stored results.
+"""Print the tables of pre-training and of small sets from the stored results.
 
-python benchmarks/downstream/pretraining_table.py [--results FOLDER]
+python benchmarks/downstream/dense_tables.py [--results FOLDER]
+
+Both compare ways to use synthetic composites with the originals alone, mostly for the dense
+harmonizer.
 """
 
 from __future__ import annotations
@@ -8,7 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +24,33 @@ from table import Question, Results, markdown, shown
 SETS = ("retouch", "color-transfer")
 SIZES = (50, 200, None)  # None: all photos
 ALONE = {"arm": "flips", "p": 0.5, "before": 0, "extra": False}
-WAYS: dict[str, dict[str, Any]] = {
+Ways = dict[str, dict[str, Any]]
+"""Name -> settings of a `Trial`."""
+
+PRETRAINING: Ways = {
     "pre-trained": {"arm": "unified", "p": 0.0, "before": 400, "extra": False},
     "mixed": {"arm": "unified", "p": 0.5, "before": 0, "extra": True},
+}
+SMALL: Ways = {
+    "true recipe": {**ALONE, "arm": "recipe"},
+    "domain's checkpoint": {**ALONE, "arm": "domain"},
+    "`unified`": {**ALONE, "arm": "unified"},
 }
 _STEPS = 800
 
 
-def rows(results: Results, harmonizer: str) -> Iterator[list[str]]:
+def rows(
+    results: Results, harmonizer: str, ways: Ways, sizes: Sequence[int | None] = SIZES
+) -> Iterator[list[str]]:
     """Yield the rows of one harmonizer: a set and a size each."""
     over = "dB over originals alone, seeds better"
-    yield ["composites", "originals", "alone, PSNR", *(f"{way}: {over}" for way in WAYS)]
-    for name, size in itertools.product(SETS, SIZES):
+    yield ["composites", "originals", "alone, PSNR", *(f"{way}: {over}" for way in ways)]
+    for name, size in itertools.product(SETS, sizes):
         if name not in results.untouched:
             continue
         tables = [
             results.arm(way["arm"], question(name, size, harmonizer, way), way["extra"])
-            for way in (ALONE, *WAYS.values())
+            for way in (ALONE, *ways.values())
         ]
         alone, *others = tables
         if alone is None:
@@ -61,7 +74,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=store.RESULTS, help="folder of results")
     results = Results(store.load(parser.parse_args().results))
     for harmonizer in ("dense", "colour-map"):
-        print(f"\n{harmonizer}\n{markdown(list(rows(results, harmonizer)))}")
+        print(f"\n{harmonizer}\n{markdown(list(rows(results, harmonizer, PRETRAINING)))}")
+    print(f"\ndense, small sets\n{markdown(list(rows(results, 'dense', SMALL, [200])))}")
 
 
 if __name__ == "__main__":
