@@ -67,6 +67,7 @@ def _run(folder: Path) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{rank}.pt") for rank in range(RANKS)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not distributed.is_gloo_available(), reason="torch has no gloo here")
 def test_ranks_and_epochs_draw_apart_and_a_run_resumes(tmp_path: Path) -> None:
     first = _run(tmp_path)

@@ -71,6 +71,7 @@ def test_persistent_workers_never_repeat() -> None:
     assert _equal(first, _two_epochs(_loader(5, persistent_workers=True)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_same_seed_gives_the_same_stream_however_workers_start(
     method: str, expected: dict[str, Tensor]

@@ -751,6 +751,7 @@ def test_encode_is_finite_for_empty_and_full_masks(aug):
         assert aug.encode(real, alpha, real.flip(1)).isfinite().all()
 
 
+@pytest.mark.slow
 def test_encoding_then_augmenting_reconstructs(default):
     """The default checkpoint brings a composite of its own back, far nearer than the photo is."""
     untouched, rebuilt = 0.0, 0.0

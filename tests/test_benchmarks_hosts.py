@@ -205,6 +205,7 @@ def test_without_a_checkout_or_data_the_command_says_so(
     assert "skipped" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_codebase_that_fails_is_shown_with_what_it_printed_last(run: Any, tmp_path: Path) -> None:
     (tmp_path / CODEBASES["issam"].checkout).mkdir()  # without its package
     with pytest.raises(RuntimeError, match=r"own_trainer\.py issam .* failed:\n[\s\S]*Error"):

@@ -368,6 +368,7 @@ class TestProgram:
         assert stop.value.code == 0
         assert f"  harmaug {command}" in capsys.readouterr().out
 
+    @pytest.mark.slow
     def test_runs_as_a_module(self, files):
         def run(*arguments):
             command = [sys.executable, "-m", "harmaug", *arguments]
@@ -426,6 +427,7 @@ class TestStreams:
             code = main(["info"])
         refused(capsys, code, "No space left on device")
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
     def test_a_process_without_streams_or_with_a_broken_one(self, files):
         command = [sys.executable, "-m", "harmaug"]
@@ -439,6 +441,7 @@ class TestStreams:
         os.close(write)
         assert (done.returncode, done.stderr) == (141, b"")
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
     def test_ctrl_c_ends_a_process_with_one_line(self, files):
         job = [files / "photo.png", files / "mask.png", "-n", "2000", "-o", files / "out"]
@@ -456,6 +459,7 @@ class TestStreams:
 
 
 class TestEnvironment:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("value", "code"), [("", 0), ("mmx", 2)])
     def test_a_variable_may_be_empty_but_not_wrong(self, value, code):
         done = subprocess.run(

@@ -98,6 +98,7 @@ class TestAugmenter:
         assert len(found["sha256"]) == 64
         assert len((place / "out" / "pairs.csv").read_text().splitlines()) == 13
 
+    @pytest.mark.slow
     def test_sets_checkpoints_and_baselines_beside_it(self, augmenter, place, checkpoints, capsys):
         write_cube(place / "look.cube", identity_lut(5) ** 0.7)
         options = ("--baselines", "--transforms", str(place / "look.cube"))
@@ -120,6 +121,7 @@ class TestAugmenter:
         draws = json.loads((place / "out" / "figures.json").read_text())["figures"]["one"]["draws"]
         assert list(draws) == [str(checkpoints / "mine"), str(twin)]
 
+    @pytest.mark.slow
     def test_the_seed_decides_and_files_are_kept_unless_forced(self, augmenter, place, capsys):
         found = []
         for seed in ("0", "0", "1"):
@@ -136,6 +138,7 @@ class TestAugmenter:
         figures = json.loads((place / "out" / "figures.json").read_text())["figures"]
         assert [figures[name]["pairs"] for name in ("all", "one", "two")] == [4, 2, 2]
 
+    @pytest.mark.slow
     def test_scenes_may_be_cameras(self, augmenter, place, capsys):
         for kind in ("real_images", "masks", "composite_images"):
             for path in list((place / "data" / "one" / kind).iterdir()):

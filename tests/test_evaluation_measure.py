@@ -51,6 +51,7 @@ def test_figures_of_true_composites_are_those_of_whole_frames(folder):
         np.testing.assert_allclose(truth.shift[row, 0], shift, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_draw_that_is_the_composite_covers_it(folder):
     drawn = measured(folder, known=FixedDraws(["real", "composite"])).drawn["known"]
     truth = measured(folder).truth
@@ -82,6 +83,7 @@ def test_clipped_counts_what_newly_holds_0_or_255(folder):
     assert _clipped(torch.zeros(2, 3, 20, 24), already).tolist() == [0, 0]
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_basis_bounds_the_reconstruction(folder):
     rebuilt = measured(folder).rebuilt
     assert (rebuilt.limit_fmse <= rebuilt.fmse * 1.001).all()
@@ -142,6 +144,7 @@ def test_mean_lab_of_an_empty_region_is_nan():
     assert mean_lab(torch.rand(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)).isnan().all()
 
 
+@pytest.mark.slow
 def test_batched_figures_of_a_training_are_those_of_one_pair_at_a_time(folder):
     pairs = [read_pair(folder, row) for row in range(len(folder))]
     batch = [torch.cat(images) for images in zip(*pairs, strict=True)]

@@ -22,12 +22,16 @@ NEEDS = {
     "torchvision_pipeline.py": "torchvision",
 }
 LIBRARIES = {"photos.py", "layouts.py", "colour_map.py", "dense.py", "fit.py", "geometry.py"}
+QUICK = {"plain_loop.py", "wrapped_loader.py"}
 SERVERS = {"app.py"}  # run until they are stopped
 
 
-def _scripts() -> list[str]:
+def _scripts() -> list[object]:
     found = (path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py"))
-    return sorted(name for name in found if Path(name).name not in LIBRARIES | SERVERS)
+    scripts = sorted(name for name in found if Path(name).name not in LIBRARIES | SERVERS)
+    return [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in scripts
+    ]
 
 
 def _run(script: Path, folder: Path, output: Path) -> None:

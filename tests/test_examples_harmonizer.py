@@ -196,6 +196,7 @@ def test_a_loop_learns_to_undo_a_darker_foreground(net: Harmonizer) -> None:
     assert losses[-1] < losses[0] / 20
 
 
+@pytest.mark.slow
 def test_the_dense_net_undoes_a_shadow_that_one_colour_map_cannot() -> None:
     real, mask = _pictures(8, 32, 32)
     shade = torch.linspace(0.3, 1, 32).expand(8, 1, 32, 32)
@@ -207,6 +208,7 @@ def test_the_dense_net_undoes_a_shadow_that_one_colour_map_cannot() -> None:
     assert left[DenseHarmonizer] < left[ColourMapHarmonizer] / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harmonizer", ["colour-map", "dense"])
 def test_the_command_trains_each_harmonizer_on_the_packaged_photos(
     tmp_path: Path, harmonizer: str

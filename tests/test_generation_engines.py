@@ -21,6 +21,8 @@ from harmaug.generation.engines import run_pool
 from harmaug.generation.sources import Source
 from harmaug.generation.worker import Worker
 
+pytestmark = pytest.mark.slow  # processes that die, wait and start again
+
 RAY_PHOTOS = int(os.environ.get("HARMAUG_RAY_PHOTOS", "120"))
 
 

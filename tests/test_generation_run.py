@@ -592,6 +592,7 @@ class TestBadInput:
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
 
+@pytest.mark.slow
 class TestInterruptions:
     @needs_signals
     def test_a_set_killed_50_times_ends_as_an_unbroken_one(self, photos, unbroken, forks, tmp_path):

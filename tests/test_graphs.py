@@ -67,6 +67,7 @@ def test_on_a_cpu_stand_ins_are_mixed_once_for_all_spoilt_draws(aug, batch):
     assert seen.reads == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 6])
 def test_a_whole_graph_samples_what_python_samples(aug, batch, count):
     """Draws with stand-ins are decided in fixed shapes there, in others here."""
@@ -83,6 +84,7 @@ def test_a_whole_graph_samples_what_python_samples(aug, batch, count):
         torch.testing.assert_close(found, sample(real, mask), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_compiled_augment_gives_the_composites_of_an_eager_one(batch):
     aug = SycoNetAugment.from_pretrained("daylight")

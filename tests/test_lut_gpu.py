@@ -97,6 +97,7 @@ def test_a_tetrahedral_composite_is_the_reference(size, dtype):
     assert_forward(on_ties(image), None, lut, tetrahedral=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [(), (2, 2), (1, 3)])
 def test_tetrahedral_gradients_are_those_of_the_reference(grid):
     image, mask, lut = make(size=4, grid=grid)
@@ -465,6 +466,7 @@ def cases(draw):
     return image, mask if mask is None else draw(layouts)(mask), lut
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 @settings(max_examples=12, deadline=None)
 def test_random_cases_are_the_reference(case, tetrahedral):
@@ -513,6 +515,7 @@ build(gpu_kernels.composite_backward, 90, "fp32", mask=None, grad_mask=None, gra
 """
 
 
+@pytest.mark.slow
 def test_kernels_compile_for_gpus_that_are_not_here(tmp_path):
     import triton
 

@@ -628,6 +628,7 @@ def test_an_unknown_kernel_is_refused_with_the_known_ones(monkeypatch):
         native._wanted.__wrapped__()
 
 
+@pytest.mark.slow
 def test_torch_serves_where_the_environment_says_none():
     done = subprocess.run(
         [sys.executable, "-c", "import harmaug; print(harmaug.backends()['cpu'])"],

@@ -190,6 +190,7 @@ def pieces(many=(), seed=3):
     return [(tensor * 0.8 + 0.1).requires_grad_() for tensor in drawn]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [(), (2,), (2, 2)])
 def test_second_derivatives_agree_with_finite_differences(many):
     image, mask, lut = pieces(many)
@@ -319,6 +320,7 @@ def test_greys_stay_grey_under_a_tetrahedral_lut_with_grey_diagonal(grid):
     assert (trilinear.amax(-3) - trilinear.amin(-3)).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [(), (2,), (2, 2)])
 def test_tetrahedral_derivatives_agree_with_finite_differences(many):
     def function(*x):
@@ -465,6 +467,7 @@ def test_operator_passes_opcheck_when_a_gradient_tensor_has_gaps():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
 def test_torch_compile_takes_the_operator_in_one_graph():
     def loss(image, mask, grid):

@@ -86,6 +86,7 @@ def test_tetrahedral_values_are_those_of_the_six_cases(size):
     torch.testing.assert_close(found, torch.stack(wanted, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [(), (2, 3)])
 def test_tetrahedral_gradients_agree_with_finite_differences(grid):
     image = torch.rand(2, 3, 2, 3, dtype=torch.double) * 0.8 + 0.1
@@ -184,6 +185,7 @@ def test_eight_bit_background_stays():
     assert torch.equal(result, image.unsqueeze(1).expand_as(result))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("grid", [(), (2, 2), (3, 1), (1, 4)])
 def test_gradients_agree_with_finite_differences(masked, grid):

@@ -159,6 +159,7 @@ def negative_log_likelihood(prior, codes):
     return (latent.square().sum(1) / 2 - jacobian.det().abs().log()).mean()
 
 
+@pytest.mark.slow
 def test_couplings_follow_what_mean_and_covariance_miss():
     codes, others = heavy_tailed(4000, 0), heavy_tailed(2000, 7)
     sharp = Codes(codes, torch.full_like(codes, 1e-3), unseen(len(codes)))
@@ -183,6 +184,7 @@ def depending(count, seed):
     return Codes(codes, torch.full_like(codes, 1e-3), seen)
 
 
+@pytest.mark.slow
 def test_draws_follow_what_the_codes_of_such_photos_are():
     torch.manual_seed(0)
     prior = Prior(2, 1)

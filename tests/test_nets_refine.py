@@ -59,6 +59,7 @@ def test_refined_latents_stay_likely(net, refined):
     assert (refined.square().sum(1) < size + 6 * (2 * size) ** 0.5).all()
 
 
+@pytest.mark.slow
 def test_a_pair_is_refined_alike_alone_and_in_a_batch(net, pairs, refined):
     alone = torch.cat([net.encode(*(part[i : i + 1] for part in pairs)) for i in range(2)])
     torch.testing.assert_close(refined, alone, rtol=1e-3, atol=1e-3)

@@ -184,7 +184,7 @@ def run(kernel):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", ["native", pytest.param("torch", marks=pytest.mark.slow)])
 def test_draws_keep_their_bits(kernel):
     if kernel == "native" and not native.available():
         pytest.skip("the native kernel is not built here")

@@ -79,6 +79,7 @@ def test_a_mask_without_foreground_is_an_error():
         )
 
 
+@pytest.mark.slow
 def test_calibrated_latents_have_the_moments_of_the_codes(net):
     condition, change = torch.randn(2000, 73), torch.randn(2000, net.change_mean.numel())
     fitted = Features(condition, change, *[torch.empty(2000, 0)] * 3)

@@ -102,6 +102,7 @@ def test_a_single_pair_is_measured_without_a_warning(net, recwarn):
     assert not recwarn.list
 
 
+@pytest.mark.slow
 def test_a_sheet_shows_a_pair_of_each_kind_and_is_always_the_same(net, tmp_path):
     heldout = make_heldout(
         images(6), {"filters": Filters()}, {"dark": images(7, composites=True)}, 5, generator()

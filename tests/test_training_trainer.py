@@ -92,6 +92,7 @@ def script(tmp_path, config, output, options):
     return [sys.executable, str(path)], os.environ | {"OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_draws_are_as_strong_as_composites(files, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "_STEPS", STEPS)
     root, basis = files
@@ -161,6 +162,7 @@ class Killed(BaseException):
     """Stands for a signal: nothing in the package may catch it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [2, 4, 7, 10])
 def test_a_training_cut_off_at_any_file_it_writes_goes_on_bit_for_bit(
     moment, unbroken, tmp_path, monkeypatch
@@ -183,6 +185,7 @@ def test_a_training_cut_off_at_any_file_it_writes_goes_on_bit_for_bit(
     assert_same_training(tmp_path / "out", whole)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_training_killed_at_a_random_moment_goes_on_bit_for_bit(unbroken, tmp_path):
     config, whole = unbroken
@@ -219,6 +222,7 @@ def assert_close_training(output, unbroken):
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_one_process_began_two_go_on_with(unbroken, tmp_path, monkeypatch):
     config, whole = unbroken
     output = tmp_path / "out"
@@ -240,6 +244,7 @@ def test_what_one_process_began_two_go_on_with(unbroken, tmp_path, monkeypatch):
     assert_close_training(output, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
 def test_what_two_processes_began_one_goes_on_with(unbroken, tmp_path):
     config, whole = unbroken
@@ -268,6 +273,7 @@ def test_what_two_processes_began_one_goes_on_with(unbroken, tmp_path):
     assert_close_training(output, whole)
 
 
+@pytest.mark.slow
 def test_patience_stops_and_keeps_the_best(files, tmp_path, monkeypatch):
     root, basis = files
     scores = iter([3.0, 2.0, 2.5, 2.2, 1.0])
@@ -353,6 +359,7 @@ def test_a_checkpoint_without_a_reconstruction_branch_is_refused(files, tmp_path
         train(config, tmp_path / "out", accelerator="cpu")
 
 
+@pytest.mark.slow
 def test_the_published_net_trains_and_a_finetune_starts_where_it_ended(files, tmp_path):
     root, basis = files
     config = small(
