@@ -320,6 +320,10 @@ def test_results_are_picked_by_every_setting_and_only_whole_seeds_count() -> Non
     assert table.seeds == [0]
     assert table.errors["PSNR"].tolist() == [[30.0, 30.0]]
     assert table.scenes == ["a", "b"]
+    newer = record(0, "a") | {"tests": {"t": {"PSNR": [31.0], "fMSE": [1.0], "scenes": ["a"]}}}
+    again = Results([*records, newer]).arm("none", Question(["a"], ("t",), {}))
+    assert again is not None
+    assert again.errors["PSNR"].tolist() == [[31.0], [31.0]]  # seeds 0 and 1
     part = Results([records[0], *records[-2:]])
     assert part.arm("none", Question(["a", "b"], ("t",), {})) is None
 

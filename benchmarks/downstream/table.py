@@ -8,18 +8,22 @@ Each table stands between ``<!-- name -->`` and ``<!-- end -->`` in the page.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "examples" / "harmonizer"))
 
 import numpy as np
 import store
 from arms import ARMS
 from measured import Table, gain, gather, share_of_gain
 from sets import CAMERAS, DOMAINS, OFFICIAL
-from trial import ADDED
+from trial import ADDED, Trial
 
 from harmaug.evaluation.bootstrap import Estimate
 
@@ -27,6 +31,7 @@ BASE, HEADLINE, BEST = "none", "own-finetuned", "recipe"
 OUTSIDE = [test for test in OFFICIAL if test != "Hday2night"]  # a single pair
 DEFAULTS = {"size": 200, "steps": 600, "p": 0.5, "n": 1, "strength": 1.0, "fixed": None}
 DEFAULTS |= ADDED
+_SETTINGS = [field.name for field in dataclasses.fields(Trial)]
 
 
 class Question(NamedTuple):
@@ -67,7 +72,7 @@ MAIN = {
 
 
 class Results:
-    """Results by arm and settings.
+    """Results by arm and settings; where a checkpoint was made anew, those of the newest.
 
     Args:
         records: of `store.load`.
@@ -76,7 +81,8 @@ class Results:
     def __init__(self, records: Sequence[store.Record]) -> None:
         self.untouched = {r["set"]: r for r in records if r["arm"] == "untouched"}
         # The first results are older than the added settings.
-        self.trials = [ADDED | r for r in records if r["arm"] != "untouched"]
+        trials = [ADDED | r for r in records if r["arm"] != "untouched"]
+        self.trials = list({tuple(r[name] for name in _SETTINGS): r for r in trials}.values())
 
     def arm(
         self,
