@@ -30,6 +30,7 @@ Ways = dict[str, dict[str, Any]]
 PRETRAINING: Ways = {
     "pre-trained": {"arm": "unified", "p": 0.0, "before": 400, "extra": False},
     "mixed": {"arm": "unified", "p": 0.5, "before": 0, "extra": True},
+    "a fifth by the domain's checkpoint": {**ALONE, "arm": "domain", "p": 0.21},
 }
 SMALL: Ways = {
     "true recipe": {**ALONE, "arm": "recipe"},
