@@ -827,6 +827,26 @@ def test_a_saved_augmenter_loads_as_it_was(aug, tmp_path):
     assert torch.equal(again.augment(real, mask, latent=latents()), expected)
 
 
+def test_without_light_draws_are_those_whose_light_is_off(default, tmp_path):
+    plain = default.without_light()
+    assert not plain.varies
+    assert plain.latent_dim == default.latent_dim - 13
+    real, mask = photos()
+    generator = torch.Generator().manual_seed(0)
+    latent = torch.randn(2, 4, plain.latent_dim, generator=generator)
+    off = torch.randn(2, 4, 13, generator=generator) * torch.tensor([0.0] + [1.0] * 12)
+    lit = default.augment(real, mask, latent=torch.cat((latent, off), 2))
+    torch.testing.assert_close(plain.augment(real, mask, latent=latent), lit, rtol=0, atol=2e-6)
+    plain.save_pretrained(tmp_path)
+    assert SycoNetAugment.from_pretrained(tmp_path).latent_dim == plain.latent_dim
+    assert plain.without_light() is plain
+
+
+def test_without_light_the_augmenter_itself_keeps_it(default):
+    default.without_light()
+    assert default.net.light is not None
+
+
 def test_the_default_checkpoint_is_named_unified(default):
     assert default.checkpoint == "unified"
     assert default.card["architecture"] in ("lite", "syconet")

@@ -51,7 +51,8 @@ ARMS = {
     "mixtures": Arm("random basis mixtures", "mixtures", checkpoint="unified"),
     "static": Arm("static, finetuned on the pairs", checkpoint="own-finetuned", fixed=4),
     "unified": Arm("dynamic, `unified`", checkpoint="unified"),
-    "both": Arm("`unified` and filters, in turn", "both", checkpoint="unified"),
+    "unlit": Arm("dynamic, `unified` without its light", "unlit", checkpoint="unified"),
+    "both": Arm("the same and filters, in turn", "unlit-both", checkpoint="unified"),
     "domain": Arm("dynamic, domain checkpoint", checkpoint="domain"),
     "own": Arm("dynamic, learnt from the pairs alone", checkpoint="own"),
     "own-finetuned": Arm("dynamic, finetuned on the pairs", checkpoint="own-finetuned"),
@@ -73,15 +74,17 @@ def maker(
         aug: the loaded checkpoint, for arms that have one.
         strength: of the checkpoint's draws.
     """
-    if arm.source == "both":
-        parts = (replace(arm, source=source) for source in ("checkpoint", "filters"))
+    if arm.source in ("both", "unlit-both"):
+        learnt = "unlit" if arm.source == "unlit-both" else "checkpoint"
+        parts = (replace(arm, source=source) for source in (learnt, "filters"))
         return _in_turn(*(maker(part, data, training, aug, strength) for part in parts))
-    if arm.source == "checkpoint":
+    if arm.source in ("checkpoint", "unlit"):
         assert aug is not None
+        drawing = aug.without_light() if arm.source == "unlit" else aug
         candidates = arm.candidates or 0
 
         def draw(real: Tensor, mask: Tensor, n: int) -> Tensor:
-            return aug.augment(
+            return drawing.augment(
                 real, mask, n, strength=strength, candidates=candidates * n or None
             ).flatten(0, 1)
 

@@ -24,7 +24,7 @@ from table import BASE, Question, Results
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-ACROSS_SIZES = ("filters-matched", "unified", "domain", "own-finetuned", "recipe")
+ACROSS_SIZES = ("filters-matched", "unlit", "domain", "own-finetuned", "recipe")
 # Setting -> arm, values.
 SETTINGS: dict[str, tuple[str, list[Any]]] = {
     "p": ("own-finetuned", [0.25, 0.5, 0.75, 0.9]),

@@ -30,12 +30,14 @@ Ways = dict[str, dict[str, Any]]
 PRETRAINING: Ways = {
     "pre-trained": {"arm": "unified", "p": 0.0, "before": 400, "extra": False},
     "mixed": {"arm": "unified", "p": 0.5, "before": 0, "extra": True},
+    "mixed, without light": {"arm": "unlit", "p": 0.5, "before": 0, "extra": True},
     "a fifth by the domain's checkpoint": {**ALONE, "arm": "domain", "p": 0.21},
 }
 SMALL: Ways = {
     "true recipe": {**ALONE, "arm": "recipe"},
     "domain's checkpoint": {**ALONE, "arm": "domain"},
     "`unified`": {**ALONE, "arm": "unified"},
+    "without its light": {**ALONE, "arm": "unlit"},
 }
 _STEPS = 800
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import arms
 from arms import Arm, Make, of_recipe
@@ -33,7 +32,7 @@ ARMS = {
     "retouch": Arm("`retouch`", checkpoint="retouch"),
     "illuminant": Arm("`illuminant`", checkpoint="illuminant"),
     "daylight": Arm("`daylight`", checkpoint="daylight"),
-    "both": replace(arms.ARMS["both"], title="`unified` and filters, in turn"),
+    "both": Arm("`unified` and filters, in turn", "both", checkpoint="unified"),
 }
 
 

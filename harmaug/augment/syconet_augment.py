@@ -9,6 +9,7 @@ from harmaug.augment.lut_augment import LutAugment, like_real
 from harmaug.checkpoints.frozen import FrozenNet
 from harmaug.inputs import Inputs, SpaceLike
 from harmaug.nets.decision import Decision, decide
+from harmaug.nets.parts import with_parts
 
 
 class SycoNetAugment(FrozenNet, LutAugment):
@@ -32,6 +33,18 @@ class SycoNetAugment(FrozenNet, LutAugment):
         config = self.net.config()
         size: int = config.get("thumbnail") or config["size"]
         return size
+
+    def without_light(self) -> SycoNetAugment:
+        """Return an augmenter that draws the learnt changes alone, itself where there is no light.
+
+        Its composites are as bright as those that the net learnt from, and one change is for all of
+        a foreground. Take it to add to original composites of such makings. Latents have 13 numbers
+        fewer. `save_pretrained` keeps it for commands and other processes.
+        """
+        if self.net.light is None:
+            return self
+        net = with_parts(self.net, spatial=False, light=0.0)
+        return type(self)(net.to(self.device), self.card)
 
     @property
     def varies(self) -> bool:

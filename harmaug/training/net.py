@@ -10,8 +10,8 @@ from harmaug.checkpoints import find_checkpoint, open_checkpoint
 from harmaug.lut import identity_lut
 from harmaug.lut.fitting import simplex_least_squares
 from harmaug.nets import ARCHITECTURES, LiteSycoNet, LutNet
-from harmaug.nets.light import LIGHT_DIM, light_parts
-from harmaug.nets.spatial import PARTS
+from harmaug.nets.light import light_parts
+from harmaug.nets.parts import with_parts
 from harmaug.training.config import TrainConfig
 from harmaug.training.pairs import PairSource
 
@@ -31,7 +31,7 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
                 f"{config.init} has no reconstruction branch (the released weights come without "
                 "one), so it cannot be trained further; start from another checkpoint."
             )
-        return _with_parts(net, bool(config.spatial), config.light)
+        return with_parts(net, bool(config.spatial), config.light)
     basis = read_basis(config)
     architecture = config.architecture or "lite"
     settings = {"spatial": bool(config.spatial), "light": bool(config.light)} | config.net
@@ -52,20 +52,6 @@ def build_net(config: TrainConfig, source: PairSource) -> LutNet:
     flat, neutral = basis.flatten(1), identity_lut(basis.shape[-1]).flatten()
     nearest = simplex_least_squares(flat @ flat.mT, (neutral @ flat.mT).unsqueeze(0))[0]
     net.start_from(nearest)
-    return net
-
-
-def _with_parts(net: LutNet, spatial: bool, light: float) -> LutNet:
-    """Return the net with the parts asked for, else the same; a new spatial part varies nothing."""
-    wanted = {"spatial": spatial, "light": light > 0}
-    if net.config() != net.config() | wanted:
-        size = net.code_dim * (PARTS if spatial else 1) + LIGHT_DIM * (light > 0)
-        other = type(net)(**net.config() | wanted | {"latent_dim": size})
-        kept = {k: v for k, v in net.state_dict().items() if k not in ("spread", "light")}
-        other.load_state_dict(other.state_dict() | kept)
-        net = other
-    if net.light is not None:
-        net.light.copy_(light_parts(light))
     return net
 
 
