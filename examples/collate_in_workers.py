@@ -11,7 +11,7 @@ import harmaug
 
 
 def main() -> None:
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
     collate = harmaug.AugmentCollate(aug, fields, p=0.5, seed=0)
     loader = DataLoader(Pairs(), batch_size=5, num_workers=2, collate_fn=collate)

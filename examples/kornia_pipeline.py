@@ -9,7 +9,7 @@ from harmaug.adapters.kornia import KorniaAugment
 
 
 def main() -> None:
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     geometry = K.RandomHorizontalFlip(), K.RandomResizedCrop((64, 64), scale=(0.5, 1.0))
     pipeline = KorniaAugment(aug, *geometry, space="unit", p=0.5, seed=0)
 

@@ -21,7 +21,7 @@ class Module(L.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.net = TinyHarmonizer()
-        aug = harmaug.SycoNetAugment.from_pretrained("unified")
+        aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
         fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
         self.augment = AugmentBatch(aug, fields, p=0.5)
 

@@ -32,7 +32,7 @@ class Dataset:
 
 
 def main() -> None:
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     transform = harmaug.SampleTransform(
         aug, composite="image", real="target_image", mask="object_mask", p=0.5, seed=0
     )

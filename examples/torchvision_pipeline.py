@@ -12,7 +12,7 @@ from harmaug.adapters.torchvision import SyntheticComposite
 
 
 def main() -> None:
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
     pipeline = v2.Compose(
         [

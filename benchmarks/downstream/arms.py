@@ -52,7 +52,9 @@ ARMS = {
     "static": Arm("static, finetuned on the pairs", checkpoint="own-finetuned", fixed=4),
     "unified": Arm("dynamic, `unified`", checkpoint="unified"),
     "unlit": Arm("dynamic, `unified` without its light", "unlit", checkpoint="unified"),
-    "both": Arm("the same and filters, in turn", "unlit-both", checkpoint="unified"),
+    "both": Arm(
+        "`unified` without its light and filters, in turn", "unlit-both", checkpoint="unified"
+    ),
     "domain": Arm("dynamic, domain checkpoint", checkpoint="domain"),
     "own": Arm("dynamic, learnt from the pairs alone", checkpoint="own"),
     "own-finetuned": Arm("dynamic, finetuned on the pairs", checkpoint="own-finetuned"),

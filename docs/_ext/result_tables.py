@@ -30,6 +30,7 @@ _ARMS = {
     "matched filters": "filters-matched",
     "random looks": "looks",
     "`unified`": "unified",
+    "without its light": "unlit",
     "finetuned on the pairs": "own-finetuned",
     "domain checkpoint": "domain",
     "true recipe": "recipe",

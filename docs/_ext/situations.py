@@ -15,7 +15,11 @@ _SITUATIONS: tuple[tuple[str, str, _Gains], ...] = (
         "`retouch`, or `color-transfer`",
         (("retouch", False, "domain"), ("color-transfer", False, "domain")),
     ),
-    ("composites of several makings", "`unified`", (("unified", False, "unified"),)),
+    (
+        "composites of several makings",
+        "`unified`, with `without_light()`",
+        (("unified", False, "unlit"),),
+    ),
     (
         "some hundred composites of another making",
         "[`harmaug train --init unified`](finetune.md) on them",

@@ -17,7 +17,7 @@ import harmaug
 
 def add_harmaug(train_dataloader: Any) -> Any:
     """Wrap the loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("co2net", space="unit")
     return harmaug.AugmentedLoader(train_dataloader, aug, fields, p=0.5)
 

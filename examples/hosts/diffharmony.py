@@ -22,7 +22,7 @@ import harmaug
 
 def add_harmaug(train_dataloader: Any, **changes: Any) -> Any:
     """Wrap the loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("diffharmony", **changes)
     return harmaug.AugmentedLoader(train_dataloader, aug, fields, p=0.5)
 

@@ -18,14 +18,14 @@ import harmaug
 
 def add_harmaug(phase_loader: Any) -> Any:
     """Wrap the loader: the lines to add to HCDM."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("hcdm")
     return harmaug.AugmentedLoader(phase_loader, aug, fields, p=0.5)
 
 
 def add_to_module(data_module: Any) -> None:
     """Wrap the loader that a data module makes: the lines to add to LBM."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("lbm")
     bare = data_module.train_dataloader
     data_module.train_dataloader = lambda: harmaug.AugmentedLoader(bare(), aug, fields, p=0.5)

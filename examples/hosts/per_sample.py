@@ -24,7 +24,7 @@ import harmaug
 S2CRNET_LINES = {
     "self.base_folder = args.base_dir": (
         "import harmaug",
-        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("s2crnet")',
         'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "train"))',
     ),
@@ -37,7 +37,7 @@ S2CRNET_LINES = {
 
 DUCONET_LINES = (
     "import harmaug",
-    'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+    'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
     'fields = harmaug.Fields.preset("duconet")',
     'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (split == "train"))',
 )
@@ -46,7 +46,7 @@ DUCONET_LINES = (
 INR_LINES = {
     "self.kp_t = area_keep_thresh": (
         "import harmaug",
-        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("inr")',
         'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "Train"))',
     ),
@@ -63,7 +63,7 @@ class S2CRNetLike:
 
     def __init__(self, mode: str = "train") -> None:
         self.triple = triple("unit")
-        aug = harmaug.SycoNetAugment.from_pretrained("unified")  # added
+        aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()  # added
         fields = harmaug.Fields.preset("s2crnet")  # added; or "duconet", "inr"
         self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "train"))  # added
 

@@ -21,7 +21,7 @@ import harmaug
 
 def add_harmaug(dataset: Any, host: str = "dovenet") -> Any:
     """Wrap the loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "dovenet", "rainnet", "hdnet" or "bargainnet"
     return harmaug.AugmentedLoader(dataset, aug, fields, p=0.5)
 

@@ -21,7 +21,7 @@ import harmaug
 CONTROL_LINES = {
     "self.split = split": (
         "import harmaug",
-        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("region-to-region")',
         'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (split == "train"))',
     ),
@@ -34,7 +34,7 @@ CONTROL_LINES = {
 
 def add_harmaug() -> harmaug.AugmentCollate:
     """Return the collate function of its training loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("region-to-region-vae")
     return harmaug.AugmentCollate(aug, fields, p=0.5)
 

@@ -15,7 +15,7 @@ import harmaug
 
 def add_harmaug(self: Any, host: str = "dirl") -> None:
     """Wrap the loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "dirl" or "madisnet"
     self.inharm_dataloader = harmaug.AugmentedLoader(self.inharm_dataloader, aug, fields, p=0.5)
 

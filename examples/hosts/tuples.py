@@ -27,7 +27,7 @@ import harmaug
 
 def add_harmaug(loader: Any, host: str) -> Any:
     """Wrap the loader: the lines to add."""
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "pih", "s2am", "bargainnet-xmba15"
     return harmaug.AugmentedLoader(loader, aug, fields, p=0.5)
 

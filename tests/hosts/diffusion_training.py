@@ -182,7 +182,7 @@ def region_to_region(folder: Path) -> None:
     os.chdir(folder)  # its paths are relative
     lines = [
         "import harmaug",
-        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("region-to-region-vae")',
     ]
     start, loader = "def train_dataloader(self):", "self.train_ds, batch_size=self.batch_size, "

@@ -131,7 +131,7 @@ def region_to_region(folder: Path, workers: int) -> Iterator[Trial]:
     dataset: Any = ConcatDataset([own.DatasetClearVAE(part, "train") for part in parts])
     made = partial(DataLoader, batch_size=4, num_workers=workers)
     recorder = Recorder(made(dataset, shuffle=True))
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("region-to-region-vae", derive={})
     wrapped = harmaug.AugmentedLoader(recorder, aug, fields, p=0.5)
     view = ("ref",), ("tar",), ("mask",)

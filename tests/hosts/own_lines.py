@@ -27,7 +27,7 @@ def loader_lines(loader: str, preset: str) -> list[str]:
     """Return the lines of the pages that wrap a loader."""
     return [
         "import harmaug",
-        'aug = harmaug.SycoNetAugment.from_pretrained("unified")',
+        'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         f'fields = harmaug.Fields.preset("{preset}")',
         f"{loader} = harmaug.AugmentedLoader({loader}, aug, fields, p=0.5)",
     ]

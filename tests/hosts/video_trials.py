@@ -58,7 +58,7 @@ def co2net(folder: Path, workers: int) -> Iterator[Trial]:
         with_previous=True,
     )
     recorder = Recorder(DataLoader(own, 4, shuffle=True, num_workers=workers))
-    aug = harmaug.SycoNetAugment.from_pretrained("unified")
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("co2net", space="unit", views=())
     wrapped = harmaug.AugmentedLoader(recorder, aug, fields, p=0.5)
     view = keys("images", "target_images", "masks")
