@@ -49,6 +49,7 @@ def pages() -> dict[str, str]:
         "results/gains.txt": table(gains()),
         **own_photos(),
         "results/pretraining.txt": table(pretraining()),
+        "results/small-sets-dense.txt": table(small_sets()),
         **hosts(),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
