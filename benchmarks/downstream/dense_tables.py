@@ -58,7 +58,7 @@ def rows(
             for way in (ALONE, *ways.values())
         ]
         alone, *others = tables
-        if alone is None:
+        if alone is None or not any(others):
             continue
         cells = [name, "2,829" if size is None else f"{size}", f"{alone.errors['PSNR'].mean():.2f}"]
         for table in others:
