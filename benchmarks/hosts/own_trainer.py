@@ -32,7 +32,7 @@ def lines(codebase: Codebase, checkpoint: str | None, seed: int) -> list[str]:
         return []
     return [
         "import harmaug",
-        f'aug = harmaug.SycoNetAugment.from_pretrained("{checkpoint}")',
+        f'aug = harmaug.SycoNetAugment.from_pretrained("{checkpoint}").without_light()',
         f'fields = harmaug.Fields.preset("{codebase.preset}")',
         "trainer.train_data = harmaug.AugmentedLoader("
         f'trainer.train_data, aug, fields, p="auto", seed={seed})',
