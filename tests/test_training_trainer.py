@@ -211,6 +211,16 @@ def test_a_torn_log_line_and_lines_after_the_state_are_dropped_on_resume(unbroke
     assert_same_training(output, whole)
 
 
+@pytest.mark.slow
+def test_two_processes_train_as_one(unbroken, tmp_path):
+    config, whole = unbroken
+    output = tmp_path / "out"
+    command, environment = script(tmp_path, config, output, "devices=2")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert_close_training(output, whole)
+
+
 def assert_close_training(output, unbroken):
     """Two processes add up in another order than one."""
     assert [line["round"] for line in log(output)] == [1, 2, 3, 4]

@@ -30,6 +30,7 @@ class Arm:
         geometry: flip and crop.
         checkpoint: that draws them: a packaged name, "domain" for that of the set's domain, or
             "own" and "own-finetuned" for nets trained on the set's pairs alone.
+        light: keep the light of the checkpoint, if it has one.
         candidates: draws of which the hardest is kept.
         fixed: composites of each photo, drawn once for the whole training; None draws anew.
     """
@@ -38,6 +39,7 @@ class Arm:
     source: str | None = "checkpoint"
     geometry: bool = True
     checkpoint: str | None = None
+    light: bool = True
     candidates: int | None = None
     fixed: int | None = None
 
@@ -51,9 +53,12 @@ ARMS = {
     "mixtures": Arm("random basis mixtures", "mixtures", checkpoint="unified"),
     "static": Arm("static, finetuned on the pairs", checkpoint="own-finetuned", fixed=4),
     "unified": Arm("dynamic, `unified`", checkpoint="unified"),
-    "unlit": Arm("dynamic, `unified` without its light", "unlit", checkpoint="unified"),
+    "unlit": Arm("dynamic, `unified` without its light", checkpoint="unified", light=False),
     "both": Arm(
-        "`unified` without its light and filters, in turn", "unlit-both", checkpoint="unified"
+        "`unified` without its light and filters, in turn",
+        "both",
+        checkpoint="unified",
+        light=False,
     ),
     "domain": Arm("dynamic, domain checkpoint", checkpoint="domain"),
     "own": Arm("dynamic, learnt from the pairs alone", checkpoint="own"),
@@ -76,13 +81,12 @@ def maker(
         aug: the loaded checkpoint, for arms that have one.
         strength: of the checkpoint's draws.
     """
-    if arm.source in ("both", "unlit-both"):
-        learnt = "unlit" if arm.source == "unlit-both" else "checkpoint"
-        parts = (replace(arm, source=source) for source in (learnt, "filters"))
+    if arm.source == "both":
+        parts = (replace(arm, source=source) for source in ("checkpoint", "filters"))
         return _in_turn(*(maker(part, data, training, aug, strength) for part in parts))
-    if arm.source in ("checkpoint", "unlit"):
+    if arm.source == "checkpoint":
         assert aug is not None
-        drawing = aug.without_light() if arm.source == "unlit" else aug
+        drawing = aug if arm.light else aug.without_light()
         candidates = arm.candidates or 0
 
         def draw(real: Tensor, mask: Tensor, n: int) -> Tensor:

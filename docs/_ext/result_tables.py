@@ -48,8 +48,7 @@ def pages() -> dict[str, str]:
     return {
         "results/gains.txt": table(gains()),
         **own_photos(),
-        "results/pretraining.txt": table(pretraining()),
-        "results/small-sets-dense.txt": table(small_sets()),
+        **dense(),
         **hosts(),
         "results/coverage.txt": "\n".join(coverage_table(cards())),
         "results/true-pairs.txt": table(true_pairs()),
@@ -107,18 +106,14 @@ def own_photos() -> dict[str, str]:
     return found
 
 
-def pretraining() -> Iterator[list[str]]:
-    """Yield the gains of pre-training and of mixing, of the dense harmonizer."""
+def dense() -> dict[str, str]:
+    """Return the tables of the dense harmonizer by their path below docs."""
     script = module(BENCHMARKS / "downstream", "dense_tables")
     results = script.Results(script.store.load(script.store.RESULTS))
-    yield from script.rows(results, "dense", script.PRETRAINING)
-
-
-def small_sets() -> Iterator[list[str]]:
-    """Yield the gains of the dense harmonizer on 200 photos."""
-    script = module(BENCHMARKS / "downstream", "dense_tables")
-    results = script.Results(script.store.load(script.store.RESULTS))
-    yield from script.rows(results, "dense", script.SMALL, [200])
+    return {
+        "results/pretraining.txt": table(script.rows(results, "dense", script.PRETRAINING)),
+        "results/small-sets-dense.txt": table(script.rows(results, "dense", script.SMALL, [200])),
+    }
 
 
 def hosts() -> dict[str, str]:
