@@ -168,6 +168,7 @@ def test_bad_input_is_one_clear_sentence(aug, photos, options, error, message):
         aug.augment(*photos, **options)
 
 
+@pytest.mark.slow
 def test_a_loader_draws_for_each_sample_by_one_of_several_at_random(photos):
     real, mask = (images.repeat(40, 1, 1, 1) for images in photos)
     fields = harmaug.Fields(composite=0, real=1, mask=2, space="unit")

@@ -78,6 +78,7 @@ def test_the_command_adds_to_its_results_and_trains_nothing_twice(run: Any, caps
     assert "filters, as published" in printed
 
 
+@pytest.mark.slow
 def test_a_smoke_run_trains_every_arm_and_says_what_it_leaves_out(run: Any, capsys: Any) -> None:
     records = run("--smoke", "--harmonizers", "colour-map")
     trained = {record["arm"] for record in records} - {"untouched"}

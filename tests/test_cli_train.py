@@ -101,6 +101,7 @@ def test_true_pairs_alone_need_no_recipe_and_a_finetune_is_gentle(trained, files
     assert open_checkpoint(output)[0].basis.shape == open_checkpoint(trained)[0].basis.shape
 
 
+@pytest.mark.slow
 def test_illuminants_join_the_recipes_where_the_transforms_hold_them(files):
     lights = np.zeros((12, 3, 11))
     lights[:, range(3), range(3)] = np.linspace(0.8, 1.2, 12)[:, None]

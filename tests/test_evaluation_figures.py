@@ -64,6 +64,7 @@ def test_subsets_stand_beside_the_whole(figures):
     assert [found["scenes"] for found in figures.values()] == [9, 5, 4]
 
 
+@pytest.mark.slow
 def test_a_single_subset_stands_alone(measured, folder):
     one = HarmonyFolder(folder.root / "one", size=32)
     assert list(summarize(measure(NET, one, {"one": SAMPLERS}, draws=2))) == ["one"]

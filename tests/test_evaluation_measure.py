@@ -102,6 +102,7 @@ def test_a_mixture_of_the_basis_is_found_again():
     assert fmse(best_mixture(net, pair), pair.composite, pair.mask).item() < 0.01
 
 
+@pytest.mark.slow
 def test_a_pair_measures_the_same_alone_and_in_another_order(folder):
     whole = measured(folder)
     other = copy.copy(folder)

@@ -187,7 +187,10 @@ def test_resizing_keeps_whole_frames() -> None:
     assert resize(square, 40) is square
 
 
-@pytest.mark.parametrize("net", [ColourMapHarmonizer(), DenseHarmonizer(thumbnail=32)])
+@pytest.mark.parametrize(
+    "net",
+    [ColourMapHarmonizer(), pytest.param(DenseHarmonizer(thumbnail=32), marks=pytest.mark.slow)],
+)
 def test_a_loop_learns_to_undo_a_darker_foreground(net: Harmonizer) -> None:
     torch.manual_seed(0)
     real, mask = _pictures(8, 32, 32)

@@ -335,7 +335,10 @@ class TestOriginals:
             assert merged[name] == data or name.endswith(".txt"), name
         assert {name for name in contents(output) if "HX/comp" in name} <= merged.keys()
 
-    @pytest.mark.parametrize("options", [{"workers": 2}, {"link": True, "workers": 0}])
+    @pytest.mark.parametrize(
+        "options",
+        [pytest.param({"workers": 2}, marks=pytest.mark.slow), {"link": True, "workers": 0}],
+    )
     def test_workers_and_links_change_no_byte(self, source, output, tmp_path, options):
         made = tmp_path / "out"
         generate(source, made, Settings(n=2), with_originals=True, **options)

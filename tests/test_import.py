@@ -37,6 +37,7 @@ def test_import_loads_nothing_heavy():
     assert not modules & HEAVY
 
 
+@pytest.mark.slow
 def test_this_test_can_fail():
     assert "kornia" in loaded("import harmaug", "import kornia") & HEAVY
 

@@ -12,7 +12,8 @@ from lut_files import KINDS, csp, cube, cube_domain, cube_shaper, spi1d, spi3d
 from harmaug.lut import identity_lut, read_hald, write_hald
 from harmaug.lut.formats import read_lut
 
-EACH = 20  # files of each kind; 300 in all
+SEEDS = range(5)  # of each kind a file
+FURTHER = range(5, 20)
 BAR = 2e-6
 INTERPOLATIONS = ("trilinear", "tetrahedral")
 
@@ -29,9 +30,10 @@ def opencolorio(path, colours, interpolation):
     return result.clip(0, 1)
 
 
+@pytest.mark.parametrize("seeds", [SEEDS, pytest.param(FURTHER, marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_files_map_colours_as_opencolorio_does(tmp_path, kind):
-    for seed in range(EACH):
+def test_files_map_colours_as_opencolorio_does(tmp_path, kind, seeds):
+    for seed in seeds:
         path, colours = kind(tmp_path / f"{seed}{KINDS[kind]}", np.random.default_rng(seed))
         lut, image = read_lut(path), torch.from_numpy(colours.T).reshape(1, 3, 1, -1)
         for interpolation in INTERPOLATIONS:
@@ -42,7 +44,7 @@ def test_files_map_colours_as_opencolorio_does(tmp_path, kind):
 
 
 def test_there_are_three_hundred_files():
-    assert len(KINDS) * EACH == 300
+    assert len(KINDS) * len({*SEEDS, *FURTHER}) == 300
 
 
 COLOUR_SCIENCE = [cube, cube_domain, cube_shaper, spi1d, spi3d, csp]

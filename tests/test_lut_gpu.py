@@ -21,10 +21,7 @@ DEVICE = "cuda" if CUDA else "cpu"
 needs_gpu = pytest.mark.skipif(not CUDA, reason="needs a CUDA GPU")
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.uint8]
 FLOATS = DTYPES[:3]
-MANY_NODES = [
-    (33, torch.float32),
-    *(pytest.param(33, dtype, marks=pytest.mark.slow) for dtype in DTYPES[1:]),
-]
+MANY_NODES = [pytest.param(33, dtype, marks=pytest.mark.slow) for dtype in DTYPES]
 # One unit in the last place of values below 1; Triton's interpreter truncates to bfloat16.
 TOLERANCE = {torch.float32: 2e-6, torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.uint8: 1}
 
@@ -268,7 +265,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.uint8, marks=pytest.mark.slow)]
+)
 def test_any_strides_of_image_and_mask(layout, dtype):
     image, mask, lut = make(dtype=dtype)
     change = LAYOUTS[layout]

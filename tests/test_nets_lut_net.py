@@ -195,6 +195,7 @@ def test_draws_follow_what_the_codes_of_such_photos_are():
         assert 0.6 * spread < drawn.norm(dim=1).median() / 1.177 < 1.6 * spread  # of Rayleigh
 
 
+@pytest.mark.slow
 def test_a_few_photos_are_not_learnt_by_heart():
     """Each photo here has one code, by chance; of other photos that says nothing."""
     torch.manual_seed(0)

@@ -141,6 +141,7 @@ def test_transplants_are_made_of_pairs_to_learn_from_and_never_of_those_held_out
     assert heldout.keys() == {"transplant", "pairs"}
 
 
+@pytest.mark.slow
 def test_transplants_go_to_the_photos_of_the_pairs_and_to_those_without_composites(pairs, tmp_path):
     basis = write_basis(tmp_path / "basis.safetensors")
     source = read_data(small(pairs, basis, recipes={"transplant": 1.0}))[0]
@@ -152,6 +153,7 @@ def test_transplants_go_to_the_photos_of_the_pairs_and_to_those_without_composit
     assert len(source.photos) == sum(subsets.values()) > len(source.pairs)
 
 
+@pytest.mark.slow
 def test_transplants_are_made_where_they_are_a_part_of_a_recipe(pairs, tmp_path):
     recipes = {"transplant+relight": 1.0, "filters+relight": 1.0}
     config = small(pairs, write_basis(tmp_path / "basis.safetensors"), recipes=recipes)

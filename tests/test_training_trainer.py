@@ -201,6 +201,7 @@ def test_a_training_killed_at_a_random_moment_goes_on_bit_for_bit(unbroken, tmp_
     assert not list((tmp_path / "out").glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_torn_log_line_and_lines_after_the_state_are_dropped_on_resume(unbroken, tmp_path):
     config, whole = unbroken
     output = tmp_path / "out"
