@@ -51,7 +51,8 @@ KINDS = {
 DRAWS = 32
 FILTERS, MATCHED = "filters x 0.6", "filters, matched"
 OWN, BEST = "its own changes", "best LUT"
-AGAINST = (FILTERS, "unified")
+UNLIT = "unified without light"
+AGAINST = (FILTERS, "unified", UNLIT)
 _PIXELS = 4096  # of a foreground, enough for its errors
 
 
@@ -137,9 +138,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    samplers: dict[str, Sampler] = {
-        Path(name).name: CheckpointSampler(SycoNetAugment.from_pretrained(name))
+    augmenters = {
+        Path(name).name: SycoNetAugment.from_pretrained(name)
         for name in ("unified", "daylight", *options.also)
+    }
+    augmenters[UNLIT] = augmenters["unified"].without_light()
+    samplers: dict[str, Sampler] = {
+        name: CheckpointSampler(augmenter) for name, augmenter in augmenters.items()
     }
     samplers[FILTERS] = FilterSampler(0.6)
     found = {}

@@ -5,6 +5,7 @@ which needs the network.
 """
 
 import os
+import tempfile
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
@@ -12,15 +13,16 @@ import albumentations as A
 import cv2
 from photos import eight_bit, small_photos
 
+import harmaug
 from harmaug.adapters.albumentations import SyntheticComposite
 
 
-def main() -> None:
+def run(checkpoint: str) -> None:
     pipeline = A.Compose(
         [
             A.RandomResizedCrop((64, 64), scale=(0.5, 1.0), mask_interpolation=cv2.INTER_LINEAR),
             A.HorizontalFlip(),
-            SyntheticComposite("unified", real="target_image", mask="mask", p=0.5),
+            SyntheticComposite(checkpoint, real="target_image", mask="mask", p=0.25),
         ],
         additional_targets={"target_image": "image"},
         seed=0,
@@ -30,7 +32,14 @@ def main() -> None:
         made = pipeline(image=composite, target_image=eight_bit(real), mask=mask[0].numpy())
         same = (made["image"] == made["target_image"])[made["mask"] == 0].all()
         print(f"{made['image'].shape}, background equals that of the photo: {same}")
-    print("saved by name:", A.to_dict(pipeline)["transform"]["transforms"][-1]["checkpoint"])
+    print("saved by name or path:", A.to_dict(pipeline)["transform"]["transforms"][-1]["checkpoint"])
+
+
+def main() -> None:
+    aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
+    with tempfile.TemporaryDirectory() as folder:
+        aug.save_pretrained(folder)
+        run(folder)
 
 
 if __name__ == "__main__":

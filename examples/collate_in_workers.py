@@ -13,7 +13,7 @@ import harmaug
 def main() -> None:
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
-    collate = harmaug.AugmentCollate(aug, fields, p=0.5, seed=0)
+    collate = harmaug.AugmentCollate(aug, fields, p="auto", seed=0)
     loader = DataLoader(Pairs(), batch_size=5, num_workers=2, collate_fn=collate)
     for epoch in range(2):
         changes = [(batch["comp"] - batch["real"]).abs().mean() for batch in loader]

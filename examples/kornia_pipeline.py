@@ -11,7 +11,7 @@ from harmaug.adapters.kornia import KorniaAugment
 def main() -> None:
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     geometry = K.RandomHorizontalFlip(), K.RandomResizedCrop((64, 64), scale=(0.5, 1.0))
-    pipeline = KorniaAugment(aug, *geometry, space="unit", p=0.5, seed=0)
+    pipeline = KorniaAugment(aug, *geometry, space="unit", p=0.25, seed=0)
 
     real, mask = (torch.stack(part) for part in zip(*small_photos(), strict=True))
     composite, real, mask = pipeline(real * (1 - 0.4 * mask), real, mask)

@@ -23,7 +23,7 @@ class Module(L.LightningModule):
         self.net = TinyHarmonizer()
         aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
         fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
-        self.augment = AugmentBatch(aug, fields, p=0.5)
+        self.augment = AugmentBatch(aug, fields, p=0.25)
 
     def on_fit_start(self) -> None:
         self.augment.to(self.device)

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from photos import eight_bit, small_photos
-from PIL import Image
+from PIL import Image, ImageOps
 
 import harmaug
 
@@ -30,7 +30,7 @@ class Folder:
 
     def __getitem__(self, index: int) -> dict[str, Image.Image]:
         path = self.paths[index]
-        real = Image.open(path).convert("RGB")
+        real = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
         mask = Image.open(path.with_name(f"{path.stem}_mask.png")).convert("L")
         return self.transform({"real": real, "mask": mask})
 

@@ -34,7 +34,7 @@ class Dataset:
 def main() -> None:
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     transform = harmaug.SampleTransform(
-        aug, composite="image", real="target_image", mask="object_mask", p=0.5, seed=0
+        aug, composite="image", real="target_image", mask="object_mask", p=0.25, seed=0
     )
     dataset = Dataset(transform)
     for sample in (dataset[index] for index in range(len(dataset))):

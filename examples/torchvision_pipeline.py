@@ -18,7 +18,7 @@ def main() -> None:
         [
             v2.RandomResizedCrop((64, 64), scale=(0.5, 1.0)),
             v2.RandomHorizontalFlip(),
-            SyntheticComposite(aug, fields, p=0.5),
+            SyntheticComposite(aug, fields, p=0.25),
         ]
     )
     for real, mask in small_photos():

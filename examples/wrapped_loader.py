@@ -9,11 +9,11 @@ import harmaug
 
 def main() -> None:
     torch.manual_seed(0)
-    # Half of the composites become synthetic, the others stay as they are.
+    # A quarter of the composites become synthetic, the others stay as they are.
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields(composite="comp", real="real", mask="mask", space="unit")
     plain = DataLoader(Pairs(), batch_size=5, shuffle=True)
-    loader = harmaug.AugmentedLoader(plain, aug, fields, p=0.5)
+    loader = harmaug.AugmentedLoader(plain, aug, fields, p="auto")
 
     net = TinyHarmonizer()
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)

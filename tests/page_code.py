@@ -96,6 +96,12 @@ def made(found: Iterable[Command], *kinds: str) -> set[Path]:
     return {Path(output) for output in outputs if output is not None}
 
 
+def saved(pages: Iterable[str]) -> set[Path]:
+    """Return what Python blocks of these pages save checkpoints to."""
+    code = (block.code for page in pages for block in blocks(page, "python"))
+    return {Path(name) for text in code for name in re.findall(r'save_pretrained\("(.+?)"\)', text)}
+
+
 def named_checkpoints(command: Command) -> list[str]:
     """Return the checkpoints that a command reads."""
     options = vars(parse(command)[0] or argparse.Namespace())

@@ -39,7 +39,7 @@ PAGES = {
 }
 OTHERS = HOSTS | command_pages.pages()
 COMMANDS = page_code.commands(PAGES | {name: text for name, text in OTHERS.items()})
-OUTPUTS = page_code.made(COMMANDS)
+OUTPUTS = page_code.made(COMMANDS) | page_code.saved(PAGES.values())
 SCREEN = 24  # lines of a first screen
 
 

@@ -67,5 +67,6 @@ def _option(action: argparse.Action) -> Iterator[str]:
 
 
 def _value(action: argparse.Action) -> str:
-    name = action.metavar or "{" + ",".join(map(str, action.choices or [action.dest])) + "}"
+    choices = "{" + ",".join(map(str, action.choices)) + "}" if action.choices else None
+    name = action.metavar or choices or action.dest.upper()
     return f"{name} [{name} ...]" if action.nargs == "+" else str(name)

@@ -90,12 +90,14 @@ def _words(host: Host) -> str:
     if PRESETS[host["presets"][0]].get("per_sample"):
         return (
             "The transform stands in the dataset, before anything is computed from the composite. "
-            "Half of the training composites become synthetic; other splits are handed through. "
+            "A quarter of the training composites become synthetic; other splits are handed through. On "
+            "more than 2,000 composites take [less](../guides/which_checkpoint.md#how-much). "
             "See [per sample](../guides/samples.md)."
         )
     return (
-        "The training loop stays as it is. Half of the composites become synthetic, new in every "
-        "epoch; `p` changes the share. See [around a loader](../guides/loader.md)."
+        "The training loop stays as it is. A quarter of the composites become synthetic, new in every "
+        "epoch, and [fewer](../guides/which_checkpoint.md#how-much) on large sets; `p` changes the "
+        "share. See [around a loader](../guides/loader.md)."
     )
 
 
@@ -158,7 +160,7 @@ def _trial(host: Host) -> str:
         text += f":pyobject: {host['batch']}\n```"
     text += f"\n\n## Tried\n\nIn the codebase itself, {_repositories(host)}, on {TRIED}, with 0 "
     if PRESETS[host["presets"][0]].get("per_sample"):
-        text += "and 2 workers: its own dataset with these lines in its source. About half of the "
+        text += "and 2 workers: its own dataset with these lines in its source. Some of the "
         text += (
             "training composites were synthetic, with the background of their photo, and none of "
         )

@@ -27,7 +27,7 @@ _SITUATIONS: tuple[tuple[str, str, _Gains], ...] = (
     ),
     (
         "further photos without composites",
-        "the same, of them too, with `p=1` there",
+        "`retouch` or `color-transfer`, on them too, with `p=1` there",
         (("retouch", True, "domain"), ("color-transfer", True, "domain")),
     ),
 )

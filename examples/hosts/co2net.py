@@ -19,7 +19,7 @@ def add_harmaug(train_dataloader: Any) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("co2net", space="unit")
-    return harmaug.AugmentedLoader(train_dataloader, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(train_dataloader, aug, fields, p="auto")
 
 
 def co2net_batch() -> dict[str, Any]:

@@ -24,7 +24,7 @@ def add_harmaug(train_dataloader: Any, **changes: Any) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("diffharmony", **changes)
-    return harmaug.AugmentedLoader(train_dataloader, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(train_dataloader, aug, fields, p="auto")
 
 
 def diffharmony_batch() -> dict[int, Any]:

@@ -20,7 +20,7 @@ def add_harmaug(phase_loader: Any) -> Any:
     """Wrap the loader: the lines to add to HCDM."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("hcdm")
-    return harmaug.AugmentedLoader(phase_loader, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(phase_loader, aug, fields, p="auto")
 
 
 def add_to_module(data_module: Any) -> None:
@@ -28,7 +28,7 @@ def add_to_module(data_module: Any) -> None:
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("lbm")
     bare = data_module.train_dataloader
-    data_module.train_dataloader = lambda: harmaug.AugmentedLoader(bare(), aug, fields, p=0.5)
+    data_module.train_dataloader = lambda: harmaug.AugmentedLoader(bare(), aug, fields, p=0.25)
 
 
 def hcdm_batch() -> dict[str, Any]:

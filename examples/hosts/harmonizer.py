@@ -22,7 +22,7 @@ def add_harmaug(data_loader: Any) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("harmonizer")
-    return harmaug.AugmentedLoader(data_loader, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(data_loader, aug, fields, p="auto")
 
 
 def harmonizer_batch() -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ def add_harmaug(dataset: Any) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("iih")  # or "ht", "dht+"
-    return harmaug.AugmentedLoader(dataset, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(dataset, aug, fields, p="auto")
 
 
 def samples() -> list[dict[str, Any]]:

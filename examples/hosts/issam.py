@@ -23,7 +23,7 @@ def add_harmaug(trainer: Any, host: str = "issam") -> None:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # or "cdtnet", "dccf", "dccf-lr"
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p="auto")
 
 
 def issam_batch() -> dict[str, Any]:

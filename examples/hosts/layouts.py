@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from harmaug.inputs import Space
 
@@ -24,6 +25,6 @@ def triple(space: str, *, soft: bool = True, size: int = 64) -> tuple[Tensor, Te
     return encode(real * (1 - 0.4 * mask)), encode(real), mask
 
 
-def batches(batch: Callable[[], Any], count: int = 2) -> list[Any]:
+def batches(batch: Callable[[], Any], count: int = 2) -> DataLoader[Any]:
     """Return a stand-in for a host's training loader."""
-    return [batch() for _ in range(count)]
+    return DataLoader([batch() for _ in range(count)], batch_size=None)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def add_harmaug(trainer: Any, host: str = "pctnet-cnn") -> None:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "pctnet-cnn", "pctnet-vit" or "aict"
-    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p=0.5)
+    trainer.train_data = harmaug.AugmentedLoader(trainer.train_data, aug, fields, p="auto")
 
 
 def pctnet_batch() -> dict[str, Any]:

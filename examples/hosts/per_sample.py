@@ -26,7 +26,7 @@ S2CRNET_LINES = {
         "import harmaug",
         'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("s2crnet")',
-        'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "train"))',
+        'self.augment = harmaug.SampleTransform(aug, fields, p=0.25 * (mode == "train"))',
     ),
     "anno = Image.open(": (
         'img = self.augment({"img": img, "anno": anno, "mask": mask})["img"]',
@@ -39,7 +39,7 @@ DUCONET_LINES = (
     "import harmaug",
     'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
     'fields = harmaug.Fields.preset("duconet")',
-    'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (split == "train"))',
+    'self.augment = harmaug.SampleTransform(aug, fields, p=0.25 * (split == "train"))',
 )
 """Lines to add to ``__init__`` of DucoNet's dataset."""
 
@@ -48,7 +48,7 @@ INR_LINES = {
         "import harmaug",
         'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("inr")',
-        'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "Train"))',
+        'self.augment = harmaug.SampleTransform(aug, fields, p=0.25 * (mode == "Train"))',
     ),
     "mask = mask[:, :, 0].astype(np.float32) / 255.": (
         "sample = dict(composite_image=composite_image, real_image=real_image, mask=mask)",
@@ -65,7 +65,7 @@ class S2CRNetLike:
         self.triple = triple("unit")
         aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()  # added
         fields = harmaug.Fields.preset("s2crnet")  # added; or "duconet", "inr"
-        self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (mode == "train"))  # added
+        self.augment = harmaug.SampleTransform(aug, fields, p=0.25 * (mode == "train"))  # added
 
     def __getitem__(self, item: int) -> dict[str, Any]:
         pictures = [(part[item] * 255).byte().permute(1, 2, 0).numpy() for part in self.triple]

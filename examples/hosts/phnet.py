@@ -18,7 +18,7 @@ def add_harmaug(self: Any) -> None:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("phnet")
-    self.train_dataloader = harmaug.AugmentedLoader(self.train_dataloader, aug, fields, p=0.5)
+    self.train_dataloader = harmaug.AugmentedLoader(self.train_dataloader, aug, fields, p="auto")
 
 
 def phnet_batch() -> dict[str, Any]:

@@ -23,7 +23,7 @@ def add_harmaug(dataset: Any, host: str = "dovenet") -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "dovenet", "rainnet", "hdnet" or "bargainnet"
-    return harmaug.AugmentedLoader(dataset, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(dataset, aug, fields, p="auto")
 
 
 def dovenet_batch() -> dict[str, Any]:

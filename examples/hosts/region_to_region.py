@@ -23,7 +23,7 @@ CONTROL_LINES = {
         "import harmaug",
         'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         'fields = harmaug.Fields.preset("region-to-region")',
-        'self.augment = harmaug.SampleTransform(aug, fields, p=0.5 * (split == "train"))',
+        'self.augment = harmaug.SampleTransform(aug, fields, p=0.25 * (split == "train"))',
     ),
     "caption = self.captions[index]": (
         'comp = self.augment({"comp": comp, "real": real, "mask": mask})["comp"]',
@@ -36,7 +36,7 @@ def add_harmaug() -> harmaug.AugmentCollate:
     """Return the collate function of its training loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset("region-to-region-vae")
-    return harmaug.AugmentCollate(aug, fields, p=0.5)
+    return harmaug.AugmentCollate(aug, fields, p=0.25)
 
 
 def vae_samples() -> list[dict[str, Any]]:

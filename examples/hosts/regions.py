@@ -17,7 +17,7 @@ def add_harmaug(self: Any, host: str = "dirl") -> None:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "dirl" or "madisnet"
-    self.inharm_dataloader = harmaug.AugmentedLoader(self.inharm_dataloader, aug, fields, p=0.5)
+    self.inharm_dataloader = harmaug.AugmentedLoader(self.inharm_dataloader, aug, fields, p="auto")
 
 
 def dirl_batch() -> dict[str, Any]:

@@ -29,7 +29,7 @@ def add_harmaug(loader: Any, host: str) -> Any:
     """Wrap the loader: the lines to add."""
     aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()
     fields = harmaug.Fields.preset(host)  # "pih", "s2am", "bargainnet-xmba15"
-    return harmaug.AugmentedLoader(loader, aug, fields, p=0.5)
+    return harmaug.AugmentedLoader(loader, aug, fields, p="auto")
 
 
 def pih_batch() -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ def register(commands: Commands) -> None:
         commands,
         "generate",
         "make composites of all photos of a folder, as files for any codebase",
-        "  harmaug generate iHarmony4 -o augmented -n 10 --with-originals\n"
+        "  harmaug generate iHarmony4 -o augmented -n 4 --checkpoint retouch --with-originals\n"
         "  harmaug generate photos --masks masks -o set --format png\n"
         "  harmaug generate photos -o set --checkpoint unified color-transfer --resume\n"
         "  harmaug generate photos -o set --shard 3/16 --workers 8",

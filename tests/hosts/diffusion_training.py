@@ -189,7 +189,7 @@ def region_to_region(folder: Path) -> None:
     own = {
         start: "".join((start, *(f"\n        {line}" for line in lines))),
         f"{loader}shuffle=True, num_workers=8": (
-            f"{loader}shuffle=True, collate_fn=harmaug.AugmentCollate(aug, fields, p=0.5)"
+            f"{loader}shuffle=True, collate_fn=harmaug.AugmentCollate(aug, fields, p=0.25)"
         ),
         "./configs/vae.yaml": f"{here}/configs/vae.yaml",
         "./configs/datasets.yaml": f"{here}/configs/datasets.yaml",

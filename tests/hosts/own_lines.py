@@ -29,7 +29,7 @@ def loader_lines(loader: str, preset: str) -> list[str]:
         "import harmaug",
         'aug = harmaug.SycoNetAugment.from_pretrained("unified").without_light()',
         f'fields = harmaug.Fields.preset("{preset}")',
-        f"{loader} = harmaug.AugmentedLoader({loader}, aug, fields, p=0.5)",
+        f'{loader} = harmaug.AugmentedLoader({loader}, aug, fields, p="auto")',
     ]
 
 

@@ -29,8 +29,8 @@ def register(commands: Commands) -> None:
         "--checkpoint",
         default=CHECKPOINT,
         metavar="NAME",
-        help=f"name or path of the checkpoint to begin with (default: {CHECKPOINT}); the page "
-        "offers all packaged ones",
+        help=f"name or path of the checkpoint to begin with (default: {CHECKPOINT}); filters "
+        "stands for hand-made ones; the page offers these and all packaged ones",
     )
     parser.add_argument(
         "--host",
