@@ -32,7 +32,8 @@ def run(checkpoint: str) -> None:
         made = pipeline(image=composite, target_image=eight_bit(real), mask=mask[0].numpy())
         same = (made["image"] == made["target_image"])[made["mask"] == 0].all()
         print(f"{made['image'].shape}, background equals that of the photo: {same}")
-    print("saved by name or path:", A.to_dict(pipeline)["transform"]["transforms"][-1]["checkpoint"])
+    saved = A.to_dict(pipeline)["transform"]["transforms"][-1]
+    print("saved by name or path:", saved["checkpoint"])
 
 
 def main() -> None:

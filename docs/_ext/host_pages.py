@@ -90,14 +90,15 @@ def _words(host: Host) -> str:
     if PRESETS[host["presets"][0]].get("per_sample"):
         return (
             "The transform stands in the dataset, before anything is computed from the composite. "
-            "A quarter of the training composites become synthetic; other splits are handed through. On "
-            "more than 2,000 composites take [less](../guides/which_checkpoint.md#how-much). "
-            "See [per sample](../guides/samples.md)."
+            "A quarter of the training composites become synthetic; other splits are handed "
+            "through. On more than 2,000 composites take "
+            "[less](../guides/which_checkpoint.md#how-much). See [per "
+            "sample](../guides/samples.md)."
         )
     return (
-        "The training loop stays as it is. A quarter of the composites become synthetic, new in every "
-        "epoch, and [fewer](../guides/which_checkpoint.md#how-much) on large sets; `p` changes the "
-        "share. See [around a loader](../guides/loader.md)."
+        "The training loop stays as it is. A quarter of the composites become synthetic, new in "
+        "every epoch, and [fewer](../guides/which_checkpoint.md#how-much) on large sets; `p` "
+        "changes the share. See [around a loader](../guides/loader.md)."
     )
 
 

@@ -57,7 +57,9 @@ def pages() -> dict[str, str]:
         "results/speed.txt": table(speed()),
         "results/cases.txt": table(cases()),
         "results/gpu.txt": table(gpu()),
-        "results/downstream.md": _report(BENCHMARKS / "downstream" / "README.md", "run.py smoke --data DATA"),
+        "results/downstream.md": _report(
+            BENCHMARKS / "downstream" / "README.md", "run.py smoke --data DATA"
+        ),
         "results/benchmarks.md": _report(BENCHMARKS / "README.md", "lut_forward.py"),
     }
 

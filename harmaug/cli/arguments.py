@@ -19,7 +19,8 @@ def add_command(
     commands: Commands, name: str, summary: str, examples: str, details: str = ""
 ) -> argparse.ArgumentParser:
     """Return a new command's parser; the summary is also its line in ``harmaug --help``."""
-    text = textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {details}", 79, break_on_hyphens=False)
+    text = f"{summary[0].upper()}{summary[1:]}. {details}"
+    text = textwrap.fill(text, 79, break_on_hyphens=False)
     return commands.add_parser(
         name,
         help=summary,
