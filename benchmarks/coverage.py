@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from torch import Tensor
 
 from harmaug import SycoNetAugment, mix_luts
 from harmaug.data.folder import HarmonyFolder, HarmonyItem
-from harmaug.evaluation.bootstrap import SceneBootstrap, weighted_median
+from harmaug.evaluation.bootstrap import SceneBootstrap
 from harmaug.evaluation.metrics import foreground_error
 from harmaug.evaluation.pairs import Pair, pair_generator, read_pair, scene_of
 from harmaug.evaluation.samplers import (
@@ -112,12 +112,8 @@ def compare(
             "strength": float(np.median(strength[name]) / statistics.median(composites)),
         }
         for other in AGAINST:
-            figures[name][f"of {other}"] = list(boot(_ratio(mean[name], mean[other])))
+            figures[name][f"of {other}"] = list(boot.ratio(mean[name], mean[other]))
     return figures
-
-
-def _ratio(mine: np.ndarray, theirs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda weights: weighted_median(mine, weights) / weighted_median(theirs, weights)
 
 
 def _of_draws(view: Pair, draws: Iterable[Draws]) -> tuple[Tensor, Tensor]:

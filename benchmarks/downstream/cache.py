@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -99,3 +100,9 @@ def _decode(subsets: Sequence[HarmonyFolder], smallest: float) -> dict[str, np.n
                 columns[key].append((sample[key] * 255).round().byte().numpy())
     arrays = {key: np.stack(values) if values else np.empty(0) for key, values in columns.items()}
     return arrays | {"names": np.array(names)}
+
+
+def picture(image: Tensor) -> Image.Image:
+    """Return the picture of values (1 or 3, H, W), uint8."""
+    values = image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
+    return Image.fromarray(np.ascontiguousarray(values))

@@ -7,10 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from cache import Photos
-from PIL import Image
+from cache import Photos, picture
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -91,11 +89,11 @@ def _write(pairs: Photos, folder: Path) -> None:
     for kind in ("real_images", "masks", "composite_images"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for row in range(len(pairs)):
-        _picture(pairs.real[row]).save(folder / "real_images" / f"{row:05d}.png")
-        _picture(pairs.mask[row].byte() * 255).save(folder / "masks" / f"{row:05d}_1.png")
+        picture(pairs.real[row]).save(folder / "real_images" / f"{row:05d}.png")
+        picture(pairs.mask[row].byte() * 255).save(folder / "masks" / f"{row:05d}_1.png")
         for number, composite in enumerate(composites[row], 1):
             name = f"{row:05d}_1_{number}.png"
-            _picture(composite).save(folder / "composite_images" / name)
+            picture(composite).save(folder / "composite_images" / name)
 
 
 def _transplanted(pairs: Photos) -> Tensor:
@@ -117,8 +115,3 @@ def _transplanted(pairs: Photos) -> Tensor:
         made = composite_lut(real, mask, changes.roll(int(step), 0))[:, 0]
         columns.append((made * 255).round().byte())
     return torch.stack(columns, 1)
-
-
-def _picture(image: Tensor) -> Image.Image:
-    values = image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
-    return Image.fromarray(np.ascontiguousarray(values))

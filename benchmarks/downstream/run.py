@@ -25,8 +25,8 @@ from arms import ARMS, maker
 from checkpoints import find, fingerprint
 from plan import group, read_plan
 from pretraining import pretrained
-from sets import Data, TestSet
-from trial import Trial, errors_of, run
+from sets import Data
+from trial import Trial, digest_tests, run, untouched
 
 from harmaug import SycoNetAugment
 
@@ -66,21 +66,6 @@ def run_group(trials: list[Trial], options: argparse.Namespace) -> Counter[str]:
         store.append(options.results, {"key": key, **vars(trial), **known, **result})
         count["trained"] += 1
     return count
-
-
-def digest_tests(tests: dict[str, TestSet]) -> str:
-    """Return four hexadecimal digits of each test set."""
-    return "".join(test.photos.digest()[:4] for test in tests.values())
-
-
-def untouched(name: str, tests: dict[str, TestSet]) -> store.Record:
-    """Return the errors of the composites themselves, and the scenes that intervals are over."""
-    found = {
-        label: {**errors_of(None, test.photos, torch.device("cpu")), "scenes": test.scenes}
-        for label, test in tests.items()
-    }
-    key = f"untouched {digest_tests(tests)}"
-    return {"key": key, "set": name, "arm": "untouched", "tests": found}
 
 
 def main() -> None:

@@ -216,3 +216,18 @@ def shuffled(count: int) -> Iterator[int]:
 
 
 assert SIZE % KEPT == 0
+
+
+def digest_tests(tests: dict[str, TestSet]) -> str:
+    """Return four hexadecimal digits of each test set."""
+    return "".join(test.photos.digest()[:4] for test in tests.values())
+
+
+def untouched(name: str, tests: dict[str, TestSet]) -> dict[str, Any]:
+    """Return the errors of the composites themselves, and the scenes that intervals are over."""
+    found = {
+        label: {**errors_of(None, test.photos, torch.device("cpu")), "scenes": test.scenes}
+        for label, test in tests.items()
+    }
+    key = f"untouched {digest_tests(tests)}"
+    return {"key": key, "set": name, "arm": "untouched", "tests": found}

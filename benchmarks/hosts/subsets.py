@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from cache import Photos
-from PIL import Image
+from cache import Photos, picture
 from sets import Data, scene_of
-from torch import Tensor
 from trial import half
 
 SUBSET, EMPTY = "HCOCO", "HFlickr"  # the pairs, and a subset with empty lists
@@ -65,16 +62,11 @@ def _write(photos: Photos, folder: Path) -> list[str]:
     for name, real, composite, mask in zip(photos.names, reals, composites, masks, strict=True):
         stem = name.rpartition(".")[0]  # <photo>_<foreground>
         names.append(f"{stem}_1.jpg")
-        _picture(mask.byte() * 255).save(folder / "masks" / f"{stem}.png")
+        picture(mask.byte() * 255).save(folder / "masks" / f"{stem}.png")
         photo = f"{stem.rpartition('_')[0]}.jpg"
         for kind, image, file in (
             ("real_images", real, photo),
             ("composite_images", composite, names[-1]),
         ):
-            _picture(image).save(folder / kind / file, quality=_QUALITY, subsampling=0)
+            picture(image).save(folder / kind / file, quality=_QUALITY, subsampling=0)
     return names
-
-
-def _picture(image: Tensor) -> Image.Image:
-    values = image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
-    return Image.fromarray(np.ascontiguousarray(values))

@@ -150,14 +150,9 @@ def compare(options: argparse.Namespace) -> None:
             print(f"{title}: stored before")
             continue
         result = trained(training, folder, options.checkouts)
-        untouched = result.pop("untouched")
-        scenes = list(subsets.scenes(folder).values())
-        bare: dict[str, Any] = {
-            "codebase": training.codebase,
-            "set": training.set,
-            "arm": "untouched",
-        }
-        bare |= {"tested": tested, **untouched, "scenes": scenes}
+        bare: dict[str, Any] = {"codebase": training.codebase, "set": training.set}
+        bare |= {"arm": "untouched", "tested": tested, **result.pop("untouched")}
+        bare["scenes"] = list(subsets.scenes(folder).values())
         bare["key"] = f"untouched {training.codebase} {training.set} {tested}"
         store.append(options.results, bare)  # the first of a key counts
         store.append(

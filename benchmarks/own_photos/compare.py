@@ -26,7 +26,7 @@ import torch
 from composites import ARMS, make_with, taught
 from sets import Data, TestSet
 from training import STEPS, THUMBNAILS, Training, run
-from trial import errors_of
+from trial import digest_tests, untouched
 from true_pairs import read_photos, read_tests
 
 from harmaug import SycoNetAugment, list_checkpoints
@@ -45,16 +45,6 @@ def settled(arm: str) -> dict[str, Any]:
     return known
 
 
-def untouched(tests: dict[str, TestSet], tested: str) -> store.Record:
-    """Return the errors of the composites themselves, and the scenes that intervals are over."""
-    found = {
-        name: {**errors_of(None, test.photos, torch.device("cpu")), "scenes": test.scenes}
-        for name, test in tests.items()
-    }
-    about = {"set": SET, "arm": "untouched", "tested": tested}
-    return {"key": f"untouched {tested}", **about, "tests": found}
-
-
 def compare(options: argparse.Namespace) -> None:
     """Run all trainings that the options name, except stored ones."""
     data = Data(options.data, options.store)
@@ -68,10 +58,10 @@ def compare(options: argparse.Namespace) -> None:
             name: TestSet(test.photos.take(range(min(len(test.scenes), 6))), test.scenes[:6])
             for name, test in tests.items()
         }
-    tested = "".join(test.photos.digest()[:4] for test in tests.values())
+    tested = digest_tests(tests)
     pictures = {"photos": photos.digest(), "tested": tested}
     if f"untouched {tested}" not in _keys(options.results):
-        store.append(options.results, untouched(tests, tested))
+        store.append(options.results, untouched(SET, tests) | {"tested": tested})
     trainings = [
         Training(harmonizer, arm, seed, options.steps)
         for seed, harmonizer, arm in itertools.product(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmaug.adapters.containers import describe, is_sequence, rebuild
+from harmaug.adapters.containers import describe, is_sequence, map_values, rebuild
 
 
 def take(batch: Any, rows: Sequence[int], size: int) -> Any:
@@ -25,7 +24,7 @@ def take(batch: Any, rows: Sequence[int], size: int) -> Any:
             )
         return batch[list(rows)]
     if isinstance(batch, Mapping):
-        return _map_values(batch, lambda key: take(batch[key], rows, size))
+        return map_values(batch, lambda key: take(batch[key], rows, size))
     if not is_sequence(batch):
         return batch
     if _lists_samples(batch, size):
@@ -40,7 +39,7 @@ def join(first: Any, second: Any, size: int) -> Any:
     if isinstance(first, np.ndarray):
         return first if first.ndim == 0 else np.concatenate((first, second))
     if isinstance(first, Mapping):
-        return _map_values(first, lambda key: join(first[key], second[key], size))
+        return map_values(first, lambda key: join(first[key], second[key], size))
     if not is_sequence(first):
         return first
     if _lists_samples(first, size):
@@ -73,10 +72,3 @@ def _may_be_batch(item: Any, size: int) -> bool:
     return len(item) == size or any(
         isinstance(part, (Tensor, np.ndarray, Mapping)) or is_sequence(part) for part in item
     )
-
-
-def _map_values(mapping: Mapping[Any, Any], function: Any) -> Any:
-    changed: Any = copy.copy(mapping)
-    for key in mapping:
-        changed[key] = function(key)
-    return changed

@@ -168,15 +168,20 @@ def clone(tensor: Tensor) -> Tensor:
     return tensor.clone()
 
 
+def map_values(mapping: Mapping[Any, Any], function: Callable[[Any], Any]) -> Any:
+    """Return a copy of a mapping, of its type, with values made from its keys."""
+    changed: Any = copy.copy(mapping)
+    for key in mapping:
+        changed[key] = function(key)
+    return changed
+
+
 def map_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """Return the tree with every tensor replaced; containers are copied, other leaves kept."""
     if isinstance(tree, Tensor):
         return function(tree)
     if isinstance(tree, MutableMapping):
-        changed = copy.copy(tree)
-        for key in tree:
-            changed[key] = map_tensors(tree[key], function)
-        return changed
+        return map_values(tree, lambda key: map_tensors(tree[key], function))
     if is_sequence(tree):
         return rebuild(tree, [map_tensors(item, function) for item in tree])
     return tree

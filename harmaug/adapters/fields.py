@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from harmaug.adapters.containers import Path, PathLike
+from harmaug.adapters.presets import PRESETS
 from harmaug.adapters.views import Computed, View
 from harmaug.inputs import SPACES, Space, SpaceLike
 
@@ -115,8 +116,6 @@ class Fields:
         Raises:
             ValueError: no codebase of that name is known.
         """
-        from harmaug.adapters.presets import PRESETS
-
         if host not in PRESETS:
             raise ValueError(f"host must be one of {', '.join(PRESETS)}, got {host!r}.")
         return cls(**{**PRESETS[host], **changes})
@@ -124,6 +123,4 @@ class Fields:
     @classmethod
     def presets(cls) -> tuple[str, ...]:
         """Return the names of the known codebases."""
-        from harmaug.adapters.presets import PRESETS
-
         return tuple(PRESETS)

@@ -43,12 +43,6 @@ def fold(seed: int, *parts: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state) & (2**63 - 1))
 
 
-def check_seed(seed: int | None) -> None:
-    """Raise unless the seed is None or an integer from 0."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ValueError(f"seed must be None or an integer >= 0, got {seed!r}.")
-
-
 class WorkerStream:
     """The stream of code that runs in DataLoader workers, which are started again every epoch.
 
@@ -61,7 +55,8 @@ class WorkerStream:
     """
 
     def __init__(self, seed: int | None) -> None:
-        check_seed(seed)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+            raise ValueError(f"seed must be None or an integer >= 0, got {seed!r}.")
         self.seed = seed
         self._rank: int | None = None
         self._epochs: Tensor | None = None

@@ -95,7 +95,6 @@ def filter_luts(photo: Tensor, latent: Tensor) -> Tensor:
     ranges = latent.new_tensor(list(FILTER_RANGES.values()))
     amounts = (ranges * torch.erf(latent / math.sqrt(2))).flatten(0, 1)
     small = F.adaptive_avg_pool2d(photo, PHOTO_SIZE).repeat_interleave(latent.shape[1], 0)
-    size = LUT_SIZE
-    colours = identity_lut(size, dtype=torch.float32, device=photo.device).flatten(2)
+    colours = identity_lut(LUT_SIZE, dtype=torch.float32, device=photo.device).flatten(2)
     luts = apply_filters(colours.expand(len(amounts), -1, -1, -1), small, amounts)
-    return luts.view(*latent.shape[:2], 3, size, size, size)
+    return luts.view(*latent.shape[:2], 3, LUT_SIZE, LUT_SIZE, LUT_SIZE)

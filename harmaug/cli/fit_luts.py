@@ -8,7 +8,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmaug.cli.arguments import Commands, add_command, check_outputs, number, whole_number
+from harmaug.cli.arguments import (
+    Commands,
+    add_command,
+    check_outputs,
+    count,
+    number,
+    seed,
+    whole,
+    whole_number,
+)
 from harmaug.io.tables import text_table
 
 if TYPE_CHECKING:
@@ -42,19 +51,14 @@ def register(commands: Commands) -> None:
         help="folders in the iHarmony4 layout; colours that are common in their photos count more",
     )
     for name, kind, default, text in (
-        ("-k", whole_number(1), 32, "LUTs of the basis"),
+        ("-k", count, 32, "LUTs of the basis"),
         ("--lut-size", whole_number(3, 65), 17, "nodes an axis of the LUTs"),
-        (
-            "--renderings",
-            whole_number(0),
-            250,
-            "LUTs rendered of lights, white balance and tone curves each",
-        ),
+        ("--renderings", whole, 250, "LUTs rendered of lights, white balance and tone curves each"),
         ("--holdout", _share, 0.1, "share of the collection that is held out to measure on"),
         ("--smoothness", number, 1e-5, "weight of the squared second differences of the LUTs"),
         ("--stretch", number, 1.25, "exaggerate the collection by this factor while fitting"),
-        ("--steps", whole_number(1), 4000, "steps of Adam"),
-        ("--seed", whole_number(0, 2**63 - 1), 0, "of all random numbers"),
+        ("--steps", count, 4000, "steps of Adam"),
+        ("--seed", seed, 0, "of all random numbers"),
     ):
         text = f"{text} (default: {default})"
         parser.add_argument(name, type=kind, default=default, metavar="N", help=text)

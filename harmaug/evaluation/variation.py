@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmaug.nets.statistics import quadratic_terms
+
 _RIDGE = 1e-3  # on shares of the foreground; keeps flat foregrounds from being fitted by chance
 
 
@@ -22,11 +24,8 @@ def variation(real: Tensor, composite: Tensor, alpha: Tensor, corners: Tensor) -
         alpha: (N, 1, P) in [0, 1], the mask.
         corners: (N, 4, P), bilinear weights of the corners of the box (`nets.refine`).
     """
-    red, green, blue = real.unbind(1)
-    one = torch.ones_like(red)
-    linear = torch.stack((one, red, green, blue), 1)
-    squares = (red * red, green * green, blue * blue, red * green, red * blue, green * blue)
-    whole = torch.cat((linear, torch.stack(squares, 1)), 1)  # (N, 10, P)
+    whole = quadratic_terms(real)  # (N, 10, P)
+    linear = whole[:, :4]
     local = (corners[:, :3].unsqueeze(2) * linear.unsqueeze(1)).flatten(1, 2)  # (N, 12, P)
     share = alpha / alpha.sum(2, keepdim=True).clamp_min(1e-6)
     change = composite - real

@@ -191,7 +191,8 @@ class Worker:
             luts, (real, alpha) = torch.stack([*alike]), sheet
             varies = len(shape) > 4
             if varies:  # the sheet has lost the places of its pixels
-                luts = cropped_grid(luts, _shares(patched.box, image.size))
+                edges = tuple(e / side for e, side in zip(patched.box, 2 * image.size, strict=True))
+                luts = cropped_grid(luts, edges)
                 real, alpha = _tensors(*(np.array(i.crop(patched.box)) for i in (image, mask)))
             for some in luts.split(max(_MEMORY // real.numel(), 1)):
                 made = lut_composite(real, alpha, some.unsqueeze(0))[0].permute(0, 2, 3, 1).numpy()
@@ -202,15 +203,6 @@ def _tensors(photo: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Tensor]:
     """Return a photo (1, 3, H, W), uint8, and its mask (1, 1, H, W) in [0, 1]."""
     real = torch.from_numpy(photo).permute(2, 0, 1).unsqueeze(0)
     return real, torch.from_numpy(mask)[None, None].float() / 255
-
-
-def _shares(
-    box: tuple[int, int, int, int], size: tuple[int, int]
-) -> tuple[float, float, float, float]:
-    """Return the edges of a box as shares of width and height."""
-    left, top, right, bottom = box
-    width, height = size
-    return left / width, top / height, right / width, bottom / height
 
 
 def take(step: Callable[[Job], None], jobs: Iterable[Job]) -> Iterator[Job]:

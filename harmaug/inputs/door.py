@@ -1,8 +1,8 @@
 """The door: photos, their masks and their value space, checked once for every way in.
 
 A photo is floating point in its declared space, or uint8 sRGB. A mask is bool, floating point in
-[0, 1], integers of which only 0 and 1 occur (labels), or uint8 in 0..255. What passes is one
-`Inputs`; nothing behind the door checks it again.
+[0, 1], integers of which only 0 and 1 occur (labels), or uint8 in 0..255. Photos and
+masks that pass become one `Inputs`, which nothing behind the door checks again.
 """
 
 from __future__ import annotations
@@ -122,19 +122,15 @@ def check_inputs(
         return Inputs(photo, alpha, space, shown, real.ndim == 4, floating)
     # One read of all figures, for each would wait for a GPU.
     seen = (alpha.long() if alpha.dtype in WIDE else alpha.detach()).flatten(1)
-    if alpha.dtype == torch.bool:
-        least, most = None, seen.any(1)
-    elif alpha.dtype == torch.uint8:
-        least, most = None, seen.amax(1)
-    else:
-        least, most = seen.amin(1), seen.amax(1)  # the fused aminmax is slow along an axis
-    parts = [most] if least is None else [most, least]
+    parts = [seen.any(1) if alpha.dtype == torch.bool else seen.amax(1)]
+    signed = alpha.dtype not in (torch.bool, torch.uint8)
+    if signed:
+        parts.append(seen.amin(1))  # the fused aminmax is slow along an axis
     if photo.dtype != torch.uint8:
-        channels = photo.detach()
-        parts += [channels.amin((0, 2, 3)), channels.amax((0, 2, 3))]
+        parts += [photo.detach().amin((0, 2, 3)), photo.detach().amax((0, 2, 3))]
     figures = torch.cat(parts).tolist()
     highest, figures = figures[: len(photo)], figures[len(photo) :]
-    lowest = figures[: len(photo)] if least is not None else [0.0] * len(photo)
+    lowest = figures[: len(photo)] if signed else [0.0]
     overshot = photo.dtype != torch.uint8 and _overshoots(
         figures[-6:-3], figures[-3:], space, len(photo), names[0]
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_CORNERS = 4
 # Of the frame. A smaller box would stretch rounding errors, for the grid covers the frame.
 _SMALLEST_BOX = 1 / 8
 
@@ -35,7 +34,7 @@ def frame_corners(mask: Tensor) -> Tensor:
     edges = torch.arange(2, dtype=mask.dtype, device=mask.device)
     place = (edges - middle.unsqueeze(2)) / width.unsqueeze(2)
     down, across = torch.stack((0.5 - place, 0.5 + place), 3).unbind(1)  # (B, 2, 2)
-    return (down[:, :, None, :, None] * across[:, None, :, None, :]).reshape(-1, _CORNERS, _CORNERS)
+    return (down[:, :, None, :, None] * across[:, None, :, None, :]).reshape(-1, 4, 4)
 
 
 def box_weights(mask: Tensor, column: Tensor, row: Tensor) -> Tensor:
@@ -61,7 +60,7 @@ def box_weights_at(mask: Tensor, places: Tensor) -> Tensor:
     return box_weights(mask, (places % width + 0.5) / width, (places // width + 0.5) / height)
 
 
-def cropped_grid(luts: Tensor, edges: tuple[float, float, float, float]) -> Tensor:
+def cropped_grid(luts: Tensor, edges: tuple[float, ...]) -> Tensor:
     """Return a grid of LUTs over a part of the frame that recolours it as the whole grid does.
 
     Args:

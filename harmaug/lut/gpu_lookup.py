@@ -194,16 +194,10 @@ def _between_nodes(
         four = tl.load(first + STEP * (1 + SIZE + SIZE * SIZE))
         value = one + high * (two - one) + middle * (three - two) + low * (four - three)
     else:
-        value = _trilinear(first, x, y, z, STEP, SIZE)
+        near = _bilinear(first, x, y, STEP, SIZE)
+        far = _bilinear(first + STEP * SIZE * SIZE, x, y, STEP, SIZE)
+        value = _lerp(near, far, z)
     return value
-
-
-@triton.jit
-def _trilinear(first, x, y, z, STEP: tl.constexpr, SIZE: tl.constexpr):
-    """Interpolate between the corners of a cell; `first` points to the lowest."""
-    near = _bilinear(first, x, y, STEP, SIZE)
-    far = _bilinear(first + STEP * SIZE * SIZE, x, y, STEP, SIZE)
-    return _lerp(near, far, z)
 
 
 @triton.jit

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmaug.io.photos import Photo, read_photo, write_photo
 from harmaug.lut.tensors import file_rows
 
 _Path = str | os.PathLike[str]
@@ -36,8 +37,6 @@ def read_hald(path: _Path) -> Tensor:
         ValueError: the sides do not fit a Hald image, its tables lie side by side as tiles (another
             layout of the same size), or neighbours along the grid are as far apart as in a picture.
     """
-    from harmaug.io.photos import read_photo
-
     pixels = read_photo(path).pixels
     height, width = pixels.shape[:2]
     level = round(width ** (1 / 3))
@@ -93,8 +92,6 @@ def write_hald(path: _Path, lut: Tensor, bits: int = 8) -> None:
     Raises:
         ValueError: another size, suffix or number of bits, or values beyond -16..16.
     """
-    from harmaug.io.photos import Photo, write_photo
-
     if bits not in (8, 16):
         raise ValueError(f"bits must be 8 or 16, got {bits}.")
     if Path(path).suffix.lower() != ".png":

@@ -126,14 +126,8 @@ class LutFile:
         for curves in self.curves:
             line = curves(line)
         if self.lut is None:
-            red, green, blue = line[0].to(torch.float32)
-            shape = (size, size, size)
-            grid = (
-                red.expand(shape),
-                green[:, None].expand(shape),
-                blue[:, None, None].expand(shape),
-            )
-            return torch.stack(grid)
+            grid = torch.meshgrid(*line[0].to(torch.float32).flip(0), indexing="ij")
+            return torch.stack(grid[::-1])  # red, green, blue
         return _between_nodes(self.lut, to_unit(line, self.domain)[0])
 
     def _plain(self) -> Tensor | None:

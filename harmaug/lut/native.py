@@ -30,12 +30,8 @@ _DTYPES = {
 _LARGEST = 160  # nodes of a LUT an axis: offsets into its table stay exact in a float
 _LARGEST_ROW = 1 << 27  # nodes of a row of a grid of LUTs: offsets into its tables have 32 bits
 _HUGE = 1 << 22  # bytes
-_SPECIAL = (
-    "bytes",
-    "avx512tetra",
-    "avx512grid",
-    "avx512x4",
-)  # kernels for some jobs of a machine that has others too
+# Kernels for some jobs of a machine that has others too.
+_SPECIAL = ("bytes", "avx512tetra", "avx512grid", "avx512x4")
 
 
 class _View(ctypes.Structure):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import NamedTuple, cast
 
@@ -141,13 +142,13 @@ class Prior(nn.Module):
         self.couplings.requires_grad_(True)
         optimizer = torch.optim.AdamW(self.couplings.parameters(), weight_decay=_DECAY)
         sample = None if aside is None else (_draw(aside, generator), aside.condition)
-        best, kept, waited = math.inf, _copy(self.couplings), 0
+        best, kept, waited = math.inf, copy.deepcopy(self.couplings.state_dict()), 0
         for number in range(passes + 1):
             if sample is not None and (number % _CHECK_EVERY == 0 or number == passes):
                 with torch.no_grad():
                     surprise = self._surprise(*sample).item()
                 if surprise < best:
-                    best, kept, waited = surprise, _copy(self.couplings), 0
+                    best, kept, waited = surprise, copy.deepcopy(self.couplings.state_dict()), 0
                 elif (waited := waited + 1) == _PATIENCE:
                     break
             if number < passes:
@@ -274,7 +275,3 @@ def _draw(codes: Codes, generator: torch.Generator | None) -> Tensor:
     """Return a code (N, Z) from each posterior."""
     noise = torch.randn(codes.mean.shape, generator=generator).to(codes.mean)
     return codes.mean + noise * codes.variance.sqrt()
-
-
-def _copy(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}

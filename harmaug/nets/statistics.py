@@ -111,17 +111,18 @@ def describe_change(colours: Tensor, changed: Tensor, weights: Tensor) -> Tensor
     mass = membership.sum(2, keepdim=True)
     binned = membership @ moved.mT / (mass + 0.01)
 
-    terms = _quadratic(colours)  # (B, 10, P)
+    terms = quadratic_terms(colours)  # (B, 10, P)
     weighted = terms * share
     ridge = 1e-3 * torch.eye(terms.shape[1], dtype=terms.dtype, device=terms.device)
     fit = torch.linalg.solve(weighted @ terms.mT + ridge, weighted @ moved.mT)  # (B, 10, 3)
     node = torch.tensor((0.15, 0.5, 0.85), dtype=terms.dtype, device=terms.device)
     anchors = torch.cartesian_prod(node, node, node).mT.unsqueeze(0)
-    at_anchors = _quadratic(anchors).mT @ fit
+    at_anchors = quadratic_terms(anchors).mT @ fit
     return torch.cat((binned.flatten(1), at_anchors.flatten(1)), 1)
 
 
-def _quadratic(colours: Tensor) -> Tensor:
+def quadratic_terms(colours: Tensor) -> Tensor:
+    """Return 1, the channels, their squares and their products, (B, 10, N), of (B, 3, N)."""
     r, g, b = colours.unbind(1)
     one = torch.ones_like(r)
     return torch.stack((one, r, g, b, r * r, g * g, b * b, r * g, r * b, g * b), 1)

@@ -89,7 +89,9 @@ class SycoNet(LutNet):
 
     def condition(self, real: Tensor, mask: Tensor) -> Tensor:
         """Return the encoder's input, (B, 4, size, size): the photo and its hard mask."""
-        return torch.cat((self._resized(real), self._hard(mask)), 1)
+        # Resizing by powers of two gives many values of exactly one half; rounding must not decide.
+        hard = (self._resized(mask) >= 0.5 - 1e-4).to(self.basis.dtype)
+        return torch.cat((self._resized(real), hard), 1)
 
     def decode(self, condition: Tensor, code: Tensor) -> Tensor:
         if self.training:
@@ -124,7 +126,3 @@ class SycoNet(LutNet):
         if image.shape[2:] == (self.size, self.size):
             return image
         return F.interpolate(image, (self.size, self.size), mode="bilinear", antialias=True)
-
-    def _hard(self, mask: Tensor) -> Tensor:
-        # Resizing by powers of two gives many values of exactly one half; rounding must not decide.
-        return (self._resized(mask) >= 0.5 - 1e-4).to(self.basis.dtype)

@@ -55,19 +55,15 @@ class Relight:
         count = len(real)
         shares = torch.tensor(self.shares, dtype=torch.float64)
         kind = torch.multinomial(shares, count, replacement=True, generator=generator)
-        field = self._draw_field(count, generator).to(real)
+        field = _normal((count, 3, self.grid, self.grid), self.brightness, self.tint, generator)
         sides, softness = self._draw_sides(kind, generator)
         gain = _normal((count, 3, 1, 1), self.exposure, self.tint, generator)
         gain = gain * (torch.rand(count, 1, 1, 1, generator=generator) < self.exposed)
 
-        light = F.interpolate(field, real.shape[2:], mode="bicubic", align_corners=True)
+        light = F.interpolate(field.to(real), real.shape[2:], mode="bicubic", align_corners=True)
         light = light * (kind == 0).to(real).view(-1, 1, 1, 1)
         light += sides.to(real) * _profile(mask, softness.to(real), generator)
         return paste(real, mask, real * (light + gain.to(real)).exp())
-
-    def _draw_field(self, count: int, generator: Generator | None) -> Tensor:
-        """Draw values (B, 3, G, G) of fields."""
-        return _normal((count, 3, self.grid, self.grid), self.brightness, self.tint, generator)
 
     def _draw_sides(self, kind: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
         """Draw log gains (B, 3, 1, 1) of the far side, and softness (B, 1, 1, 1) of the change."""

@@ -129,7 +129,6 @@ def transform_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _read_archive(path: Path) -> dict[str, Tensor]:
-    stored: dict[str, np.ndarray] = {}
     try:
         archive = np.load(path, allow_pickle=False)
         if isinstance(archive, np.ndarray):
@@ -163,6 +162,6 @@ def _checked(values: np.ndarray, name: str, path: Path) -> Tensor:
     tensor = torch.from_numpy(values.astype(np.float32) / (255 if codes else 1))
     if looks:
         check_values(tensor, title)
-    if not tensor.isfinite().all():
+    elif not tensor.isfinite().all():
         raise ValueError(f"{title} holds NaN or infinity.")
     return tensor

@@ -177,7 +177,11 @@ class TrainConfig:
             )
         for name, share in (self.recipes or {}).items():
             if name != TIMELAPSE:
-                _check_recipe(name)
+                if TIMELAPSE in name.split("+"):
+                    raise ValueError(
+                        f"{TIMELAPSE} makes its own photos and stands alone, got {name!r}."
+                    )
+                split_name(name)
             if not 0 < share < math.inf:
                 raise ValueError(f"the share of recipe {name!r} must be above 0, got {share}.")
         if not self.rounds and self.init is None:
@@ -234,12 +238,6 @@ class TrainConfig:
             return cls(**values)
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{path} holds no settings of a training: {error}") from None
-
-
-def _check_recipe(name: str) -> None:
-    if TIMELAPSE in name.split("+"):
-        raise ValueError(f"{TIMELAPSE} makes its own photos and stands alone, got {name!r}.")
-    split_name(name)
 
 
 TrainConfig.__doc__ = f"{TrainConfig.__doc__}\n    Attributes:\n" + "".join(
