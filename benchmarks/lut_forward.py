@@ -4,7 +4,7 @@
 
 1920x1080, one LUT of 17 nodes an axis, one thread, processor time, whole frame. float32 results are
 planar in [0, 1]. "copy" writes the image to allocated memory; "clone" allocates too, as harmaug
-does. Times with 8 LUTs are a LUT. "photograph" is a real one, whose neighbouring pixels are more
+does. Times with 8 LUTs are per LUT. "photograph" is a real one, whose neighbouring pixels are more
 alike than those of the made picture. grid_sample's grid is made beforehand. OpenColorIO gets
 planes, as harmaug does, and packed RGBA, in which it computes and which is a third more to read and
 write; its results and timecube's go to allocated memory. Peers must give harmaug's values before

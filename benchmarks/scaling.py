@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py [--rounds 9] [--out FILE.json]
 
-float32 planar pictures, whole frame; nanoseconds are a pixel and LUT. Threads are those of torch;
+float32 planar pictures, whole frame; nanoseconds are per pixel and LUT. Threads are those of torch;
 all other tables are of one thread, in processor time. "mix" is the weighted sum of K basis LUTs
 that makes one LUT before it is applied.
 """

@@ -73,5 +73,5 @@ sheet = contact_sheet([[(name, thumbnail(picture, 190)) for name, picture in fou
 print("outside the mask no pixel differs:", ", ".join(found))
 
 # %%
-# What is known: the background is bit-identical, by test, in each of them. What is not: what it
+# Known: the background is bit-identical, by test, in each of them. Not known: what it
 # does for a classifier, a detector or a segmenter; none was trained with it here.

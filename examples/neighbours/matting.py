@@ -68,5 +68,5 @@ print("alpha is the target still:", bool((before["alpha"] == alpha.numpy()).all(
 # Tried beside the ``RandomJitter`` of GCA-Matting at 5a999be (2020-08-18) and of ViTMatte at
 # 8cd7ef0 (2025-08-13), on 2026-11-28: the same sample in, the same keys, shapes and range out.
 #
-# What is known: both families change hue by up to 40 degrees and a little saturation and value.
-# What is not: no matting net was trained with this here.
+# Known: both families change hue by up to 40 degrees and a little saturation and value.
+# Not known: no matting net was trained with this here.

@@ -53,6 +53,6 @@ print(f"{int(batch['label'].flatten(1).any(1).sum())} of {len(labels)} are forge
 
 # %%
 # DIRL and MadisNet train on the composites of iHarmony4 and have :doc:`lines of their own
-# </hosts/dirl>`. What is known: their published training changes no colours, so more colours are
-# new to it. What is not: no localizer was trained with this here. The edge of a synthetic region
+# </hosts/dirl>`. Known: their published training changes no colours, so more colours are
+# new to it. Not known: no localizer was trained with this here. The edge of a synthetic region
 # has no trace of a paste (JPEG, anti-aliasing), so keep true composites among them.

@@ -69,7 +69,7 @@ sheet = contact_sheet([row])
 # Tried in its own ``sbi.py`` at 9fe4efe (2023-02-03), on 2026-11-28: ``self_blending`` with these
 # colours in both branches, on this face and a ring of landmarks.
 #
-# What is known: the change of colours is what their method lives by; without it they report 4.9
-# and 11.8 points less across data sets. What is not: no detector was trained with these colours
+# Known: the change of colours is what their method lives by; without it they report 4.9
+# and 11.8 points less across data sets. Not known: no detector was trained with these colours
 # here. They are those of light and cameras, wider than theirs; ``strength=0.5`` in ``sample``
 # halves them.

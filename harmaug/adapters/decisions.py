@@ -59,7 +59,7 @@ def draw(
 ) -> Draw | None:
     """Draw LUTs for some samples; None where none of them has a foreground.
 
-    A clip is decided on once, by its middle one among the frames that have a foreground. Its change
+    One frame decides for a clip: the middle one of those with a foreground. Its change
     does not vary in space: foregrounds move, and would flicker where light lies still in the frame.
 
     Args:

@@ -38,9 +38,9 @@ class Fields:
     """Places of composite, real and mask in a host's batch, and of what follows the composite.
 
     A field is named by a dict key ``"comp"``, an index ``0``, a path ``(512, "comp")``, or any of
-    these with a slice of channels: ``"inputs[:3]"``, ``(0, slice(3))``. What no path reaches is
-    computed from the batch: real and mask by a callable, the composite by two,
-    ``(read, write)``, of which ``write(batch, composite)`` returns the batch with a new one.
+    these with a slice of channels: ``"inputs[:3]"``, ``(0, slice(3))``. Values that no path
+    reaches are computed from the batch. Real and mask take one callable each. The composite takes
+    two, ``(read, write)``: ``write(batch, composite)`` returns the batch with the new one.
 
     Attributes:
         composite: input of the harmonizer, (B, 3, H, W) or clips (B, T, 3, H, W); replaced.

@@ -27,7 +27,8 @@ except (ImportError, RuntimeError) as error:  # RuntimeError: built for another 
 class SyntheticComposite(v2.Transform):
     """Replaces the composite of a sample or of a batch by a synthetic one.
 
-    What was a ``tv_tensors.Image`` stays one; real, mask and everything else are left as they are.
+    A composite that was a ``tv_tensors.Image`` stays one; real, mask and everything else are left
+    as they are.
 
     Args:
         augment: the augmenter, or several in a list; they stay out of the module's state dict and

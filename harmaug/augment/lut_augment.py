@@ -106,8 +106,8 @@ class LutAugment(nn.Module):
         The result has the space, dtype and device of ``real``. Latents come from N(0, I); those of
         one photo are spread evenly (`nets.latents`), so that n composites differ more than n
         separate draws. `SycoNetAugment` replaces a drawn latent that would clip more than a tenth
-        of the foreground, or flatten it, by its opposite, or where that is no better by a weaker
-        one; a given latent is taken as it is.
+        of the foreground, or flatten it: by its opposite, or by a weaker one if that is no better.
+        A given latent is taken as it is.
 
         Args:
             real: see the class.

@@ -110,9 +110,9 @@ class SycoNetAugment(LutAugment):
     def without_light(self) -> SycoNetAugment:
         """Return an augmenter that draws the learnt changes alone, itself where there is no light.
 
-        Its composites are as bright as those that the net learnt from, and one change is for all of
-        a foreground. Take it to add to original composites of such makings. Latents have 13 numbers
-        fewer. `save_pretrained` keeps it for commands and other processes.
+        Its composites are as bright as those that the net learnt from, and the change is the same
+        for the whole foreground. Use it beside original composites that were made so. Latents have
+        13 numbers fewer. `save_pretrained` keeps it for commands and other processes.
         """
         if self.net.light is None:
             return self
@@ -159,7 +159,7 @@ class SycoNetAugment(LutAugment):
     ) -> Decision:
         """Return LUTs, latents and mixing weights for checked photos; arguments as in `augment`.
 
-        Where nothing asks for a gradient they are tensors of inference mode.
+        They are tensors of inference mode unless something asks for a gradient.
         """
         return decide(
             self.net,

@@ -16,8 +16,8 @@ def register(commands: Commands) -> None:
         "info",
         "show versions, LUT kernels and checkpoints",
         "  harmaug info",
-        "A kernel is the program that applies LUTs on a device; torch is the slowest one. What a "
-        "spatial checkpoint changes varies across a foreground; the others ignore spatial.",
+        "A kernel is the program that applies LUTs on a device; torch is the slowest one. The "
+        "change by a spatial checkpoint varies across a foreground; the others ignore spatial.",
     )
     parser.set_defaults(run=_run)
 

@@ -45,7 +45,7 @@ TERMS = (
     ("active", "latent dimensions that pairs differ in: variance of posterior means above 0.01"),
     ("KL", "divergence of the posteriors from N(0, I), which training weighs; mean over pairs"),
     ("[low, high]", "95 % of 1000 bootstrap draws of whole scenes; one below 1 is beyond doubt"),
-    ("few scenes", "the interval of the Frechet distance leans upwards"),
+    ("few scenes", "the interval of the Frechet distance lies too high"),
 )
 _SCENES = {
     "photo": "all composites of one photo",

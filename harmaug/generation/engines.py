@@ -2,9 +2,9 @@
 
 Processes are spawned, never forked, with one thread of torch each. Each has a pipe of its own, and
 batches of a few sources: it reads the next ones while it writes the last. A process that dies, for
-lack of memory or in a decoder, harms no other. Its sources go to a new process, one at a time, and
-the one that kills again has failed. Ray does this for its actors and machines; all machines must
-see the folders of sources and output under the same paths.
+lack of memory or in a decoder, harms no other. Its sources go to a new process, one at a time; a
+source that kills that process too has failed. Ray does this for its actors and machines; all
+machines must see the folders of sources and output under the same paths.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def run(
 
 def run_pool(start: Start, sources: Sequence[Source], workers: int) -> Generator[Job, None, None]:
     """Work in so many processes; raise ChildProcessError where a worker cannot start."""
-    # Few sources are shared by all processes rather than taken together.
+    # If there are few sources, batches are smaller, so that every process gets some.
     batch = min(max(len(sources) // (_AHEAD * workers), 1), TOGETHER)
     waiting = iter(sources)
     suspects: deque[Source] = deque()  # of processes that died: each is tried once more, alone

@@ -45,7 +45,7 @@ class Worker:
     def __init__(self, settings: Settings, root: Path, writer: Writer, device: str = "cpu") -> None:
         self.settings, self.root, self.writer = settings, root, writer
         self.augmenters = [open_augmenter(name, device) for name in settings.checkpoints]
-        # A picture that large shows the nets all that they would make of a larger one.
+        # Nets reduce pictures: one of this size tells them as much as a larger one.
         self._side = max(2 * augmenter.image_size for augmenter in self.augmenters)
 
     def __call__(self, sources: Iterable[Source]) -> Iterator[Job]:

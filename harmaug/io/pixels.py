@@ -38,8 +38,8 @@ class Decoded:
     Attributes:
         path: the file.
         image: Pillow's image, for all that is not pixels.
-        given: the pixels, if they are made already; not of a plain JPEG file, as its image may be
-            all that is wanted.
+        given: the pixels if they are decoded already; None for a plain JPEG file, since a caller
+            may want its image alone.
         chunks: of a PNG file, by name.
         full_size: (H, W) of the picture in the file if ``pixels`` are fewer, else None.
         plain: True for an upright JPEG file in RGB or grey and for a grey PNG file of 8 bits; every

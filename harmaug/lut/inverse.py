@@ -42,8 +42,9 @@ def invert_lut(lut: Tensor, size: int = 33) -> InverseLut:
     """Return the LUT that takes a LUT's results back to the colours they came from.
 
     Colours that the LUT never gives take the nearest continuation, so that the inverse is smooth.
-    Where the LUT clips or folds there is no inverse: the result holds one of the colours that fit,
-    and ``lost`` and the errors say how much that concerns. More nodes make the error smaller.
+    There is no inverse where the LUT clips or folds: the result then holds one of the colours that
+    fit, and ``lost`` and the errors say how much of the LUT that is. More nodes make the error
+    smaller.
 
     Args:
         lut: (3, D, D, D), floating point.

@@ -110,7 +110,7 @@ class Rows:
     """The rows of numbers of one table, with the line of each."""
 
     def __init__(self, text: LutText, what: str, count: int) -> None:
-        """Take ``count`` rows for what the words ``what`` announce, such as LUT_3D_SIZE 17."""
+        """Expect ``count`` rows, which ``what`` announces, such as LUT_3D_SIZE 17."""
         self.text, self.what, self.count = text, what, count
         self.values = array("d")
         self.lines = array("l")

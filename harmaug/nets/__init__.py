@@ -5,7 +5,7 @@ from harmaug.nets.lut_net import LutNet
 from harmaug.nets.prior import Codes, Prior
 from harmaug.nets.syconet import SycoNet
 
-# What a checkpoint's card calls them.
+# The nets by the names that cards of checkpoints give them.
 ARCHITECTURES: dict[str, type[LutNet]] = {"lite": LiteSycoNet, "syconet": SycoNet}
 
 __all__ = ["ARCHITECTURES", "Codes", "LiteSycoNet", "LutNet", "Prior", "SycoNet"]

@@ -90,8 +90,8 @@ def decide(
     latent = latents_of(inputs, n, net.latent_dim, latent, generator, candidates)
     latent = latent.to(device, torch.float32)
     photo, mask = inputs.photo, inputs.mask.float()
-    # Deciding takes hundreds of small operations. Where nobody asks for a gradient they run
-    # without autograd's bookkeeping, which makes `augment` about 6 percent faster.
+    # Deciding takes hundreds of small operations. They run without autograd's bookkeeping
+    # unless somebody asks for a gradient, which makes `augment` about 6 percent faster.
     asked = torch.is_grad_enabled() and any(
         tensor.requires_grad for tensor in (photo, mask, latent, net.basis)
     )
@@ -213,7 +213,7 @@ def _scaled(latent: Tensor, factors: Sequence[float]) -> Tensor:
 
 
 def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
-    """Return of each ``count`` tries that follow each other the first that is not bad, or the last.
+    """Return the first good one of each ``count`` successive tries, or the last of them.
 
     Args:
         tries: (B, n * count, ...) each.

@@ -82,7 +82,7 @@ class LutNet(nn.Module):
 
     @property
     def varies(self) -> bool:
-        """Whether the change of a draw varies across the foreground."""
+        """True if the change of a draw varies across the foreground."""
         return self.spatial or self.light is not None
 
     def config(self) -> dict[str, Any]:

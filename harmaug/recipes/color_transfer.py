@@ -46,7 +46,7 @@ class ColorTransfer:
             moved[rows] = transfer(real[rows], mask[rows], real[others], mask[others])
         low, high = self.amount
         share = torch.rand(len(real), 1, 1, 1, generator=generator).to(real) * (high - low) + low
-        # Where even the reference has no foreground there are no colours to take.
+        # A reference without a foreground has no colours to take.
         share = share * mask[chosen].amax((1, 2, 3), keepdim=True).gt(0)
         return paste(real, mask, torch.lerp(real, moved.nan_to_num(), share))
 

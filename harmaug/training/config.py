@@ -84,7 +84,7 @@ class TrainConfig:
         "photos, or timelapse, which puts regions of aligned frames into each other; a+b makes a, "
         "then b on top of the result, as in filters+relight=0.2 (default: none if all folders have "
         "composites, else the first three, and illuminant if the transforms hold illuminants; "
-        "timelapse for half of the composites, or all, if there are aligned frames)"
+        "with aligned frames timelapse makes half of the composites, or all)"
     )
     pair_share: float = _share("share of true pairs where recipes make composites too", 0.1)
     jitter: float = _share("chance that a photo is retouched before a recipe takes it", 0.5)

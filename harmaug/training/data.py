@@ -64,7 +64,7 @@ def read_data(
     lapsed = config.recipes.get(TIMELAPSE, 0.0) / (sum(config.recipes.values()) or 1.0)
     source = PairSource(photos, pairs, recipe, config.pair_share, config.jitter, scenes, lapsed)
     kinds = {
-        # Where no pair is held out, held-out photos take changes that are learnt from.
+        # If no pair is held out, held-out photos get the changes of training pairs.
         name: build_recipe({name: 1.0}, transforms_aside, transplant_aside or transplant)
         for name in shares
     }
@@ -117,10 +117,9 @@ def read_subsets(
 ) -> tuple[dict[str, Images], dict[str, Images]]:
     """Read folders in the iHarmony4 layout into memory, resized to ``size`` x ``size``.
 
-    Where a subset has list files, its ``train`` list is learnt from and its ``val`` and ``test``
-    lists are held out. Of a subset without lists, and where no list holds anything out, a tenth of
-    the photos is held out with all their composites. They are chosen by their names, so they are
-    always the same.
+    If a subset has list files, its ``train`` list is learnt from, and its ``val`` and ``test``
+    lists are held out. If it has none, or no list holds anything out, a tenth of the photos is held
+    out with all their composites. They are chosen by their names, so they are always the same.
 
     Returns:
         Images by the name of their subset: to learn from, and held out.

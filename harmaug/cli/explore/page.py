@@ -93,8 +93,8 @@ def build(checkpoint: str, megapixels: float) -> gr.Blocks:
                         luts = _gallery("luts")
                     with gr.Tab("Fields", visible=False) as field_tab:
                         gr.Markdown(
-                            "What the spatial part changes: the composite minus that of the same "
-                            "latent with spatial 0. Grey is no change."
+                            "The change by the spatial part: the composite minus the one of the "
+                            "same latent with spatial 0. Grey is no change."
                         )
                         fields = _gallery("fields")
                     with gr.Tab("Files"):
