@@ -3,8 +3,7 @@
     python benchmarks/downstream/charts.py [--results FOLDER]
 
 A line shows the mean gain in PSNR over trainings of the same seeds without synthetic composites. It
-is over the seeds that all its points have, and bars span the seeds. Needs matplotlib
-(``harmaug[eval]``).
+is over the seeds that all its points have, and bars span the seeds. Needs matplotlib.
 """
 
 from __future__ import annotations

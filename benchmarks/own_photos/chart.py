@@ -3,7 +3,7 @@
     python benchmarks/own_photos/chart.py [--results FOLDER] [--out FILE.png]
 
 A row is a way to make composites: the change of its mean fMSE over hand-made filters, in percent,
-with its 95 % interval, for each harmonizer. Needs matplotlib (``harmaug[eval]``).
+with its 95 % interval, for each harmonizer. Needs matplotlib.
 """
 
 from __future__ import annotations

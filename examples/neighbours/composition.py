@@ -56,6 +56,6 @@ print("references:", tuple(reference.shape), "targets are the photos themselves"
 # %%
 # Read in ``ldm/data/open_images_control.py`` at 5575dc2 (2026-02-24); its training was not run.
 #
-# Known: ControlCom's mode "harmonization" is the task that harmaug is made for. Not
-# known: no composer was trained with it here. The shape of the object does not change; view and pose
-# need their geometric transforms as before.
+# Known: ControlCom's mode "harmonization" is the task that harmaug is made for. Not known: no
+# composer was trained with it here. The shape of the object does not change; view and pose need
+# their geometric transforms as before.
