@@ -139,6 +139,8 @@ def true_pairs() -> Iterator[list[str]]:
         "limit",
         "`unified`",
         "of filters'",
+        "without its light",
+        "of filters'",
     ]
     for key, title in _PAIRS.items():
         one = found[key]
@@ -148,6 +150,8 @@ def true_pairs() -> Iterator[list[str]]:
             f"{one['best LUT']['coverage']:.0f}",
             f"{one['unified']['coverage']:.0f}",
             _ratio(one["unified"]["of filters x 0.6"]),
+            f"{one['unified without light']['coverage']:.0f}",
+            _ratio(one["unified without light"]["of filters x 0.6"]),
         ]
 
 
@@ -176,13 +180,14 @@ def cameras() -> Iterator[list[str]]:
         "camera",
         "composite",
         "`unified`",
+        "without its light",
         "its own changes",
         "best LUT",
     ]
     for key, one in _read("coverage").items():
         if not key.startswith("webcam"):
             continue
-        names = ("unified", "its own changes", "best LUT")
+        names = ("unified", "unified without light", "its own changes", "best LUT")
         cells = [f"{one[name]['coverage']:.0f}" for name in names]
         yield [key.removeprefix("webcam, "), f"{one['composites']:.0f}", *cells]
 
