@@ -59,9 +59,13 @@ def _page(host: Host) -> str:
     count = len(added_lines(host))
     parts.append(f"{count} lines are added. {_words(host)}")
     parts += ["## Its batches", *_layouts(host["presets"])]
-    parts.append(
-        "## Traps\n\n" + "\n".join(f"- {' '.join(trap.split())}" for trap in host["traps"])
-    )
+    traps = list(host["traps"])
+    if "needs albumentations 1" in " ".join(host.get("note", "").split()):
+        traps.append(
+            "It needs albumentations 1: do not install harmaug's extras `albumentations` or `all` "
+            "beside it."
+        )
+    parts.append("## Traps\n\n" + "\n".join(f"- {' '.join(trap.split())}" for trap in traps))
     parts.append(_trial(host))
     return "\n\n".join(parts) + "\n"
 
