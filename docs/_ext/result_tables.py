@@ -114,6 +114,9 @@ def dense() -> dict[str, str]:
     results = script.Results(script.store.load(script.store.RESULTS))
     return {
         "results/pretraining.txt": table(script.rows(results, "dense", script.PRETRAINING)),
+        "results/pretraining-colour-map.txt": table(
+            script.rows(results, "colour-map", dict(list(script.PRETRAINING.items())[:2]))
+        ),
         "results/small-sets-dense.txt": table(script.rows(results, "dense", script.SMALL, [200])),
     }
 
