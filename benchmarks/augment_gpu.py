@@ -110,11 +110,10 @@ def augments(
         if options.compile:
             graph = torch.compile(aug.augment, mode="reduce-overhead", dynamic=False)
             work[f"{count} x {n}, float32, compiled"] = partial(graph, real, mask, n)
-    runs = {name: done(device, run) for name, run in work.items()}
-    for run in runs.values():  # what is compiled is compiled here, and captured in further calls
-        for _ in range(3):
-            run()
-    series = measure.in_turn(runs, options.rounds)
+    # The calls that are not counted compile, and capture graphs.
+    series = measure.in_turn(
+        {name: done(device, run) for name, run in work.items()}, options.rounds
+    )
     figures, rows = {}, []
     for name, one in series.items():
         if device == "cuda":

@@ -103,7 +103,7 @@ def test_the_subset_has_one_name_in_both_processes() -> None:
 
 
 @pytest.mark.parametrize("name", CODEBASES)
-def test_the_lines_are_those_of_the_page_but_for_checkpoint_and_share(name: str) -> None:
+def test_the_lines_are_those_of_the_page_but_for_checkpoint_and_seed(name: str) -> None:
     codebase = CODEBASES[name]
     mine = own_trainer.lines(codebase, "unified", 3)
     page = loader_lines("trainer.train_data", codebase.preset)

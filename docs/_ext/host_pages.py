@@ -15,6 +15,9 @@ from harmaug.adapters.presets import PRESETS
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples" / "hosts"
 TRIED = "2026-11-28"
+OLD_ALBUMENTATIONS = """
+It needs albumentations 1: do not install harmaug's extras `albumentations` or `all` beside it.
+"""
 
 Host = dict[str, Any]
 
@@ -59,12 +62,7 @@ def _page(host: Host) -> str:
     count = len(added_lines(host))
     parts.append(f"{count} lines are added. {_words(host)}")
     parts += ["## Its batches", *_layouts(host["presets"])]
-    traps = list(host["traps"])
-    if "needs albumentations 1" in " ".join(host.get("note", "").split()):
-        traps.append(
-            "It needs albumentations 1: do not install harmaug's extras `albumentations` or `all` "
-            "beside it."
-        )
+    traps = [*host["traps"], *([OLD_ALBUMENTATIONS] if host.get("old_albumentations") else [])]
     parts.append("## Traps\n\n" + "\n".join(f"- {' '.join(trap.split())}" for trap in traps))
     parts.append(_trial(host))
     return "\n\n".join(parts) + "\n"

@@ -109,14 +109,13 @@ def own_photos() -> dict[str, str]:
 
 
 def dense() -> dict[str, str]:
-    """Return the tables of the dense harmonizer by their path below docs."""
+    """Return the tables of the dense harmonizer, one with the small one's, by their path."""
     script = module(BENCHMARKS / "downstream", "dense_tables")
     results = script.Results(script.store.load(script.store.RESULTS))
+    both = {way: script.PRETRAINING[way] for way in ("pre-trained", "mixed")}
     return {
         "results/pretraining.txt": table(script.rows(results, "dense", script.PRETRAINING)),
-        "results/pretraining-colour-map.txt": table(
-            script.rows(results, "colour-map", dict(list(script.PRETRAINING.items())[:2]))
-        ),
+        "results/pretraining-colour-map.txt": table(script.rows(results, "colour-map", both)),
         "results/small-sets-dense.txt": table(script.rows(results, "dense", script.SMALL, [200])),
     }
 

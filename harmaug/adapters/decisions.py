@@ -59,8 +59,8 @@ def draw(
 ) -> Draw | None:
     """Draw LUTs for some samples; None where none of them has a foreground.
 
-    One frame decides for a clip: the middle one of those with a foreground. Its change
-    does not vary in space: foregrounds move, and would flicker where light lies still in the frame.
+    One frame decides for a clip: the middle one of those with a foreground. The change does not
+    vary in space: foregrounds move, and would flicker where light lies still in the frame.
 
     Args:
         aug: the augmenter.

@@ -1,9 +1,9 @@
 """Photos and masks to make composites of, in the iHarmony4 layout or plain.
 
 Sources get their names in the set here. All codebases split an iHarmony4 name at its ``_``, some
-from the left and some from the right, and some cut it at its first dot. So no part
-of a name may hold ``_`` or a dot. Both are replaced, and a few digits of a hash keep apart names
-that would become the same.
+from the left and some from the right, and some cut it at its first dot. So no part of a name may
+hold ``_`` or a dot. Both are replaced, and a few digits of a hash keep apart names that would
+become the same.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The door: photos, their masks and their value space, checked once for every way in.
 
 A photo is floating point in its declared space, or uint8 sRGB. A mask is bool, floating point in
-[0, 1], integers of which only 0 and 1 occur (labels), or uint8 in 0..255. Photos and
-masks that pass become one `Inputs`, which nothing behind the door checks again.
+[0, 1], integers of which only 0 and 1 occur (labels), or uint8 in 0..255. Photos and masks
+that pass become one `Inputs`, which nothing behind the door checks again.
 """
 
 from __future__ import annotations
