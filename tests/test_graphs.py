@@ -1,10 +1,15 @@
 """Launches and graphs: few operations, one read of the device, whole graphs of torch.compile."""
 
+import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from harmaug import SycoNetAugment
@@ -65,6 +70,18 @@ def test_on_a_cpu_stand_ins_are_mixed_once_for_all_spoilt_draws(aug, batch):
         aug.augment(real, mask, 8)
     assert seen.operations <= (335 if aug.net.spatial else 300)
     assert seen.reads == 1
+
+
+def test_on_a_gpu_python_waits_once_a_call_and_once_more_for_a_batch_that_comes_back():
+    if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
+        pytest.skip("this torch cannot make up a device")
+    script = Path(__file__).with_name("made_up_gpu.py")
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == {
+        "augment": ["read on gpu"],
+        "batch that stays": ["read on cpu", "gpu to cpu"],
+        "batch that moves": ["read on gpu"],
+    }
 
 
 @pytest.mark.slow

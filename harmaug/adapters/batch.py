@@ -32,7 +32,7 @@ from harmaug.adapters.routing import (
 )
 from harmaug.adapters.streams import WorkerStream
 from harmaug.augment import LutAugment
-from harmaug.inputs import check_clips, move
+from harmaug.inputs import check_clips, move, row_index
 
 Mode = Literal["replace", "append"]
 Groups = list[tuple[LutAugment, list[int]]]
@@ -250,8 +250,8 @@ def _follow(old: Any, rows: Sequence[int], new: Any, path: Path) -> Any:
     """Return ``old`` with the rows of ``new``: samples that kept their composite keep this too."""
     if isinstance(old, Tensor) and isinstance(new, Tensor) and old.shape == new.shape:
         changed = clone(old)
-        index = torch.tensor(rows, dtype=torch.int64, device=old.device)
-        changed[index] = new[index.to(new.device)].to(old.device, old.dtype)
+        new = new[row_index(rows, new.device)].to(old.device, old.dtype)
+        changed[row_index(rows, old.device)] = new
         return changed
     alike = is_sequence(new) or isinstance(new, Tensor)
     if is_sequence(old) and alike and len(old) == len(new):

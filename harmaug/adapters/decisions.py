@@ -90,7 +90,7 @@ def draw(
         return None
     if frames is not None:
         options["spatial"] = 0.0
-    photos = inputs.rows(list(deciding.values())).to(aug.device)
+    photos = inputs.rows(list(deciding.values()), aug.device)
     decision = aug.decide(photos, **options)
     if drift:
         end = aug.decide(photos, **options).latent

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from harmaug.adapters.containers import clone, describe, is_sequence, rebuild
 from harmaug.adapters.decisions import Draw
-from harmaug.inputs import Inputs, Space, check_clips
+from harmaug.inputs import Inputs, Space, check_clips, row_index
 
 
 def recolour(
@@ -91,7 +90,7 @@ def paint(
     blank = set(changed)
     for each in draws:
         places = _photos_of(each.rows, frames)
-        some = inputs.rows(places).to(each.aug.device)
+        some = inputs.rows(places, each.aug.device)
         _put(painted, places, each.aug.recolour(each.for_frames(frames), some))
         blank -= set(each.rows)
     if blank:
@@ -121,4 +120,4 @@ def _put(target: Tensor, rows: Sequence[int], values: Tensor) -> None:
     if len(rows) == len(target):
         target.copy_(values)
     else:
-        target[torch.tensor(rows, dtype=torch.int64, device=target.device)] = values
+        target[row_index(rows, target.device)] = values

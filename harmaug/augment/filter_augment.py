@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmaug.augment.lut_augment import LutAugment
-from harmaug.inputs import Inputs
+from harmaug.inputs import Inputs, constant, move
 from harmaug.lut import identity_lut
 from harmaug.nets.decision import Decision, check_amounts
 from harmaug.nets.latents import latents_of
@@ -71,7 +71,7 @@ class FilterAugment(LutAugment):
         """Return LUTs and latents for checked photos; arguments as in `augment`."""
         check_amounts(strength=strength, spatial=spatial)
         latent = latents_of(inputs, n, len(FILTER_RANGES), latent, generator, candidates)
-        latent = latent.to(self.device, torch.float32)
+        latent = move(latent.float(), self.device)
         photo = inputs.photo
         with torch.autocast(self.device.type, enabled=False):
             decision = Decision(filter_luts(photo, latent), latent, latent[..., :0])
@@ -92,7 +92,7 @@ def filter_luts(photo: Tensor, latent: Tensor) -> Tensor:
         photo: (B, 3, H, W) in [0, 1].
         latent: (B, n, 6), drawn from N(0, I); the amounts are uniform in their published ranges.
     """
-    ranges = latent.new_tensor(list(FILTER_RANGES.values()))
+    ranges = constant(tuple(FILTER_RANGES.values()), latent)
     amounts = (ranges * torch.erf(latent / math.sqrt(2))).flatten(0, 1)
     small = F.adaptive_avg_pool2d(photo, PHOTO_SIZE).repeat_interleave(latent.shape[1], 0)
     colours = identity_lut(LUT_SIZE, dtype=torch.float32, device=photo.device).flatten(2)

@@ -1,10 +1,11 @@
 """Photos and masks as arguments: the door that checks them once, and their value spaces."""
 
 from harmaug.inputs.clips import check_clips
-from harmaug.inputs.door import Inputs, check_inputs, move
+from harmaug.inputs.door import Inputs, check_inputs
 from harmaug.inputs.opacity import opacity
 from harmaug.inputs.shapes import as_masks, as_photos
 from harmaug.inputs.space import SPACES, Space, SpaceLike
+from harmaug.inputs.transfer import constant, move, row_index
 
 __all__ = [
     "SPACES",
@@ -15,6 +16,8 @@ __all__ = [
     "as_photos",
     "check_clips",
     "check_inputs",
+    "constant",
     "move",
     "opacity",
+    "row_index",
 ]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from torch import Tensor
 from harmaug.inputs.opacity import OVERSHOOT, as_opacity
 from harmaug.inputs.shapes import WIDE, as_masks, as_photos
 from harmaug.inputs.space import SPACES, Space, SpaceLike
+from harmaug.inputs.transfer import move, row_index
 
 _NARROW = 1e-3  # how exactly photos fill the range of another space before a warning says so
 
@@ -42,6 +44,7 @@ class Inputs:
     foreground: tuple[bool, ...]
     batched: bool = True
     overshot: bool = False
+    _parts: dict[Any, Inputs] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def photo(self) -> Tensor:
@@ -59,19 +62,29 @@ class Inputs:
         decoded = self.space.decode(self.real.float())
         return decoded.clamp(0, 1) if self.overshot else decoded
 
-    def to(self, device: torch.device) -> Inputs:
-        """Return the inputs on a device; the same object where they are there."""
-        if self.real.device == device:
-            return self
-        return replace(self, real=move(self.real, device), mask=move(self.mask, device))
+    def rows(self, rows: Sequence[int], device: torch.device | None = None) -> Inputs:
+        """Return the photos of some rows, on a device; the same object for the same rows.
 
-    def rows(self, rows: Sequence[int]) -> Inputs:
-        """Return the photos of some rows, sorted and distinct; the same object where all are."""
-        if len(rows) == len(self.real):
+        Args:
+            rows: sorted and distinct.
+            device: where the result shall be; where it is if not given.
+        """
+        device = device or self.real.device
+        if len(rows) == len(self.real) and device == self.real.device:
             return self
-        index = torch.tensor(rows, dtype=torch.int64, device=self.real.device)
-        foreground = tuple(self.foreground[row] for row in rows)
-        return replace(self, real=self.real[index], mask=self.mask[index], foreground=foreground)
+        key = tuple(rows), device
+        if key not in self._parts:
+            real, mask = self.real, self.mask
+            if len(rows) < len(real):
+                index = row_index(rows, real.device)
+                real, mask = real[index], mask[index]
+            self._parts[key] = replace(
+                self,
+                real=move(real, device),
+                mask=move(mask, device),
+                foreground=tuple(self.foreground[row] for row in rows),
+            )
+        return self._parts[key]
 
 
 def check_inputs(
@@ -147,12 +160,6 @@ def _unread(mask: Tensor, name: str) -> Tensor:
             f"got {mask.dtype}; which integers occur is not read there."
         )
     return mask if mask.dtype == torch.bool else mask.clamp(0, 1)
-
-
-def move(value: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on a device."""
-    # Only a copy to the GPU may run ahead: one to the CPU could be read before it has arrived.
-    return value.to(device, non_blocking=device.type == "cuda")
 
 
 def _overshoots(

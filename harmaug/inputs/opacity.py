@@ -14,7 +14,7 @@ _LABEL_LIMIT = 0.1  # of the range; a mask that stays below hardly changes its p
 _OPAQUE = 0.98  # of the range; a mask of 0 and this is a mask of 0 and 1
 
 
-def opacity(codes: Tensor, name: str = "mask") -> Tensor:
+def opacity(codes: Tensor, name: str = "mask", most: float | None = None) -> Tensor:
     """Return integer mask values as opacities in [0, 1], float32, by one rule for all of them.
 
     Nothing but 0 and 1 are labels; other values count up to 255, or to 65535 in 16 bits.
@@ -22,13 +22,15 @@ def opacity(codes: Tensor, name: str = "mask") -> Tensor:
     Args:
         codes: uint8 or uint16, any shape.
         name: what messages call it.
+        most: the largest value, where it is known.
 
     Raises:
         ValueError: the values could be class ids as well as opacities.
     """
     top = 255 if codes.dtype == torch.uint8 else 65535
     values = codes.float()
-    most = values.amax().item() if codes.numel() else 0.0
+    if most is None:
+        most = values.amax().item() if codes.numel() else 0.0
     if most <= 1:
         return values
     if most < _OPAQUE * top:
@@ -49,7 +51,7 @@ def as_opacity(mask: Tensor, low: float, highest: Sequence[float], name: str) ->
     if mask.dtype == torch.bool:
         return mask
     if mask.dtype == torch.uint8:
-        return opacity(mask, name) if high > 1 else mask
+        return opacity(mask, name, high) if high > 1 else mask
     if not mask.is_floating_point():
         if low < 0 or high > 1:
             raise ValueError(

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
+
+from harmaug.inputs.transfer import constant
 
 
 class Space(NamedTuple):
@@ -72,7 +73,7 @@ class Space(NamedTuple):
 
     @staticmethod
     def _column(values: tuple[float, float, float], like: Tensor) -> Tensor:
-        return torch.tensor(values, dtype=like.dtype, device=like.device).view(3, 1, 1)
+        return constant(values, like).view(3, 1, 1)
 
 
 def _three(values: Any) -> tuple[float, float, float]:

@@ -26,7 +26,9 @@ def frame_corners(mask: Tensor) -> Tensor:
     # Both axes in the same operations: a GPU takes as long for one as for the other.
     lines = [inside.any(axis).squeeze(1).to(torch.uint8) for axis in (3, 2)]  # rows, columns
     reach = torch.stack([way.argmax(1) for line in lines for way in (line, line.flip(1))], 1)
-    size = mask.new_tensor(mask.shape[2:])
+    # Height and width, made on the device: a tensor of Python numbers would be copied there.
+    height, width = mask.shape[2:]
+    size = torch.linspace(height, width, 2, dtype=mask.dtype, device=mask.device)
     start, behind = (reach.unflatten(1, (2, 2)) / size.unsqueeze(1)).unbind(2)  # (B, 2), of frame
     end = 1 - behind
     middle, width = (start + end) / 2, (end - start).clamp_min(_SMALLEST_BOX)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmaug.inputs import Inputs
+from harmaug.inputs import Inputs, constant, move, row_index
 from harmaug.lut import identity_lut
 from harmaug.lut.box import frame_corners
 from harmaug.nets.judging import Foreground, hardest, spoilt
@@ -88,7 +88,7 @@ def decide(
     check_amounts(strength=strength, spatial=spatial)
     drawn, device = latent is None, net.basis.device
     latent = latents_of(inputs, n, net.latent_dim, latent, generator, candidates)
-    latent = latent.to(device, torch.float32)
+    latent = move(latent.float(), device)
     photo, mask = inputs.photo, inputs.mask.float()
     # Deciding takes hundreds of small operations. They run without autograd's bookkeeping
     # unless somebody asks for a gradient, which makes `augment` about 6 percent faster.
@@ -138,7 +138,7 @@ def decide_latents(
         latent.new_zeros(*some, *([4] if net.spatial and varies else []), len(net.basis)),
     )
     if any(foreground):
-        rows = torch.tensor([row for row, some in enumerate(foreground) if some]).to(latent.device)
+        rows = row_index([row for row, some in enumerate(foreground) if some], latent.device)
         part = _decide(net, photo[rows], mask[rows], latent[rows], drawn, spatial)
         for whole, values in zip(decision, part, strict=True):
             whole[rows] = values
@@ -207,9 +207,9 @@ def _wants_fixed_shapes(latent: Tensor) -> bool:
     return latent.is_cuda or torch.compiler.is_compiling()
 
 
-def _scaled(latent: Tensor, factors: Sequence[float]) -> Tensor:
+def _scaled(latent: Tensor, factors: tuple[float, ...]) -> Tensor:
     """Return drawn latents (..., Z) times each factor: (..., factors, Z)."""
-    return latent.unsqueeze(-2) * latent.new_tensor(factors).unsqueeze(1)
+    return latent.unsqueeze(-2) * constant(factors, latent).unsqueeze(1)
 
 
 def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:

@@ -93,13 +93,13 @@ def draw_latents(
         shift = torch.rand(batch, 1, dim, generator=generator, device=device, dtype=torch.float64)
     if torch.compiler.is_compiling():
         count, dim = len(range(count)), len(range(dim))  # a graph's symbols become numbers
-    uniform = (_points(count, dim).to(device) + shift) % 1.0
+    uniform = (_points(count, dim, device) + shift) % 1.0
     uniform = uniform.clamp(2**-53, 1 - 2**-53)
     return torch.special.ndtri(uniform).float()
 
 
-def _points(count: int, dim: int) -> Tensor:
-    return _kept_points(count, dim)
+def _points(count: int, dim: int, device: torch.device) -> Tensor:
+    return _kept_points(count, dim, device)
 
 
 # As torch.compiler.assume_constant_result does, which imports all of torch._dynamo.
@@ -107,9 +107,10 @@ _points.__dict__["_dynamo_marked_constant"] = True
 
 
 @functools.lru_cache(16)
-def _kept_points(count: int, dim: int) -> Tensor:
+def _kept_points(count: int, dim: int, device: torch.device) -> Tensor:
     # Scrambled once, with a fixed seed: plain Sobol' points of many dimensions start on a diagonal.
     points = torch.quasirandom.SobolEngine(dim, scramble=True, seed=0).draw(count).double()
+    points = points.to(device)
     # As torch._dynamo.mark_static does: graphs of torch 2.6 would make a symbol of a second size.
     points._dynamo_static_indices = {0, 1}  # type: ignore[attr-defined]
     return points

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmaug.inputs import constant
 from harmaug.nets.spatial import PARTS, SIGNS
 
 CHANNELS = 3
@@ -43,8 +44,9 @@ def corner_gains(latent: Tensor, light: Tensor, spatial: float = 1.0) -> Tensor:
         spatial: scales how much the gains vary; 0 gives one for the whole foreground.
     """
     amount, numbers = latent.split((1, PARTS * CHANNELS), 2)
-    rows = SIGNS if spatial else ((1.0, 0.0, 0.0, 0.0),)
-    signs = light.new_tensor([(x, *(spatial * y for y in rest)) for x, *rest in rows])
+    signs = constant(SIGNS if spatial else ((1.0, 0.0, 0.0, 0.0),), light)
+    if spatial not in (0, 1):
+        light = torch.cat((light[:1], spatial * light[1:]))
     # One matrix from all numbers to all corners and channels: few operations, as GPUs want.
     to_corners = (signs[:, None, :, None] * light.transpose(0, 1)).flatten(2).flatten(0, 1)
     logs = F.linear(amount.clamp_min(0) * numbers, to_corners)

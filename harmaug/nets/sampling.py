@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmaug.inputs import constant
 from harmaug.nets.trunk import SLOPE, Block, Trunk
 
 # Latents that go through the trunk together, which bounds memory (about 20 MB each at 256x256).
@@ -70,7 +71,7 @@ def _block(block: Block, x: Tensor, code: Tensor) -> Tensor:
     hidden = F.conv2d(active, weight_x, torch.addcmul(shift, block.conv1.bias, scale), padding=1)
     hidden = F.leaky_relu_(_add_constant_planes(hidden, active_code, weight_code), SLOPE)
 
-    pooled = _along_both_axes(block.conv2.weight, block.conv2.weight.new_tensor(_POOLED))
+    pooled = _along_both_axes(block.conv2.weight, constant(_POOLED, block.conv2.weight))
     out = F.conv2d(hidden, pooled, block.conv2.bias, stride=2, padding=1)
     weight_x, weight_code = block.shortcut.weight.split(channels, 1)
     out += F.conv2d(F.avg_pool2d(x, 2), weight_x)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmaug.inputs import constant
+
 PARTS = 4
 # Parts (columns) that each corner (row, in the order of `lut.box`) adds up.
 SIGNS = ((1.0, -1.0, -1.0, 1.0), (1.0, 1.0, -1.0, -1.0), (1.0, -1.0, 1.0, -1.0), (1.0,) * 4)
@@ -29,5 +31,4 @@ def corner_latents(latent: Tensor, spread: Tensor, amount: float = 1.0) -> Tenso
     """
     parts = latent.unflatten(2, (PARTS, -1))
     varying = torch.einsum("fij,bnfj->bnfi", amount * spread, parts[:, :, 1:])
-    signs = torch.tensor(SIGNS, dtype=latent.dtype, device=latent.device)
-    return signs @ torch.cat((parts[:, :, :1], varying), 2)
+    return constant(SIGNS, latent) @ torch.cat((parts[:, :, :1], varying), 2)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmaug.inputs import constant
 from harmaug.lut import native
 
 BINS = 8
@@ -28,6 +28,11 @@ _POWER = 1.055**-2.4  # of the steep part of sRGB's curve
 # From the bent (x, y, z) of CIE to (L, a, b) / 100, and what L has less.
 _TO_LAB = ((0.0, 1.16, 0.0), (5.0, -5.0, 0.0), (0.0, 2.0, -2.0))
 _LAB_SHIFT = (-0.16, 0.0, 0.0)
+# Side by side: the matrix to XYZ and what is added after it, those to Lab likewise.
+_LAB = tuple(
+    (*(_POWER * share for share in row), sum(row) * (-_LINEAR / 12.92), *to_lab, shift)
+    for row, to_lab, shift in zip(_XYZ, _TO_LAB, _LAB_SHIFT, strict=True)
+)
 
 
 def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -153,8 +158,7 @@ def _lab(colours: Tensor) -> Tensor:
     The values of kornia.color.rgb_to_lab in a third of its operations: both curves are a line up to
     a limit and a power above it, added here without a choice for every value.
     """
-    constants = _lab_constants(colours.dtype, colours.device)
-    to_xyz, dark, to_lab, shift = constants.split((3, 1, 3, 1), 1)
+    to_xyz, dark, to_lab, shift = constant(_LAB, colours).split((3, 1, 3, 1), 1)
     power = (colours.clamp_min(_LINEAR) + 0.055) ** 2.4
     # Over _POWER, but for what is taken off where the line begins.
     linear = torch.add(power, colours.clamp_max(_LINEAR), alpha=1 / (12.92 * _POWER))
@@ -163,21 +167,3 @@ def _lab(colours: Tensor) -> Tensor:
     # The line is a tangent of the cube root, above it everywhere else.
     bent = torch.minimum(xyz.clamp_min(_DARK) ** (1 / 3), 7.787 * xyz + 4 / 29)
     return torch.baddbmm(shift, to_lab.expand(batch, 3, 3), bent)
-
-
-def _lab_constants(dtype: torch.dtype, device: torch.device) -> Tensor:
-    return _kept_lab_constants(dtype, device)
-
-
-# As torch.compiler.assume_constant_result does, which imports all of torch._dynamo.
-_lab_constants.__dict__["_dynamo_marked_constant"] = True
-
-
-@functools.cache
-def _kept_lab_constants(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return (3, 8): the matrix to XYZ and what is added after it, those to Lab likewise."""
-    with torch.inference_mode(False):  # kept for calls that record gradients too
-        to_xyz, to_lab = (torch.tensor(rows, dtype=torch.float64) for rows in (_XYZ, _TO_LAB))
-        dark = to_xyz.sum(1, keepdim=True) * (-_LINEAR / 12.92)
-        shift = torch.tensor(_LAB_SHIFT, dtype=torch.float64).unsqueeze(1)
-        return torch.cat((to_xyz * _POWER, dark, to_lab, shift), 1).to(device, dtype)
