@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from harmaug.inputs import Inputs, constant, move, row_index
 from harmaug.lut import identity_lut
 from harmaug.lut.box import frame_corners
+from harmaug.nets import replay
 from harmaug.nets.judging import Foreground, hardest, spoilt
 from harmaug.nets.latents import latents_of
 from harmaug.nets.lut_net import LutNet
@@ -128,8 +130,15 @@ def decide_latents(
         drawn: whether the latents were drawn; a drawn one that spoils its photo is replaced.
         spatial: scales how much the change varies across the foreground.
     """
+
+    def decided(*some: Tensor) -> Decision:
+        work = partial(_decide, net, drawn=drawn, spatial=spatial)
+        if drawn and not net.cheap:
+            return work(*some)  # judges a number of stand-ins that depends on the draws
+        return Decision(*replay.run(net, work, some, (drawn, spatial)))
+
     if all(foreground):
-        return _decide(net, photo, mask, latent, drawn, spatial)
+        return decided(photo, mask, latent)
     neutral = identity_lut(net.basis.shape[-1], dtype=latent.dtype, device=latent.device)
     some, varies = latent.shape[:2], net.varies and spatial > 0
     decision = Decision(
@@ -139,14 +148,14 @@ def decide_latents(
     )
     if any(foreground):
         rows = row_index([row for row, some in enumerate(foreground) if some], latent.device)
-        part = _decide(net, photo[rows], mask[rows], latent[rows], drawn, spatial)
+        part = decided(photo[rows], mask[rows], latent[rows])
         for whole, values in zip(decision, part, strict=True):
             whole[rows] = values
     return decision
 
 
 def _decide(
-    net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, drawn: bool, spatial: float
+    net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, *, drawn: bool, spatial: float
 ) -> Decision:
     corners = frame_corners(mask) if net.varies and spatial else None
     decision = _decide_mixture(net, photo, mask, latent, corners, drawn, spatial)
