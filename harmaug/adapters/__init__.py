@@ -2,8 +2,9 @@
 
 from harmaug.adapters.amount import default_amount
 from harmaug.adapters.batch import AugmentBatch
+from harmaug.adapters.collate import AugmentCollate
 from harmaug.adapters.fields import Fields
-from harmaug.adapters.loader import AugmentCollate, AugmentedLoader
+from harmaug.adapters.loader import AugmentedLoader
 from harmaug.adapters.sample import SampleTransform
 
 __all__ = [
