@@ -162,6 +162,14 @@ def test_a_graph_with_another_result_is_not_used(cuda, monkeypatch):
     assert torch.equal(drawn(aug, 2), usual)
 
 
+def test_a_net_may_be_told_to_do_without(cuda):
+    aug = SycoNetAugment.from_pretrained("retouch")
+    aug.net.graphs = False
+    for seed in range(3):
+        drawn(aug, seed)
+    assert not cuda.graphs
+
+
 def test_the_full_net_judges_without_a_graph(cuda, monkeypatch):
     """It tries stand-ins for spoilt draws alone, as each costs it much."""
     aug = SycoNetAugment(SycoNet(latent_dim=4, basis_size=3, lut_size=5, size=32))

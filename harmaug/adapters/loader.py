@@ -16,10 +16,11 @@ from harmaug.adapters.amount import AUTO, Probability, check_probability, probab
 from harmaug.adapters.batch import AugmentBatch, Mode
 from harmaug.adapters.containers import is_sequence
 from harmaug.adapters.fields import Fields
-from harmaug.adapters.routing import Augmenters, Route
+from harmaug.adapters.prefetch import check_prefetch, one_ahead
+from harmaug.adapters.routing import Augmenters, Route, each
 from harmaug.adapters.streams import fold, rank
 
-_OWN = ("_loader", "_interleaved", "_batch", "_epoch")
+_OWN = ("_loader", "_interleaved", "_prefetch", "_batch", "_epoch")
 # Modules whose functions build a new loader of a loader's attributes, past any wrapper.
 _REBUILDERS = ("accelerate.data_loader", "ray.train.torch.train_loop_utils")
 # Attributes under which loaders, samplers and datasets hold further ones.
@@ -48,6 +49,9 @@ class AugmentedLoader:
         seed: draw from an own stream for each rank and epoch; None draws from torch's global
             generator. Epochs are counted from 0, or set by `set_epoch`: a loader that is wrapped
             anew each epoch draws the same again unless the host calls `set_epoch`.
+        prefetch: 1 makes the next batch while the model trains on this one, on a GPU, in a stream
+            beside the model's. With a seed the batches are the same; without, the same in
+            distribution, for latents are drawn a batch earlier. On a CPU it changes nothing.
         route, strength, spatial, candidates, drift, device: as for `AugmentBatch`.
     """
 
@@ -66,17 +70,20 @@ class AugmentedLoader:
         candidates: int | None = None,
         drift: float = 0.0,
         device: torch.device | str | None = None,
+        prefetch: int = 0,
     ) -> None:
         if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
             raise TypeError(f"loader must be an iterable of batches, got {type(loader).__name__}.")
         if mode not in ("replace", "interleave", "append"):
             raise ValueError(f"mode must be 'replace', 'interleave' or 'append', got {mode!r}.")
         check_probability(p)
+        check_prefetch(prefetch)
         if p == AUTO:
             p = probability(p, getattr(loader, "dataset", None))
         # Names of its own begin with an underscore: all others belong to the wrapped loader.
         self._loader = loader
         self._interleaved = mode == "interleave"
+        self._prefetch = prefetch
         self._batch = AugmentBatch(
             augment,
             fields,
@@ -106,6 +113,15 @@ class AugmentedLoader:
     def _augmented(
         self, batches: Iterator[Any], generator: torch.Generator | None
     ) -> Iterator[Any]:
+        made, device = self._made(batches, generator), self._device()
+        return one_ahead(made, device) if self._prefetch and device.type == "cuda" else made
+
+    def _device(self) -> torch.device:
+        """Return the device that batches are moved to, or else that of the first augmenter."""
+        device, augmenters = self._batch.device, each(self._batch.augment)
+        return augmenters[0].device if device is None else torch.device(device)
+
+    def _made(self, batches: Iterator[Any], generator: torch.Generator | None) -> Iterator[Any]:
         for count, batch in enumerate(batches):
             if not self._interleaved:
                 yield self._batch.draw(batch, generator)

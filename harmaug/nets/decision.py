@@ -133,8 +133,8 @@ def decide_latents(
 
     def decided(*some: Tensor) -> Decision:
         work = partial(_decide, net, drawn=drawn, spatial=spatial)
-        if drawn and not net.cheap:
-            return work(*some)  # judges a number of stand-ins that depends on the draws
+        if not net.graphs or (drawn and not net.cheap):  # which judges as many as are spoilt
+            return work(*some)
         return Decision(*replay.run(net, work, some, (drawn, spatial)))
 
     if all(foreground):
