@@ -232,6 +232,6 @@ def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
     bad = bad.unflatten(1, (-1, count))
     bad[..., -1] = False
     number = bad.to(torch.uint8).argmin(2)  # the first of the smallest
-    place = number + torch.arange(0, tries.luts.shape[1], count, device=number.device)
-    rows = torch.arange(len(number), device=number.device).unsqueeze(1)
-    return Decision(*(values[rows, place] for values in tries))
+    first = torch.arange(0, number.numel() * count, count, device=number.device)
+    place = number + first.view_as(number)
+    return Decision(*(values.flatten(0, 1)[place] for values in tries))

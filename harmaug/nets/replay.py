@@ -1,6 +1,6 @@
 """Replaying work on a GPU as one CUDA graph, for shapes that were seen before.
 
-Deciding on LUTs takes some 150 small operations. A GPU is done with each sooner than Python asks
+Deciding on LUTs takes up to 200 small operations. A GPU is done with each sooner than Python asks
 for the next. A graph asks for all of them at once.
 """
 

@@ -135,7 +135,9 @@ def quadratic_terms(colours: Tensor) -> Tensor:
 
 def _histogram(values: Tensor, share: Tensor, bins: int) -> Tensor:
     """Return histograms (B, C, bins); a value between two bin centres counts for both, linearly."""
-    if torch.compiler.is_compiling():  # the compiler of torch 2.6 fails at this scatter_add
+    # On a GPU the order of scatter_add varies, and with it the last bits; the compiler of torch 2.6
+    # fails at it.
+    if torch.compiler.is_compiling() or values.device.type != "cpu":
         return (_membership(values, bins) * share.unsqueeze(1)).sum(3).mT
     position = values.clamp(0, 1) * (bins - 1)
     low = position.detach().floor().clamp(max=bins - 2)
