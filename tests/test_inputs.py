@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import harmaug
-from harmaug.inputs import SPACES, Space, check_inputs, opacity
+from harmaug.inputs import SPACES, Space, check_inputs, constant, opacity
 
 NAN, INF = float("nan"), float("inf")
 three = st.tuples(*[st.floats(-4, 4)] * 3)
@@ -335,6 +335,25 @@ def test_rows_keep_what_is_known_of_each_photo():
     second = inputs.rows([1])
     assert second.foreground == (True,)
     assert torch.equal(second.real, REAL[1:])
+
+
+def test_the_same_rows_are_taken_and_moved_once():
+    inputs = check_inputs(REAL, MASK)
+    assert inputs.rows([1]) is inputs.rows((1,))
+    there = inputs.rows([0, 1], torch.device("meta"))
+    assert there.real.device.type == there.mask.device.type == "meta"
+    assert inputs.rows([0, 1], torch.device("meta")) is there
+
+
+def test_constants_are_kept_for_each_dtype_and_serve_gradients():
+    with torch.inference_mode():
+        first = constant(((1.0, 2.0), (3.0, 4.0)), REAL)
+    assert first is constant(((1.0, 2.0), (3.0, 4.0)), REAL)
+    assert first.tolist() == [[1, 2], [3, 4]]
+    assert constant((1.0, 2.0), REAL.double()).dtype == torch.float64
+    weight = torch.ones(2, 2, requires_grad=True)
+    (weight * first).sum().backward()
+    assert torch.equal(weight.grad, first)
 
 
 def test_the_door_does_not_write_to_its_inputs():

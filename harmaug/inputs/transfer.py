@@ -40,4 +40,6 @@ def constant(values: tuple[Any, ...], like: Tensor) -> Tensor:
 @functools.cache
 def _kept(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # kept for calls that record gradients too
-        return move(torch.tensor(values, dtype=dtype), device)
+        return torch.tensor(values, dtype=dtype).to(
+            device
+        )  # this once waits: any stream may read it
