@@ -40,6 +40,5 @@ def constant(values: tuple[Any, ...], like: Tensor) -> Tensor:
 @functools.cache
 def _kept(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # kept for calls that record gradients too
-        return torch.tensor(values, dtype=dtype).to(
-            device
-        )  # this once waits: any stream may read it
+        # The first time Python waits, for any stream may read the constant later.
+        return torch.tensor(values, dtype=dtype).to(device)
