@@ -57,11 +57,15 @@ class Cuda(types.SimpleNamespace):
         return self.graphs[-1]
 
     @contextlib.contextmanager
-    def graph(self, graph: Graph, **options: Any) -> Iterator[None]:
-        if self.fails is not None:
-            raise self.fails
+    def graph(
+        self, graph: Graph, pool: Any, stream: StreamDouble, **options: Any
+    ) -> Iterator[None]:
+        before, self.current = self.current, stream
         with graph:
             yield
+        if self.fails is not None:
+            raise self.fails  # as the end of a capture does, before it restores the stream
+        self.current = before
 
     def is_current_stream_capturing(self) -> bool:
         return self.capturing

@@ -50,7 +50,7 @@ def test_a_batch_is_made_before_the_one_ahead_of_it_is_handed_out(aug, cuda, mon
             seen.append(f"make {number} in the {cuda.current.name} stream")
             yield batch
 
-    monkeypatch.setattr(prefetch, "_used_in", lambda stream, tensor: seen.append(stream.name))
+    monkeypatch.setattr(prefetch, "keep_for", lambda stream, tensor: seen.append(stream.name))
     wrapped = AugmentedLoader(loader(), aug, FIELDS, p=1.0, prefetch=1)
     cuda.calls = seen
     for number, _ in enumerate(wrapped):

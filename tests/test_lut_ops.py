@@ -173,7 +173,9 @@ def test_results_do_not_share_memory_with_the_image():
     assert image.max() <= 1
 
 
-@pytest.mark.parametrize("many", [(), (2,), (2, 2), (2, 1, 3)])
+@pytest.mark.parametrize(
+    "many", [(), (2,), (2, 2), pytest.param((2, 1, 3), marks=pytest.mark.slow)]
+)
 def test_gradients_agree_with_finite_differences(many):
     image = torch.rand(2, 3, 2, 2, dtype=torch.double) * 0.8 + 0.1
     mask = torch.rand(2, 2, 2, dtype=torch.double) * 0.8 + 0.1
@@ -229,7 +231,7 @@ def test_third_derivatives_are_right():
     assert torch.autograd.gradgradcheck(first, (image, mask, lut), atol=1e-4, fast_mode=True)
 
 
-@pytest.mark.parametrize("many", [(), (2, 2)])
+@pytest.mark.parametrize("many", [(), pytest.param((2, 2), marks=pytest.mark.slow)])
 def test_forward_mode_agrees_with_finite_differences(many):
     image, mask, lut = pieces(many)
     assert torch.autograd.gradcheck(

@@ -96,23 +96,52 @@ def test_shapes_seen_once_get_no_graph_and_graphs_are_few(cuda, monkeypatch):
     assert len(cuda.graphs) == 2
 
 
-def test_new_values_of_weights_count_and_weights_elsewhere_begin_anew(cuda):
+def test_new_values_of_weights_count_in_the_same_graph(cuda):
     aug = SycoNetAugment.from_pretrained("retouch")
     for seed in range(3):
         drawn(aug, seed)
     with torch.no_grad():
         aug.net.basis.mul_(0.5)
-    expected = drawn(copy.deepcopy(aug), 5)
-    assert torch.equal(drawn(aug, 5), expected)
+    assert torch.equal(drawn(aug, 5), drawn(copy.deepcopy(aug), 5))
     assert len(cuda.graphs) == 1
-    aug.net.basis = nn.Parameter(aug.net.basis * 1.5, requires_grad=False)
-    expected = drawn(copy.deepcopy(aug), 5)
-    assert torch.equal(drawn(aug, 5), expected)
-    assert cuda.graphs[0].replays == 3
+
+
+def other_basis(net):
+    net.basis = nn.Parameter(net.basis * 0.5, requires_grad=False)
+
+
+def fewer_luts_at_the_same_place(net):
+    net.basis.data = net.basis.data[:16]
+    net.decoder[-1].weight.data = net.decoder[-1].weight.data[:16]
+    net.decoder[-1].bias.data = net.decoder[-1].bias.data[:16]
+
+
+def other_decoder(net):
+    net.decoder = copy.deepcopy(net.decoder)
+    with torch.no_grad():
+        net.decoder[0].weight.mul_(1.1)
+
+
+@pytest.mark.parametrize("change", [other_basis, fewer_luts_at_the_same_place, other_decoder])
+def test_weights_and_parts_elsewhere_begin_anew(cuda, change):
+    aug = SycoNetAugment.from_pretrained("retouch")
+    for seed in range(3):
+        drawn(aug, seed)
+    change(aug.net)
+    assert torch.equal(drawn(aug, 5), drawn(copy.deepcopy(aug), 5))
+    assert cuda.graphs[0].replays == 2
     assert any("Python waits" in call for call in cuda.calls)  # before its memory is freed
     for seed in range(2):
         drawn(aug, seed)
     assert len(cuda.graphs) == 2
+
+
+def test_graphs_of_large_photos_are_fewer(cuda, monkeypatch):
+    monkeypatch.setattr(replay, "_MOST_BYTES", 1)
+    aug = SycoNetAugment.from_pretrained("retouch")
+    for side in (16, 20) * 2:
+        aug.augment(*photos(side=side))
+    assert len(cuda.graphs) == 1
 
 
 def test_photos_beside_an_empty_mask_have_a_graph_too(cuda):
@@ -150,6 +179,7 @@ def test_a_capture_that_fails_is_told_once_and_nothing_is_lost(cuda, fault):
         warnings.simplefilter("error")
         others = [drawn(aug, 2), drawn(aug, 3)]
     assert all(map(torch.equal, [first, second, *others], usual))
+    assert cuda.current.name == "main"
 
 
 def test_a_graph_with_another_result_is_not_used(cuda, monkeypatch):

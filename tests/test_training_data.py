@@ -126,6 +126,7 @@ def weights_of(recipe):
     return {tuple(row) for row in recipe.weights.flatten(1).mul(1e4).round().tolist()}
 
 
+@pytest.mark.slow
 def test_transplants_are_made_of_pairs_to_learn_from_and_never_of_those_held_out(pairs, tmp_path):
     config = small(pairs, write_basis(tmp_path / "basis.safetensors"), recipes={"transplant": 1.0})
     names = sorted(path.name for path in (pairs / "composite_images").iterdir())

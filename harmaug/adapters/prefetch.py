@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, cuda
 
-from harmaug.adapters.containers import map_tensors
+from harmaug.adapters.containers import is_sequence
+from harmaug.inputs import keep_for
 
 _END = object()
 
@@ -40,7 +40,8 @@ def one_ahead(batches: Iterator[Any], device: torch.device) -> Iterator[Any]:
     while batch is not _END:
         current = cuda.current_stream(device)
         current.wait_event(ready)
-        map_tensors(batch, partial(_used_in, current))
+        for tensor in _tensors(batch):
+            keep_for(current, tensor)
         try:
             following = made()
         except Exception:
@@ -50,8 +51,9 @@ def one_ahead(batches: Iterator[Any], device: torch.device) -> Iterator[Any]:
         batch, ready = following
 
 
-def _used_in(stream: Any, tensor: Tensor) -> Tensor:
-    """Keep the memory of a tensor until the stream is done with it."""
-    if tensor.is_cuda:
-        tensor.record_stream(stream)
-    return tensor
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, Mapping) or is_sequence(tree):
+        for part in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from _tensors(part)

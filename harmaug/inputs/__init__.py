@@ -5,7 +5,7 @@ from harmaug.inputs.door import Inputs, check_inputs
 from harmaug.inputs.opacity import opacity
 from harmaug.inputs.shapes import as_masks, as_photos
 from harmaug.inputs.space import SPACES, Space, SpaceLike
-from harmaug.inputs.transfer import constant, move, row_index
+from harmaug.inputs.transfer import constant, keep_for, move, row_index
 
 __all__ = [
     "SPACES",
@@ -17,6 +17,7 @@ __all__ = [
     "check_clips",
     "check_inputs",
     "constant",
+    "keep_for",
     "move",
     "opacity",
     "row_index",

@@ -1,4 +1,4 @@
-"""Values on their way to a device, without waiting for it.
+"""Values on their way to a GPU, without waiting for it.
 
 A tensor made of Python numbers on a GPU, or copied there in the usual way, makes Python wait until
 the GPU has done all that it was asked for before.
@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+# Devices to which a copy may be under way when Python goes on. For others it is not known that the
+# source may be freed then. A copy to the CPU could be read before it has arrived.
+_WITHOUT_WAITING = {"cuda"}
 
 
 def move(value: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on a device; to a GPU the copy runs ahead of Python."""
-    # To the CPU it may not: the values could be read before they have arrived. Nor to Apple's GPUs,
-    # where the source may be gone before it is copied.
-    return value.to(device, non_blocking=device.type not in ("cpu", "mps"))
+    """Return the tensor on a device; Python does not wait for a copy to a GPU."""
+    return value.to(device, non_blocking=device.type in _WITHOUT_WAITING)
 
 
 def row_index(rows: Sequence[int], device: torch.device) -> Tensor:
@@ -32,9 +34,20 @@ def constant(values: tuple[Any, ...], like: Tensor) -> Tensor:
     It is kept for later calls, so the numbers must be few over the life of a program. Do not write
     to it.
     """
-    if torch.compiler.is_compiling():  # a part of the graph
+    if torch.compiler.is_compiling() or not _kept_for(like):
         return like.new_tensor(values)
     return _kept(values, like.dtype, like.device)
+
+
+def keep_for(stream: torch.cuda.Stream, tensor: Tensor) -> None:
+    """Keep the memory of a tensor, if it is on a GPU, until a stream is done with it."""
+    if tensor.is_cuda:
+        tensor.record_stream(stream)
+
+
+def _kept_for(like: Tensor) -> bool:
+    """Return False for tensors without values, such as those of a trace, which must not stay."""
+    return type(like) in (Tensor, nn.Parameter)
 
 
 @functools.cache

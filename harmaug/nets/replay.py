@@ -9,14 +9,16 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Mapping
-from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, cuda, nn
 
-_MOST = 32  # graphs of a net, for each keeps memory
+from harmaug.inputs import keep_for
+
+# Graphs of a net, and bytes of their buffers: enough for a loader's batches of 16 small photos.
+_MOST, _MOST_BYTES = 32, 2**30
 _KNOWN = 1024  # shapes that are remembered without a graph
 
 Work = Callable[..., tuple[Tensor, ...]]
@@ -28,11 +30,11 @@ def run(
     """Return ``work(*tensors)``; on a GPU by a CUDA graph, from the third call of a shape on.
 
     The second call captures the graph and compares its result with that of the usual way, bit for
-    bit. Graphs are left alone where they cannot be: outside inference mode, for other devices, in a
-    stream that is being captured, for tensors of other classes. If a capture fails or its result
-    differs, a warning says so once and this net does without. New values of the weights count at
-    once; weights at another place, as after ``net.to``, begin anew. Settings of torch, such as
-    TF32, count as they were at the capture.
+    bit. Outside inference mode, on other devices, in a stream that is being captured and for
+    tensors of other classes there are no graphs. If a capture fails or its result differs, a
+    warning says so once and this net does without. New values of the weights count at once; parts
+    or weights at another place, as after ``net.to``, begin anew. Settings of torch, such as TF32,
+    count as they were at the capture.
 
     Args:
         net: its weights are all that ``work`` reads besides the tensors.
@@ -62,21 +64,31 @@ def _may_capture() -> bool:
 class _Graph:
     """One captured graph, the buffers that it reads and those that it writes."""
 
-    def __init__(self, work: Work, tensors: tuple[Tensor, ...], pool: Any) -> None:
-        # Other values than the first replay has: were they not read then, it would show.
+    def __init__(self, work: Work, tensors: tuple[Tensor, ...], stream: Any, pool: Any) -> None:
+        # Zeros: the comparison fails if a replay does not read its inputs.
         self.given = [torch.zeros_like(tensor) for tensor in tensors]
-        self.graph, stream = cuda.CUDAGraph(), cuda.Stream()
+        self.graph = cuda.CUDAGraph()
         stream.wait_stream(cuda.current_stream())
-        with cuda.stream(stream):
-            work(*self.given)  # what a capture cannot do: compiling kernels, making constants
-        cuda.current_stream().wait_stream(stream)
-        # Other threads may go on with the GPU: those that load data do.
-        with cuda.graph(self.graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+        # A capture that fails may not restore the stream by itself. It begins outside inference
+        # mode, for torch up to 2.10 keeps tensors of the mode for captures of others. Other threads
+        # may go on with the GPU: those that load data do.
+        with (
+            cuda.stream(cuda.current_stream()),
+            torch.inference_mode(False),
+            cuda.graph(self.graph, pool, stream, capture_error_mode="thread_local"),
+            torch.inference_mode(),
+        ):
             self.made = work(*self.given)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the buffers."""
+        return sum(each.numel() * each.element_size() for each in (*self.given, *self.made))
 
     def replay(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for buffer, tensor in zip(self.given, tensors, strict=True):
             buffer.copy_(tensor)
+            keep_for(cuda.current_stream(), buffer)
         self.graph.replay()
         return tuple(tensor.clone() for tensor in self.made)
 
@@ -87,44 +99,49 @@ class _Graphs:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.off = False
-        # Where the modules keep their weights: asking the modules anew would take 0.4 ms a call.
-        self.holders: list[Mapping[str, Tensor | None]] = []
-        self.places: list[int] = []
+        self.begin([])
+
+    def begin(self, modules: list[nn.Module]) -> None:
+        # Where the modules keep parts and weights: going through them takes 0.4 ms a call. Not the
+        # modules themselves, for then the net would never be freed.
+        self.parts: list[Mapping[str, Any]] = [each._modules for each in modules]
+        self.weights: list[Mapping[str, Tensor | None]] = [each._parameters for each in modules]
+        self.weights += [each._buffers for each in modules]
+        self.places = self.found()
         self.known: set[Hashable] = set()
         self.graphs: dict[Hashable, _Graph] = {}
+        self.stream: Any = None
         self.pool: Any = None
         self.free: Any = None  # an event: the last replay is done, in whatever stream it ran
 
-    def forget(self) -> None:
-        if self.free is not None:
-            self.free.synchronize()
-        self.known.clear()
-        self.graphs.clear()
-        self.pool = self.free = None
+    def found(self) -> list[Hashable]:
+        """Return which parts and weights there are, and where."""
+        parts = [id(part) for held in self.parts for part in held.values()]
+        weights = [each for held in self.weights for each in held.values() if each is not None]
+        return [*parts, *((each.data_ptr(), each.numel()) for each in weights)]
 
     def run(
         self, net: nn.Module, work: Work, tensors: tuple[Tensor, ...], options: Hashable
     ) -> tuple[Tensor, ...]:
         if self.off:
             return work(*tensors)
-        if not self.holders:
-            modules = list(net.modules())
-            self.holders = [each._parameters for each in modules]
-            self.holders += [each._buffers for each in modules]
-        weights = chain.from_iterable(held.values() for held in self.holders)
-        places = [each.data_ptr() for each in weights if each is not None]
-        if places != self.places:
-            self.forget()
-            self.places = places
+        if not self.parts or self.found() != self.places:
+            if self.free is not None:
+                self.free.synchronize()
+            self.begin(list(net.modules()))
         key = options, *((each.shape, each.stride(), each.dtype) for each in tensors)
         if key in self.graphs:
             return self.replay(self.graphs[key], tensors)
-        result = work(*tensors)
-        if key in self.known and len(self.graphs) < _MOST:
-            self.capture(key, work, tensors, result)
+        result = work(*tensors)  # also compiles kernels and makes constants, as no capture may
+        if key in self.known and self.has_room():
+            self.capture(key, work, tensors)
         elif len(self.known) < _KNOWN:
             self.known.add(key)
         return result
+
+    def has_room(self) -> bool:
+        size = sum(graph.size for graph in self.graphs.values())
+        return len(self.graphs) < _MOST and size < _MOST_BYTES
 
     def replay(self, graph: _Graph, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         self.free.wait()
@@ -132,25 +149,22 @@ class _Graphs:
         self.free.record()
         return result
 
-    def capture(
-        self,
-        key: Hashable,
-        work: Work,
-        tensors: tuple[Tensor, ...],
-        expected: tuple[Tensor, ...],
-    ) -> None:
+    def capture(self, key: Hashable, work: Work, tensors: tuple[Tensor, ...]) -> None:
         try:
             if self.free is None:
-                self.free, self.pool = cuda.Event(), cuda.graph_pool_handle()
-            graph = _Graph(work, tensors, self.pool)
+                self.stream, self.free = cuda.Stream(), cuda.Event()
+                self.pool = cuda.graph_pool_handle()
+            graph = _Graph(work, tensors, self.stream, self.pool)
             found = self.replay(graph, tensors)
-            if not all(map(torch.equal, found, expected)):
+            if not all(map(torch.equal, found, work(*graph.given))):
                 raise RuntimeError("its result differs from that of the usual way")
         except RuntimeError as error:  # out of memory is one
             self.off = True
-            self.forget()
+            self.begin([])
             warnings.warn(
-                f"a CUDA graph failed, so this augmenter does without and takes longer: {error}",
+                f"a CUDA graph failed, so this augmenter does without and takes longer: {error}; "
+                "if other work on the GPU fails now, set aug.net.graphs = False before the first "
+                "call.",
                 stacklevel=2,
             )
         else:
