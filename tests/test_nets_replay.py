@@ -167,6 +167,17 @@ def test_gradients_and_captures_of_others_take_the_usual_way(cuda):
     assert not cuda.graphs
 
 
+@pytest.mark.slow
+def test_the_compiler_takes_the_usual_way(cuda):
+    aug = SycoNetAugment.from_pretrained("unified")
+    compiled = torch.compile(aug.sample, fullgraph=True, backend="eager")
+    latent = torch.randn(2, 3, aug.latent_dim)
+    for _ in range(3):
+        found = compiled(*photos(), latent=latent)
+    assert not cuda.graphs
+    torch.testing.assert_close(found, aug.sample(*photos(), latent=latent), atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("fault", [torch.OutOfMemoryError("no memory"), RuntimeError("no way")])
 def test_a_capture_that_fails_is_told_once_and_nothing_is_lost(cuda, fault):
     aug = SycoNetAugment.from_pretrained("retouch")
