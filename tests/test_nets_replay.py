@@ -10,13 +10,14 @@ from cuda_double import Cuda
 from torch import nn
 
 from harmaug import SycoNetAugment
-from harmaug.nets import SycoNet, replay
+from harmaug.nets import LutNet, SycoNet, replay
 
 
 @pytest.fixture
 def cuda(monkeypatch):
     """A GPU in appearance: tensors count as on it, and decisions take the GPU's way."""
     double = Cuda()
+    monkeypatch.setattr(LutNet, "graphs", True)
     monkeypatch.setattr(replay, "cuda", double)
     monkeypatch.setattr(replay, "_on_gpu", lambda tensors: True)
     monkeypatch.setattr("harmaug.nets.decision._wants_fixed_shapes", lambda latent: True)
@@ -203,9 +204,11 @@ def test_a_graph_with_another_result_is_not_used(cuda, monkeypatch):
     assert torch.equal(drawn(aug, 2), usual)
 
 
-def test_a_net_may_be_told_to_do_without(cuda):
+def test_there_are_none_unless_asked_for(cuda, monkeypatch):
+    monkeypatch.undo()
+    assert not LutNet.graphs
     aug = SycoNetAugment.from_pretrained("retouch")
-    aug.net.graphs = False
+    monkeypatch.setattr(replay, "_on_gpu", lambda tensors: True)
     for seed in range(3):
         drawn(aug, seed)
     assert not cuda.graphs

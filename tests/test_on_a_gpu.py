@@ -16,7 +16,9 @@ FIELDS = Fields(composite="comp", real="real", mask="mask", space="unit")
 
 @pytest.fixture(scope="module", params=["unified", "daylight", "retouch"])
 def aug(request):
-    return SycoNetAugment.from_pretrained(request.param, device="cuda")
+    found = SycoNetAugment.from_pretrained(request.param, device="cuda")
+    found.net.graphs = True
+    return found
 
 
 @pytest.fixture

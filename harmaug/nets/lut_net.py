@@ -34,7 +34,8 @@ class LutNet(nn.Module):
             (`nets.light`); None of a net without.
         basis: (K, 3, D, D, D), the LUTs that are mixed.
         prior: maps z ~ N(0, I) to the net's codes, in another way for each photo.
-        graphs: whether CUDA graphs may replay its decisions (`nets.replay`).
+        graphs: whether CUDA graphs may replay its decisions (`nets.replay`). Off until they have
+            run on a GPU: a capture that fails there could disturb the training around it.
         cheap: whether a further latent of a photo costs hardly anything.
         refinement_steps: steps by which `encode` improves the posterior's mean, of a cheap net.
 
@@ -47,7 +48,7 @@ class LutNet(nn.Module):
         light: whether there are gains on top of one mixture; then Z has 13 numbers for them.
     """
 
-    graphs = True
+    graphs = False
     cheap = False
     refinement_steps = 0
 

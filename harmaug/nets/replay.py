@@ -163,8 +163,7 @@ class _Graphs:
             self.begin([])
             warnings.warn(
                 f"a CUDA graph failed, so this augmenter does without and takes longer: {error}; "
-                "if other work on the GPU fails now, set aug.net.graphs = False before the first "
-                "call.",
+                "if other work on the GPU fails now, leave aug.net.graphs at False.",
                 stacklevel=2,
             )
         else:
