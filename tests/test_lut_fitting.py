@@ -47,6 +47,7 @@ def problem(count, rows, seed, condition=1.0):
     return columns, target
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 6), st.integers(1, 12), st.integers(0, 10_000))
 def test_no_convex_weights_are_better_than_those_found(count, rows, seed):

@@ -208,7 +208,10 @@ def test_one_lut_shared_by_the_batch_needs_no_copies():
 GRIDS = [(2, 2), (1, 3), (4, 1), (5, 20)]  # the last finer than the picture
 
 
-@pytest.mark.parametrize(("size", "grid"), [*((3, grid) for grid in GRIDS), (17, (1, 2))])
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [*((3, grid) for grid in GRIDS), pytest.param(17, (1, 2), marks=pytest.mark.slow)],
+)
 def test_a_grid_of_luts_is_the_reference(size, grid):
     """As planes and, where all LUTs of a grid have many nodes, packed."""
     image, mask, lut = make(size=size, grid=grid)
@@ -221,13 +224,13 @@ def test_a_grid_of_luts_serves_every_type(dtype):
     assert_forward(*make(dtype=dtype, grid=(2, 3)))
 
 
-@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("grid", [*GRIDS[:3], pytest.param(GRIDS[3], marks=pytest.mark.slow)])
 def test_gradients_through_a_grid_of_luts_are_those_of_the_reference(grid):
     image, mask, lut = make(count=1, size=3, grid=grid)
     assert_backward(image, mask, lut * 1.4 - 0.2)
 
 
-@pytest.mark.parametrize("layout", ["crop", "channels last"])
+@pytest.mark.parametrize("layout", ["crop", pytest.param("channels last", marks=pytest.mark.slow)])
 def test_a_grid_of_luts_and_images_of_several_blocks(layout):
     image, mask, lut = make((1, 2, 150), count=1, size=2, grid=(2, 3))
     image = LAYOUTS[layout](image)

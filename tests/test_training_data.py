@@ -163,6 +163,7 @@ def test_transplants_are_made_where_they_are_a_part_of_a_recipe(pairs, tmp_path)
     assert heldout.keys() == {*recipes, "pairs"}
 
 
+@pytest.mark.slow
 def test_photos_held_out_take_known_changes_where_no_pair_is_held_out(pairs, tmp_path):
     bare = write_folder(tmp_path / "bare", seed=1)
     (pairs / "pairs_train.txt").write_text("".join(f"p{k}_1_1.png\n" for k in range(24)))
