@@ -7,12 +7,23 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# Operations that a GPU would have to be waited for, which no capture allows.
-WAITS = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "rand")
+# Operations that a GPU would have to be waited for.
+READS = ("_local_scalar_dense", "nonzero", "equal")
+
+
+def photos(
+    count: int = 2, seed: int = 0, side: int = 48, device: str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """Return photos (B, 3, H, W) and masks (B, 1, H, W) of noise."""
+    generator = torch.Generator().manual_seed(seed)
+    real = torch.rand(count, 3, side, side, generator=generator)
+    mask = torch.rand(count, 1, side, side, generator=generator).round()
+    return real.to(device), mask.to(device)
 
 
 class Graph(TorchDispatchMode):
@@ -24,7 +35,8 @@ class Graph(TorchDispatchMode):
         self.replays = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
-        if any(name in str(function) for name in WAITS):
+        # A replay would not draw anew.
+        if any(name in str(function) for name in (*READS, "rand")):
             raise RuntimeError(f"{function} is not permitted while a stream is captured")
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
@@ -45,10 +57,10 @@ class Graph(TorchDispatchMode):
 class Cuda(types.SimpleNamespace):
     """What harmaug takes from ``torch.cuda``."""
 
-    def __init__(self, capturing: bool = False) -> None:
+    def __init__(self) -> None:
         self.graphs: list[Graph] = []
         self.calls: list[str] = []
-        self.capturing = capturing
+        self.capturing = False
         self.fails: Exception | None = None
         self.current = StreamDouble(self, "main")
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from cuda_double import Cuda
+from cuda_double import Cuda, photos
 from torch import nn
 
 from harmaug import SycoNetAugment
@@ -30,17 +30,10 @@ def name(request):
     return request.param
 
 
-def photos(count=2, seed=0, side=48):
-    generator = torch.Generator().manual_seed(seed)
-    real = torch.rand(count, 3, side, side, generator=generator)
-    mask = torch.rand(count, 1, side, side, generator=generator).round()
-    return real, mask
-
-
-def drawn(aug, seed, n=4, **options):
+def drawn(aug, seed):
     """Composites of photos and of latents that the seed decides."""
     torch.manual_seed(seed)
-    return aug.augment(*photos(seed=seed), n, **options)
+    return aug.augment(*photos(seed=seed), 4)
 
 
 def test_replayed_composites_are_those_of_the_usual_way_to_the_bit(name, cuda):
@@ -214,7 +207,7 @@ def test_there_are_none_unless_asked_for(cuda, monkeypatch):
     assert not cuda.graphs
 
 
-def test_the_full_net_judges_without_a_graph(cuda, monkeypatch):
+def test_the_full_net_judges_without_a_graph(cuda):
     """It tries stand-ins for spoilt draws alone, as each costs it much."""
     aug = SycoNetAugment(SycoNet(latent_dim=4, basis_size=3, lut_size=5, size=32))
     for _ in range(3):

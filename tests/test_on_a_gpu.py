@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from cuda_double import photos
 
 from harmaug import AugmentedLoader, Fields, SycoNetAugment
 from harmaug.nets import replay
@@ -29,16 +30,9 @@ def usual(aug):
     return other
 
 
-def photos(count=4, seed=0, side=96, device="cuda"):
-    generator = torch.Generator().manual_seed(seed)
-    real = torch.rand(count, 3, side, side, generator=generator)
-    mask = torch.rand(count, 1, side, side, generator=generator).round()
-    return real.to(device), mask.to(device)
-
-
 def drawn(aug, seed, dtype=torch.float32):
     torch.manual_seed(seed)
-    real, mask = photos(seed=seed)
+    real, mask = photos(4, seed, 96, "cuda")
     return aug.augment(real.to(dtype), mask, 3)
 
 
@@ -53,7 +47,7 @@ def test_replays_are_bit_equal_and_no_capture_fails(aug, usual, dtype):
 
 def test_python_waits_once_a_call(aug, usual):
     """The door reads its figures; a graph that is there waits for nothing more."""
-    real, mask = photos()
+    real, mask = photos(4, 0, 96, "cuda")
     for one in (aug, usual):
         for _ in range(3):
             one.augment(real, mask, 3)
@@ -82,7 +76,7 @@ def test_results_stay_when_streams_take_turns(aug, usual):
 def test_prefetched_batches_are_the_same_beside_a_training(aug, pinned):
     batches = []
     for seed in range(12):
-        real, mask = photos(seed=seed, device="cpu")
+        real, mask = photos(4, seed, 96)
         batch = {"comp": real / 2, "real": real, "mask": mask}
         batches.append({key: x.pin_memory() if pinned else x for key, x in batch.items()})
     weight = torch.rand(2048, 2048, device="cuda", requires_grad=True)
@@ -100,7 +94,7 @@ def test_prefetched_batches_are_the_same_beside_a_training(aug, pinned):
 
 
 def test_a_compiled_sample_is_that_of_python(aug):
-    real, mask = photos()
+    real, mask = photos(4, 0, 96, "cuda")
     latent = torch.randn(4, 3, aug.latent_dim, device="cuda")
     found = torch.compile(aug.sample, fullgraph=True)(real, mask, latent=latent)
     torch.testing.assert_close(found, aug.sample(real, mask, latent=latent), atol=1e-4, rtol=1e-4)

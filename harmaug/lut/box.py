@@ -31,8 +31,8 @@ def frame_corners(mask: Tensor) -> Tensor:
     lines = [inside.amax(axis) for axis in (2, 1)]  # rows, columns
     reach = torch.stack([way.argmax(1) for line in lines for way in (line, line.flip(1))], 1)
     # Height and width, made on the device: a tensor of Python numbers would be copied there.
-    height, width = mask.shape[2:]
-    size = torch.linspace(height, width, 2, dtype=mask.dtype, device=mask.device)
+    rows, columns = mask.shape[2:]
+    size = torch.linspace(rows, columns, 2, dtype=mask.dtype, device=mask.device)
     start, behind = (reach.unflatten(1, (2, 2)) / size.unsqueeze(1)).unbind(2)  # (B, 2), of frame
     end = 1 - behind
     middle, width = (start + end) / 2, (end - start).clamp_min(_SMALLEST_BOX)

@@ -45,7 +45,9 @@ def run(
     if not (_on_gpu(tensors) and _may_capture()):
         return work(*tensors)
     with _lock:
-        graphs = _graphs.setdefault(net, _Graphs())
+        if net not in _graphs:
+            _graphs[net] = _Graphs()
+        graphs = _graphs[net]
     with graphs.lock, cuda.device_of(tensors[0]):
         return graphs.run(net, work, tensors, options)
 
