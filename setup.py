@@ -41,7 +41,7 @@ setup(
             py_limited_api=True,
             define_macros=[("Py_LIMITED_API", "0x030A0000")],
             extra_compile_args=WINDOWS if sys.platform == "win32" else UNIX,
-            extra_link_args=[] if sys.platform == "win32" else ["-pthread"],
+            extra_link_args=[] if sys.platform == "win32" else ["-pthread", "-lm"],
         )
     ],
 )

@@ -1,6 +1,5 @@
 """The native kernel: every instruction set against the reference and against portable C."""
 
-import contextlib
 import ctypes
 import importlib.util
 import multiprocessing
@@ -14,29 +13,15 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from native_kernels import KERNELS, every_kernel, few, laid_out, layouts, needs_a_kernel, using
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from harmaug.lut import native, reference
 
-KERNELS = native.kernels()
-pytestmark = pytest.mark.skipif(not KERNELS, reason="the native kernel is not built here")
-every_kernel = pytest.mark.parametrize("name", KERNELS or ["none"])
+pytestmark = needs_a_kernel
 
 CLOSE = {torch.float32: 2e-6, torch.float16: 6e-4, torch.bfloat16: 4e-3}
-
-
-@contextlib.contextmanager
-def using(name: str | None, threads: int = 1):
-    """Serve by one kernel (None: by the best), with so many threads."""
-    before, wanted = torch.get_num_threads(), native._wanted
-    torch.set_num_threads(threads)
-    native._wanted = lambda: name  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        native._wanted = wanted
 
 
 @dataclass
@@ -54,24 +39,7 @@ SPECIAL = [0.0, -0.0, 1.0, 1e-42, -1e-42, 1 - 2**-24, 1 + 2**-23, -1.5, 3e38]
 BROKEN = [float("nan"), float("inf"), float("-inf")]
 
 
-def _laid_out(tensor: Tensor, layout: str) -> Tensor:
-    """The same values in other memory; the last two axes are height and width."""
-    if layout == "channels last" and tensor.ndim == 4:
-        return tensor.contiguous(memory_format=torch.channels_last)
-    if layout == "transposed":
-        return tensor.mT.contiguous().mT
-    if layout == "cut out":
-        height, width = tensor.shape[-2:]
-        room = tensor.new_empty(*tensor.shape[:-2], height + 3, 2 * width + 5)
-        view = room[..., 2 : 2 + height, 3 : 3 + 2 * width : 2]
-        view.copy_(tensor)
-        return view
-    return tensor
-
-
-few = st.sampled_from([1, 2, 3, 0])
 grids = st.sampled_from([(), (), (2, 2), (1, 1), (1, 3), (4, 1), (3, 5), (2, 40)])
-layouts = st.sampled_from(["planar", "channels last", "transposed", "cut out"])
 
 
 @st.composite
@@ -89,7 +57,7 @@ def problems(draw, dtypes=(torch.float32, torch.float16, torch.bfloat16, torch.u
         image[torch.rand_like(image) < 0.03] = value
     if dtype == torch.uint8:
         image = image.nan_to_num().clamp(0, 1) * 255
-    image = _laid_out(image.to(dtype), draw(layouts))
+    image = laid_out(image.to(dtype), draw(layouts))
 
     mask = torch.rand(batch, 1, height, width)
     kind = draw(st.sampled_from(["none", "soft", "sparse", "empty", "bool", "odd", "one for all"]))
@@ -104,7 +72,7 @@ def problems(draw, dtypes=(torch.float32, torch.float16, torch.bfloat16, torch.u
             mask[torch.rand_like(mask) < 0.1] = value
     elif kind == "one for all" and batch:
         mask = mask[:1].expand_as(mask)
-    mask = _laid_out(mask, draw(layouts))
+    mask = laid_out(mask, draw(layouts))
 
     lut = torch.rand(batch, count, *grid, 3, size, size, size) * 1.4 - 0.2
     if batch and draw(st.booleans()):
@@ -271,7 +239,7 @@ def test_large_results_are_those_of_their_parts(name, layout, width):
     """Results of 16 MiB and more are written past the caches, where they are aligned."""
     image, mask = torch.rand(1, 3, 1210, width), torch.rand(1, 1, 1210, width)
     mask[..., 300:700, :] = 0
-    image = _laid_out(image, layout)
+    image = laid_out(image, layout)
     lut = torch.rand(1, 1, 3, 5, 5, 5)
     with using(name, threads=2):
         for alpha in (None, mask):
@@ -369,78 +337,6 @@ def test_misaligned_memory_is_read_right(name):
     assert torch.equal(result, expected)
 
 
-def pooled(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
-    """Thumbnails of foreground and background, in double precision."""
-
-    def mean(planes: Tensor) -> Tensor:
-        return torch.nn.functional.adaptive_avg_pool2d(planes, (rows, columns))
-
-    regions = []
-    for region in (mask.double(), 1 - mask.double()):
-        share = mean(region)
-        regions.append(torch.cat((mean(image.double() * region) / share.clamp_min(1e-6), share), 1))
-    return torch.stack(regions, 1)
-
-
-@every_kernel
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_thumbnails_are_adaptive_averages_of_each_region(name, data):
-    torch.manual_seed(data.draw(st.integers(0, 2**32 - 1)))
-    batch, height = data.draw(few), data.draw(st.integers(1, 40))
-    width = data.draw(st.integers(1, 700))
-    rows, columns = (data.draw(st.integers(1, most)) for most in (height, width))
-    image = _laid_out(torch.rand(batch, 3, height, width), data.draw(layouts))
-    mask = torch.rand(batch, 1, height, width) * 2 - 0.5
-    mask = mask.clamp(0, 1) if data.draw(st.booleans()) else (mask > 1).float()
-    mask = _laid_out(mask, data.draw(layouts))
-    with using(name, threads=2):
-        found = native.pool(image, mask, rows, columns)
-    expected = pooled(image, mask, rows, columns)
-    assert found.shape == expected.shape
-    # Where a region has next to no share of a cell, its colours there are next to unknown.
-    near = 1e-5 + 1e-6 / expected[:, :, 3:].clamp_min(1e-6)
-    assert ((found - expected).abs() <= near).all()
-    empty = (found[:, :, 3:] == 0).expand_as(found)
-    assert (found[empty] == 0).all()
-
-
-@every_kernel
-def test_thumbnails_of_large_pictures_are_the_same_for_any_number_of_threads(name):
-    image, mask = torch.rand(2, 3, 501, 703), (torch.rand(2, 1, 501, 703) > 0.7).float()
-    with using(name):
-        expected = native.pool(image, mask, 46, 64)
-    for threads in (2, 5):
-        with using(name, threads):
-            assert torch.equal(native.pool(image, mask, 46, 64), expected)
-    torch.testing.assert_close(expected.double(), pooled(image, mask, 46, 64), rtol=0, atol=2e-6)
-
-
-def test_thumbnails_under_forward_mode_and_torch_func_are_left_to_torch():
-    image, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
-    assert native.pools(image, mask)
-    with torch.autograd.forward_ad.dual_level():
-        assert not native.pools(image, mask)
-    seen: list[bool] = []
-
-    def look(x):
-        seen.append(native.pools(x, x))
-        return x
-
-    torch.func.vmap(look)(image)
-    assert seen == [False]
-
-
-def test_thumbnails_that_want_a_gradient_are_left_to_torch():
-    image, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
-    assert native.pools(image, mask)
-    assert not native.pools(image.double(), mask.double())
-    assert not native.pools(image, mask > 0.5)
-    assert not native.pools(image.requires_grad_(), mask)
-    with torch.no_grad():
-        assert native.pools(image, mask)
-
-
 def smooth_problem(batch, count, height, width, size, masked, grid=(), tetrahedral=False):
     """Pixels well inside their cells and results well inside (0, 1): no kink, one derivative."""
     cell = torch.randint(0, size - 1, (batch, 3, height, width))
@@ -488,7 +384,7 @@ def test_gradients_are_those_of_the_reference_in_double_precision(
 @given(problem=problems(dtypes=(torch.float32, torch.float16, torch.bfloat16)), layout=layouts)
 def test_gradients_of_any_input_are_finite_or_come_from_the_lut(name, problem, layout):
     result = problem.composite(reference)
-    grad = _laid_out(torch.randn(result.shape), layout).to(result.dtype)
+    grad = laid_out(torch.randn(result.shape), layout).to(result.dtype)
     with using(name):
         grads = backward(problem, grad)
     assert all(found.isfinite().all() for found in grads)
@@ -658,6 +554,6 @@ def test_an_extension_of_another_version_is_named_and_passed_over(monkeypatch):
     class Job(ctypes.Structure):
         _fields_ = (("batch", ctypes.c_int64),)
 
-    monkeypatch.setattr(native, "_Job", Job)
+    monkeypatch.setattr(native, "Job", Job)
     with pytest.warns(UserWarning, match="was built from another version of harmaug"):
         assert native._library.__wrapped__() is None

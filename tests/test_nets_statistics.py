@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kornia.color import rgb_to_lab
 
-from harmaug.lut import native
-from harmaug.nets import statistics
+from harmaug.nets import native, statistics
 from harmaug.nets.statistics import (
     BINS,
     CHANGE_BINS,
@@ -83,7 +82,7 @@ def test_native_and_plain_thumbnails_agree(size, monkeypatch):
     mask = mask * torch.rand(mask.shape, generator=torch.Generator().manual_seed(5))
     colours, weights = thumbnails(real, mask, 32)
     before = describe_photo(real, mask, 32)
-    monkeypatch.setattr(native, "pools", lambda *arguments: False)
+    monkeypatch.setattr(native, "takes", lambda *tensors: False)
     plain_colours, plain_weights = thumbnails(real, mask, 32)
     torch.testing.assert_close(weights, plain_weights, rtol=0, atol=1e-6)
     seen = (weights > 1e-3).expand_as(colours)

@@ -30,36 +30,31 @@ _DTYPES = {
 _LARGEST = 160  # nodes of a LUT an axis: offsets into its table stay exact in a float
 _LARGEST_ROW = 1 << 27  # nodes of a row of a grid of LUTs: offsets into its tables have 32 bits
 _HUGE = 1 << 22  # bytes
+_ENTRIES = ("forward", "backward", "judge", "pool", "describe", "transport")
 # Kernels for some jobs of a machine that has others too.
 _SPECIAL = ("bytes", "avx512tetra", "avx512grid", "avx512x4")
 
 
-class _View(ctypes.Structure):
+class View(ctypes.Structure):
+    """A strided tensor, as the kernel reads it."""
+
     _fields_ = [
         ("data", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("dtype", "batch", "lut", "channel", "row", "column")),
     ]
 
 
-class _Job(ctypes.Structure):
+class Job(ctypes.Structure):
+    """Photos, masks and LUTs, as the kernel reads them."""
+
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("batch", "luts", "height", "width", "size")),
         *(
             (name, ctypes.c_int64)
             for name in ("threads", "grid_rows", "grid_columns", "tetrahedral")
         ),
-        *((name, _View) for name in ("image", "mask", "lut", "result")),
-        *((name, _View) for name in ("grad_image", "grad_mask", "grad_lut")),
-    ]
-
-
-class _Pool(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("batch", "height", "width", "rows", "columns")),
-        ("threads", ctypes.c_int64),
-        ("image", _View),
-        ("mask", _View),
-        ("result", ctypes.c_void_p),
+        *((name, View) for name in ("image", "mask", "lut", "result")),
+        *((name, View) for name in ("grad_image", "grad_mask", "grad_lut")),
     ]
 
 
@@ -72,12 +67,11 @@ def _library() -> Any:
     try:
         library = ctypes.CDLL(spec.origin)
         library.harmaug_job_bytes.restype = ctypes.c_int64
-        if library.harmaug_job_bytes() != ctypes.sizeof(_Job):
+        if library.harmaug_job_bytes() != ctypes.sizeof(Job):
             raise AttributeError("harmaug_job_bytes")
         library.harmaug_kernel.restype = ctypes.c_char_p
-        for run in (library.harmaug_forward, library.harmaug_backward):
-            run.argtypes = [ctypes.POINTER(_Job), ctypes.c_char_p]
-        library.harmaug_pool.argtypes = [ctypes.POINTER(_Pool), ctypes.c_char_p]
+        for entry in _ENTRIES:
+            getattr(library, f"harmaug_{entry}").argtypes = [ctypes.c_void_p, ctypes.c_char_p]
         library.harmaug_prefer_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
         library.harmaug_prefer_huge_pages.restype = None
     except OSError:  # built for another machine or C library
@@ -169,41 +163,6 @@ def composite_backward(
     return grads
 
 
-def pools(image: Tensor, mask: Tensor) -> bool:
-    """Return whether `pool` takes these tensors: not for gradients, nor under torch.compile."""
-    if torch.compiler.is_compiling():
-        return False
-    recorded = torch.is_grad_enabled() and (image.requires_grad or mask.requires_grad)
-    return (
-        available()
-        and image.device.type == "cpu"
-        and image.dtype == mask.dtype == torch.float32
-        and not (recorded or reference.transformed())
-    )
-
-
-def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
-    """Area averages of a photo under a mask and outside it, in one pass.
-
-    Args:
-        image: (B, 3, H, W), float32.
-        mask: (B, 1, H, W) in [0, 1], float32.
-        rows: of the result, at most H.
-        columns: of the result, at most W.
-
-    Returns:
-        (B, 2, 4, rows, columns) for foreground and background: the mean red, green and blue of the
-        region within each cell, and the region's share of the cell.
-    """
-    result = image.new_empty(len(image), 2, 4, rows, columns)
-    if result.numel() > 0:
-        image, mask = _aligned(image), _aligned(mask)
-        job = _Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
-        job.image, job.mask, job.result = _view(image), _view(mask), result.data_ptr()
-        _library().harmaug_pool(ctypes.byref(job), (_wanted() or "").encode() or None)
-    return result
-
-
 def _run(
     image: Tensor,
     mask: Tensor | None,
@@ -213,23 +172,41 @@ def _run(
     grads: tuple[Tensor, ...] = (),
 ) -> None:
     """Run the kernel forward into ``result``, or backward from it into ``grads``."""
-    if not lut[0, 0].is_contiguous():
-        lut = lut.contiguous()
-    job = _Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
-    job.threads = torch.get_num_threads()
+    mask = None if mask is None else aligned(mask)
+    image, lut, result = aligned(image), dense(lut), aligned(result)
+    job = job_of(image, mask, lut)
     job.tetrahedral = tetrahedral
-    job.grid_rows, job.grid_columns = lut.shape[2:4] if lut.ndim == 8 else (1, 1)
-    inputs = [
-        tensor if tensor is None else _aligned(tensor) for tensor in (image, mask, lut, result)
-    ]
-    job.image, job.mask, job.lut, job.result = (_view(tensor) for tensor in inputs)
+    job.result = view(result)
     if grads:
-        job.grad_image, job.grad_mask, job.grad_lut = (_view(tensor) for tensor in grads)
-    run = _library().harmaug_backward if grads else _library().harmaug_forward
-    if run(ctypes.byref(job), (_wanted() or "").encode() or None) != 0:
-        raise MemoryError(
-            f"the LUT kernel found no memory for {tuple(lut.shape)} LUTs; pass fewer at a time."
-        )
+        job.grad_image, job.grad_mask, job.grad_lut = (view(tensor) for tensor in grads)
+    call("backward" if grads else "forward", job)
+
+
+def job_of(image: Tensor, mask: Tensor | None, lut: Tensor) -> Job:
+    """Return a job that reads these tensors, which must be kept until it is done.
+
+    Args:
+        image: `aligned`.
+        mask: `aligned`.
+        lut: `dense`.
+    """
+    job = Job(image.shape[0], lut.shape[1], *image.shape[2:], lut.shape[-1])
+    job.threads = torch.get_num_threads()
+    job.grid_rows, job.grid_columns = lut.shape[2:4] if lut.ndim == 8 else (1, 1)
+    job.image, job.mask, job.lut = view(image), view(mask), view(lut)
+    return job
+
+
+def call(entry: str, job: ctypes.Structure) -> None:
+    """Run a job by the kernel in use."""
+    run = getattr(_library(), f"harmaug_{entry}")
+    if run(ctypes.addressof(job), (_wanted() or "").encode() or None) != 0:
+        raise MemoryError("the native kernel found no memory; pass fewer photos or LUTs at a time.")
+
+
+def dense(lut: Tensor) -> Tensor:
+    """Return LUTs that are contiguous and aligned each, copied where they are not."""
+    return aligned(lut if lut[0, 0].is_contiguous() else lut.contiguous())
 
 
 def _huge(tensor: Tensor) -> Tensor:
@@ -240,15 +217,16 @@ def _huge(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _aligned(tensor: Tensor) -> Tensor:
+def aligned(tensor: Tensor) -> Tensor:
     """Return the tensor, or a copy where its memory (foreign bytes) is not aligned to its type."""
     return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
 
 
-def _view(tensor: Tensor | None) -> _View:
+def view(tensor: Tensor | None) -> View:
+    """Return what the kernel must know of an aligned tensor (B, [n,] C, H, W) or of LUTs."""
     if tensor is None or tensor.numel() == 0:
-        return _View()
+        return View()
     stride = tensor.stride()
     lut = stride[1] if tensor.ndim >= 5 else 0
     plane = stride[-3:] if tensor.ndim <= 5 else (0, 0, 0)
-    return _View(tensor.data_ptr(), _DTYPES[tensor.dtype], stride[0], lut, *plane)
+    return View(tensor.data_ptr(), _DTYPES[tensor.dtype], stride[0], lut, *plane)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmaug.nets import native
+
 _COUPLINGS = 6
 _WIDTH = 64
 _REACH = 1.5  # a coupling stretches by at most e^1.5, so that no code is extreme
@@ -213,6 +215,8 @@ class Transport(NamedTuple):
 
     def codes(self, latent: Tensor) -> Tensor:
         """Return codes (..., Z) of latents (..., Z)."""
+        if self.seen.shape[:-2] == (*latent.shape[:1], 1) and native.takes(latent, *self.tensors()):
+            return native.transport(latent, *self, _REACH)
         white = latent
         for number in range(len(self.second)):
             bent, shift = self._amounts(number, white)
@@ -227,6 +231,11 @@ class Transport(NamedTuple):
             latent = (latent - shift) * math.exp(-_REACH) ** bent
             grown = grown - _REACH * bent.sum(-1)
         return latent, grown
+
+    def tensors(self) -> list[Tensor]:
+        """Return all that it is made of."""
+        whole = [part for part in self if isinstance(part, Tensor)]
+        return [*whole, *(part for layer in self.second for part in layer)]
 
     def rows(self, rows: Tensor) -> Transport:
         """Return the map for some of the photos, (M,) indices."""

@@ -12,6 +12,9 @@ const char *harmaug_kernel(int position);
 int harmaug_forward(const Job *job, const char *kernel);
 int harmaug_backward(const Job *job, const char *kernel);
 int harmaug_pool(const Pool *pool, const char *kernel);
+int harmaug_describe(const Regions *regions, const char *kernel);
+int harmaug_judge(const Judge *judge, const char *kernel);
+int harmaug_transport(const Transport *map, const char *kernel);
 
 static uint64_t state;
 
@@ -259,6 +262,136 @@ static void pool_case(const Job *job, int wild, uint64_t number)
     free(first);
 }
 
+static float *floats(int64_t count, float scale)
+{
+    float *values = malloc((size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count; i++)
+        values[i] = scale * uniform();
+    return values;
+}
+
+static void near(const float *found, const float *expected, int64_t count, float close,
+                 uint64_t number, const char *kernel)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!(fabsf(found[i] - expected[i]) <= close * (1 + fabsf(expected[i]))))
+            fail(number, kernel, "measures differently from portable C");
+}
+
+static void describe_case(uint64_t number)
+{
+    enum { NUMBERS = 36 };
+    Regions regions = {.regions = 1 + below(5), .pixels = 1 + below(600)};
+    regions.weight_batch = regions.pixels;
+    regions.colour_channel = regions.pixels + below(3);
+    regions.colour_batch = 3 * regions.colour_channel + below(3);
+    const int64_t numbers = regions.regions * NUMBERS;
+    float *colours = floats((regions.regions - 1) * regions.colour_batch +
+                                2 * regions.colour_channel + regions.pixels,
+                            1.0f);
+    float *weights = floats(regions.regions * regions.pixels, 1.0f);
+    float *expected = floats(numbers, 0.0f), *first = floats(numbers, 0.0f);
+    for (int64_t i = below(2); i < regions.regions * regions.pixels; i += 1 + below(2))
+        weights[i] = 0.0f;
+    regions.colours = colours;
+    regions.weights = weights;
+    regions.threads = 1;
+    regions.result = expected;
+    harmaug_describe(&regions, "portable");
+    const char *kernel;
+    for (int k = 0; (kernel = harmaug_kernel(k)); k++)
+        for (regions.threads = 1; regions.threads <= 4; regions.threads += 3) {
+            regions.result = regions.threads == 1 ? first : floats(numbers, 0.0f);
+            harmaug_describe(&regions, kernel);
+            near(first, expected, numbers, 1e-4f, number, kernel);
+            if (regions.threads > 1) {
+                if (memcmp(first, regions.result, (size_t)numbers * sizeof(float)) != 0)
+                    fail(number, kernel, "threads change a description");
+                free(regions.result);
+            }
+        }
+    free(colours);
+    free(weights);
+    free(expected);
+    free(first);
+}
+
+/* Sums round otherwise in other kernels, so verdicts are compared between threads alone. */
+static void judge_case(const Job *job, uint64_t number)
+{
+    Judge judge = {.job = *job, .border = 0.49f, .most = 0.1f, .contrast = 0.16f};
+    const size_t verdicts = (size_t)(job->batch * job->luts);
+    const char *kernel;
+    judge.job.tetrahedral = 0;
+    judge.job.result = (View){0};
+    for (int k = 0; (kernel = harmaug_kernel(k)); k++) {
+        uint8_t *first = malloc(verdicts);
+        for (judge.job.threads = 1; judge.job.threads <= 4; judge.job.threads += 3) {
+            judge.result = judge.job.threads == 1 ? first : malloc(verdicts);
+            if (harmaug_judge(&judge, kernel) != 0)
+                fail(number, kernel, "judging failed");
+            if (judge.job.threads > 1) {
+                if (memcmp(first, judge.result, verdicts) != 0)
+                    fail(number, kernel, "threads change a verdict");
+                free(judge.result);
+            }
+        }
+        free(first);
+    }
+}
+
+static void transport_case(uint64_t number)
+{
+    Transport map = {.rows = 1 + below(40),
+                     .shared = 1 + below(9),
+                     .couplings = 1 + below(COUPLINGS),
+                     .size = 1 + below(25),
+                     .width = 1 + below(20),
+                     .reach = 1.5f};
+    const int64_t size = map.size, width = map.width, photos = (map.rows - 1) / map.shared + 1;
+    float *parts[] = {floats(photos * map.couplings * width, 1.0f),
+                      floats(map.rows * size, 1.0f),
+                      floats(map.couplings * width * size, 0.2f),
+                      floats(map.couplings * 2 * size * width, 0.2f),
+                      floats(map.couplings * 2 * size, 0.2f),
+                      floats(size * size, 0.2f),
+                      floats(size, 0.2f)};
+    const float **slots[] = {&map.seen,      &map.latent, &map.first, &map.last,
+                             &map.last_bias, &map.scale,  &map.mean};
+    const int64_t numbers = map.rows * size;
+    float *expected = floats(numbers, 0.0f), *first = floats(numbers, 0.0f);
+    for (int i = 0; i < 7; i++)
+        *slots[i] = parts[i];
+    for (int64_t k = 0; k < map.couplings; k++) {
+        map.weights[k] = floats(width * width, 0.2f);
+        map.bias[k] = floats(width, 0.2f);
+    }
+    map.threads = 1;
+    map.result = expected;
+    harmaug_transport(&map, "portable");
+    const char *kernel;
+    for (int k = 0; (kernel = harmaug_kernel(k)); k++)
+        for (map.threads = 1; map.threads <= 4; map.threads += 3) {
+            map.result = map.threads == 1 ? first : floats(numbers, 0.0f);
+            if (harmaug_transport(&map, kernel) != 0)
+                fail(number, kernel, "transport failed");
+            near(first, expected, numbers, 1e-3f, number, kernel);
+            if (map.threads > 1) {
+                if (memcmp(first, map.result, (size_t)numbers * sizeof(float)) != 0)
+                    fail(number, kernel, "threads change a code");
+                free(map.result);
+            }
+        }
+    for (int i = 0; i < 7; i++)
+        free(parts[i]);
+    for (int64_t k = 0; k < map.couplings; k++) {
+        free((float *)map.weights[k]);
+        free((float *)map.bias[k]);
+    }
+    free(expected);
+    free(first);
+}
+
 static void run_case(uint64_t number)
 {
     static const int64_t sizes[] = {2, 3, 4, 5, 9, 17, 36, 37};
@@ -313,6 +446,10 @@ static void run_case(uint64_t number)
     }
     if (job.image.data && job.mask.data)
         pool_case(&job, wild, number);
+    if (job.image.data && job.mask.data && job.lut.data)
+        judge_case(&job, number);
+    describe_case(number);
+    transport_case(number);
     free(job.image.data);
     free(job.mask.data);
     free(job.lut.data);

@@ -23,6 +23,9 @@ TARGET static void build(const float *const *luts, int64_t count, int64_t size, 
 #include "between.h"
 #include "forward.h"
 #include "backward.h"
+#include "describe.h"
+#include "judge.h"
+#include "transport.h"
 #include "pool.h"
 
 TARGET INLINE void load_nodes(const float *table, const int32_t *offset, vec plane[3])
@@ -140,7 +143,10 @@ const Kernel harmaug_avx2 = {
     .sums_floats = sums_floats,
     .backward = backward,
     .fold = fold,
+    .judge = judge_luts,
     .pool_row = pool_row,
+    .describe = describe,
+    .transport = transport,
 };
 
 #else

@@ -19,6 +19,12 @@ TARGET INLINE vec v_unit(vec value) /* min and max give their second operand for
 TARGET INLINE vec v_atmost(vec value, vec limit) { return _mm256_min_ps(value, limit); }
 TARGET INLINE vec v_atleast(vec value, vec limit) { return _mm256_max_ps(value, limit); }
 TARGET INLINE vec v_floor(vec value) { return _mm256_floor_ps(value); }
+TARGET INLINE vec v_root(vec value) { return _mm256_sqrt_ps(value); }
+TARGET INLINE vec v_two_to(vec whole)
+{
+    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+}
 TARGET INLINE mask v_above(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 TARGET INLINE mask v_within(vec value)
 {

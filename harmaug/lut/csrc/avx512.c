@@ -44,7 +44,9 @@ TARGET static void build(const float *const *luts, int64_t count, int64_t size, 
     }
 }
 
+#include "describe.h"
 #include "forward.h"
+#include "transport.h"
 
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                           vec value[GROUP][3])
@@ -103,6 +105,8 @@ const Kernel harmaug_avx512 = {
     .table_floats = table_floats,
     .build = build,
     .forward = forward,
+    .describe = describe,
+    .transport = transport,
 };
 
 #else

@@ -22,6 +22,8 @@ TARGET INLINE vec v_floor(vec value)
 {
     return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
+TARGET INLINE vec v_root(vec value) { return _mm512_sqrt_ps(value); }
+TARGET INLINE vec v_two_to(vec whole) { return _mm512_scalef_ps(v_splat(1.0f), whole); }
 TARGET INLINE mask v_above(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 TARGET INLINE mask v_within(vec value)
 {

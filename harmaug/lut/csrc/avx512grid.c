@@ -24,6 +24,8 @@
 
 #include "backward.h"
 
+#include "judge.h"
+
 /* Mixes four pixels, each in quarters: upper left, upper right, lower left, lower right. */
 TARGET INLINE vec mix(const vec pixel[4], vec across, vec down)
 {
@@ -176,6 +178,7 @@ const Kernel harmaug_avx512grid = {
     .sums_floats = sums_floats,
     .backward = backward,
     .fold = fold,
+    .judge = judge_luts,
 };
 
 #else

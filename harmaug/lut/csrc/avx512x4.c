@@ -14,6 +14,8 @@
 
 #include "forward.h"
 
+#include "judge.h"
+
 TARGET INLINE void lookup(const float *table, int64_t size, const Place *place, int64_t i,
                           vec value[GROUP][3])
 {
@@ -55,6 +57,7 @@ const Kernel harmaug_avx512x4 = {
     .table_floats = table_floats,
     .build = build,
     .forward = forward,
+    .judge = judge_luts,
 };
 
 #else

@@ -50,6 +50,39 @@ typedef struct {
                       contiguous; colours are means over the region within a cell */
 } Pool;
 
+/* Regions whose colours are described. */
+typedef struct {
+    int64_t regions, pixels, threads;
+    const float *colours, *weights; /* (regions, 3, pixels) in [0, 1], (regions, 1, pixels) */
+    int64_t colour_batch, colour_channel, weight_batch; /* strides in elements; pixels are dense */
+    float *result; /* (regions, STATISTICS), contiguous */
+} Regions;
+
+/* LUTs that are judged by the foreground of an image. A value counts as clipped from `border` on,
+   its distance from 0.5; a foreground of which more than `most` clips that did not before is
+   spoilt, and one whose variance is below `contrast` times that before. */
+typedef struct {
+    Job job; /* its result is absent */
+    float border, most, contrast;
+    uint8_t *result; /* (batch, luts), contiguous: whether each spoils its image */
+} Judge;
+
+enum {
+    COUPLINGS = 8, /* of a transport, at most */
+    ROWS = 16      /* that are mapped together, at most: floats of the widest vector */
+};
+
+/* The prior's map from latents to codes, as `Transport` of nets/prior.py holds it. */
+typedef struct {
+    int64_t rows, shared, threads;
+    int64_t couplings, size, width;
+    const float *seen, *latent; /* (rows / shared, couplings, width), (rows, size) */
+    const float *first, *last, *last_bias, *scale, *mean;
+    float *result; /* (rows, size) */
+    const float *weights[COUPLINGS], *bias[COUPLINGS]; /* of each one's second layer */
+    float reach;
+} Transport;
+
 /* Pixels [begin, end) of one image, counted row by row, and LUTs [lut, lut + luts). */
 typedef struct {
     int64_t image, begin, end, lut, luts;
@@ -75,7 +108,13 @@ typedef struct {
     void (*backward)(const Job *job, const float *tables, const Part *part, float *sums);
     /* Adds one LUT's share of a table's sums to its gradient [c][b][g][r]. */
     void (*fold)(const float *sums, int64_t lut, int64_t size, float *gradient);
+    /* Whether each of the `used` LUTs of `tables` spoils an image. */
+    void (*judge)(const Judge *judge, const float *tables, int64_t image, int64_t used,
+                  uint8_t *result);
     void (*pool_row)(const Pool *pool, int64_t image, int64_t row); /* one row of the thumbnail */
+    void (*describe)(const Regions *regions, int64_t region);
+    /* Rows [row, row + rows), at most ROWS. */
+    void (*transport)(const Transport *map, int64_t row, int64_t rows, float *scratch);
 } Kernel;
 
 extern const Kernel harmaug_portable;
@@ -99,6 +138,16 @@ void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items
 
 /* Runs a job by one kernel; 0, or -1 where there is no memory. */
 int harmaug_run(const Job *job, const Kernel *kernel, int backward);
+
+/* Lays out the LUTs of one table: of a group, or one of a grid, or the four around a cell of it. */
+void harmaug_build(const Job *job, const Kernel *kernel, int64_t image, int64_t group,
+                   int64_t place, float *table);
+
+/* Maps latents by one kernel; 0, or -1 where there is no memory. */
+int harmaug_transport_by(const Transport *map, const Kernel *kernel);
+
+/* Judges LUTs by one kernel; 0, or -1 where there is no memory. */
+int harmaug_judge_by(const Judge *judge, const Kernel *kernel);
 
 static inline int is_grid(const Job *job) { return job->grid_rows * job->grid_columns > 1; }
 

@@ -28,6 +28,12 @@ INLINE vec v_unit(vec value) /* NaN stays NaN */
 INLINE vec v_atmost(vec value, vec limit) { return vminnmq_f32(value, limit); }
 INLINE vec v_atleast(vec value, vec limit) { return vmaxnmq_f32(value, limit); }
 INLINE vec v_floor(vec value) { return vrndmq_f32(value); }
+INLINE vec v_root(vec value) { return vsqrtq_f32(value); }
+INLINE vec v_two_to(vec whole)
+{
+    const int32x4_t exponent = vaddq_s32(vcvtq_s32_f32(whole), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23));
+}
 INLINE mask v_above(vec a, vec b) { return vcgtq_f32(a, b); }
 INLINE mask v_within(vec value)
 {
@@ -72,6 +78,9 @@ static void build(const float *const *luts, int64_t count, int64_t size, float *
 #include "between.h"
 #include "forward.h"
 #include "backward.h"
+#include "describe.h"
+#include "judge.h"
+#include "transport.h"
 #include "pool.h"
 
 INLINE vec lerp(vec low, vec high, float fraction)
@@ -183,7 +192,10 @@ const Kernel harmaug_neon = {
     .sums_floats = sums_floats,
     .backward = backward,
     .fold = fold,
+    .judge = judge_luts,
     .pool_row = pool_row,
+    .describe = describe,
+    .transport = transport,
 };
 
 #else

@@ -33,11 +33,9 @@ static float *lut_at(const Job *job, const View *view, int64_t image, int64_t lu
            (row * job->grid_columns + column) * floats;
 }
 
-/* Lays out the LUTs of one table: of a group, or one of a grid, or the four around a cell of it. */
-static void build(const Pass *pass, int64_t image, int64_t group, int64_t place, float *table)
+void harmaug_build(const Job *job, const Kernel *kernel, int64_t image, int64_t group,
+                   int64_t place, float *table)
 {
-    const Job *job = pass->job;
-    const Kernel *kernel = pass->kernel;
     const int64_t along = tables_along(job->grid_columns, kernel->cells);
     const int64_t row = place / along, column = place % along, lut = group * kernel->group;
     const float *luts[MOST];
@@ -56,8 +54,8 @@ static void build_item(void *context, int64_t item)
 {
     const Pass *pass = context;
     const int64_t table = item / pass->grid;
-    build(pass, pass->first + table / pass->groups, table % pass->groups, item % pass->grid,
-          pass->tables + item * pass->floats);
+    harmaug_build(pass->job, pass->kernel, pass->first + table / pass->groups,
+                  table % pass->groups, item % pass->grid, pass->tables + item * pass->floats);
 }
 
 static void run_chunk(void *context, int64_t item)
@@ -96,7 +94,7 @@ static void run_lane(void *context, int64_t lane)
         const int64_t left = job->luts - group * luts;
         const Part part = {image, 0, pass->pixels, group * luts, left < luts ? left : luts};
         for (int64_t place = 0; place < pass->grid; place++)
-            build(pass, image, group, place, tables + place * pass->floats);
+            harmaug_build(job, pass->kernel, image, group, place, tables + place * pass->floats);
         pass->kernel->forward(job, tables, &part);
     }
 }

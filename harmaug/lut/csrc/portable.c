@@ -1,6 +1,7 @@
 /* The kernel in portable C, a pixel at a time; the others are tested against it. */
 #include "lut.h"
 
+#include <math.h>
 #include <string.h>
 
 #define TARGET
@@ -26,6 +27,7 @@ INLINE float v_unit(float value)
 INLINE float v_atmost(float value, float limit) { return value < limit ? value : limit; }
 INLINE float v_atleast(float value, float limit) { return value > limit ? value : limit; }
 INLINE float v_floor(float value) { return (float)(int32_t)value; } /* of 0 and more */
+INLINE float v_root(float value) { return sqrtf(value); }
 INLINE int v_above(float a, float b) { return a > b; }
 INLINE int v_within(float value) { return value >= 0.0f && value <= 1.0f; }
 INLINE float v_select(int which, float a, float b) { return which ? a : b; }
@@ -47,6 +49,8 @@ INLINE float float_of(uint32_t bits)
     memcpy(&value, &bits, sizeof value);
     return value;
 }
+
+INLINE float v_two_to(float whole) { return float_of((uint32_t)((int32_t)whole + 127) << 23); }
 
 INLINE float v_from_halves(const uint16_t *from)
 {
@@ -86,6 +90,9 @@ TARGET static void build(const float *const *luts, int64_t count, int64_t size, 
 #include "between.h"
 #include "forward.h"
 #include "backward.h"
+#include "describe.h"
+#include "judge.h"
+#include "transport.h"
 #include "pool.h"
 
 INLINE void load_nodes(const float *table, const int32_t *offset, float plane[3])
@@ -166,5 +173,8 @@ const Kernel harmaug_portable = {
     .sums_floats = sums_floats,
     .backward = backward,
     .fold = fold,
+    .judge = judge_luts,
     .pool_row = pool_row,
+    .describe = describe,
+    .transport = transport,
 };
