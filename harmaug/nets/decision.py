@@ -20,7 +20,7 @@ from harmaug.nets.lut_net import LutNet
 
 # A drawn latent that spoils its photo is multiplied by the first of these that does not, or by the
 # last: the opposite is as likely and as strong, a half of it is weaker.
-_STAND_INS = (-1.0, 0.5, -0.5, 0.25)
+_OPPOSITE, _WEAKER = -1.0, (0.5, -0.5, 0.25)
 
 
 class Decision(NamedTuple):
@@ -185,26 +185,34 @@ def _decide_mixture(
         return mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     foreground = Foreground.of(photo, mask)
     if net.cheap and _wants_fixed_shapes(latent):
-        tries = _scaled(latent, (1.0, *_STAND_INS)).flatten(1, 2)
-        every = mixed(tries, net.mixing_weights(condition, tries, spatial, prior))
-        return _first_good(every, spoilt(every.luts, foreground), len(_STAND_INS) + 1)
+        tries = _scaled(latent, (1.0, _OPPOSITE, *_WEAKER))
+        latents = tries.flatten(1, 2)
+        every = mixed(latents, net.mixing_weights(condition, latents, spatial, prior))
+        return _first_good(every, spoilt(every.luts, foreground).view(tries.shape[:3]))
     decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
     row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
-    if not len(row):
-        return decision
-    other = _scaled(latent[row, column], _STAND_INS)
-    mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
-    again = mixed(other, mixing, row)
-    found = _first_good(again, spoilt(again.luts, foreground.rows(row)), len(_STAND_INS))
-    # LUTs in place, as a copy of all would take long; autograd keeps the others.
-    decision.luts.index_put_((row, column), found.luts.squeeze(1))
-    return Decision(
-        decision.luts,
-        *(
-            x.index_put((row, column), y.squeeze(1))
-            for x, y in zip(decision[1:], found[1:], strict=True)
-        ),
-    )
+    # The opposite serves most of them, so the others are mixed for the rest alone.
+    rounds: tuple[tuple[float, ...], ...] = ((_OPPOSITE,), _WEAKER)
+    for factors in rounds:
+        if not len(row):
+            break
+        other = _scaled(latent[row, column], factors)
+        mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
+        again = mixed(other, mixing, row)
+        bad = spoilt(again.luts, foreground.rows(row))
+        still = bad.all(1)
+        found = _first_good(again, bad.unsqueeze(1))
+        # LUTs in place, as a copy of all would take long; autograd keeps the others.
+        decision.luts.index_put_((row, column), found.luts.squeeze(1))
+        decision = Decision(
+            decision.luts,
+            *(
+                x.index_put((row, column), y.squeeze(1))
+                for x, y in zip(decision[1:], found[1:], strict=True)
+            ),
+        )
+        row, column = row[still], column[still]
+    return decision
 
 
 def _wants_fixed_shapes(latent: Tensor) -> bool:
@@ -221,17 +229,17 @@ def _scaled(latent: Tensor, factors: tuple[float, ...]) -> Tensor:
     return latent.unsqueeze(-2) * constant(factors, latent).unsqueeze(1)
 
 
-def _first_good(tries: Decision, bad: Tensor, count: int) -> Decision:
-    """Return the first good one of each ``count`` successive tries, or the last of them.
+def _first_good(tries: Decision, bad: Tensor) -> Decision:
+    """Return the first good one of the tries of each draw, or the last of them.
 
     Args:
-        tries: (B, n * count, ...) each.
-        bad: (B, n * count); written to.
-        count: tries of a draw.
+        tries: (B, n * tries, ...) each.
+        bad: (B, n, tries), bool; written to.
     """
-    bad = bad.unflatten(1, (-1, count))
+    if bad.shape[2] == 1:
+        return tries
     bad[..., -1] = False
     number = bad.to(torch.uint8).argmin(2)  # the first of the smallest
-    first = torch.arange(0, number.numel() * count, count, device=number.device)
+    first = torch.arange(0, bad.numel(), bad.shape[2], device=bad.device)
     place = number + first.view_as(number)
     return Decision(*(values.flatten(0, 1)[place] for values in tries))
