@@ -63,15 +63,11 @@ def takes(*tensors: Tensor) -> bool:
 
     They do not where a gradient is recorded, nor under torch.compile.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not kernel.available():
         return False
     recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return (
-        kernel.available()
-        and all(tensor.device.type == "cpu" for tensor in tensors)
-        and all(tensor.dtype == torch.float32 for tensor in tensors)
-        and not (recorded or reference.transformed())
-    )
+    plain = all(tensor.is_cpu and tensor.dtype == torch.float32 for tensor in tensors)
+    return plain and not recorded and not reference.transformed()
 
 
 def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:

@@ -92,7 +92,7 @@ class Prior(nn.Module):
         """
         couplings = cast("list[_Coupling]", [*self.couplings])
         layers = [cast("list[nn.Linear]", [*each.layers][::2]) for each in couplings]
-        seen = [each.seen.weight for each in couplings if each.seen is not None]
+        seen = [net.weight for each in couplings if (net := each.seen) is not None]
         # A photo unlike all that were fitted to must not be extrapolated to.
         condition = condition.clamp(-3, 3)
         bias = torch.cat([first.bias for first, _, _ in layers])
