@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from native_kernels import every_kernel, few, laid_out, layouts, needs_a_kernel, using
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from harmaug.nets import native
 from harmaug.nets.judging import Foreground, spoilt
@@ -74,6 +75,12 @@ def test_what_is_under_forward_mode_and_torch_func_are_left_to_torch():
 
     torch.func.vmap(look)(image)
     assert seen == [False]
+
+
+def test_tensors_without_values_are_left_to_torch():
+    with FakeTensorMode():
+        image, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
+        assert not native.takes(image, mask)
 
 
 def test_what_wants_a_gradient_are_left_to_torch():

@@ -10,13 +10,14 @@ import ctypes
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmaug.lut import native as kernel
 from harmaug.lut import reference
 
 STATISTICS = 36  # of a region
 _COUPLINGS = 8  # of a prior, at most
+_TYPES = (Tensor, nn.Parameter)
 
 
 class _Pool(ctypes.Structure):
@@ -61,12 +62,15 @@ class _Transport(ctypes.Structure):
 def takes(*tensors: Tensor) -> bool:
     """Return whether the functions here take these tensors.
 
-    They do not where a gradient is recorded, nor under torch.compile.
+    They do not where a gradient is recorded, under torch.compile, or without values (fake tensors).
     """
     if torch.compiler.is_compiling() or not kernel.available():
         return False
     recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    plain = all(tensor.is_cpu and tensor.dtype == torch.float32 for tensor in tensors)
+    plain = all(
+        type(tensor) in _TYPES and tensor.is_cpu and tensor.dtype == torch.float32
+        for tensor in tensors
+    )
     return plain and not recorded and not reference.transformed()
 
 
