@@ -92,11 +92,12 @@ class Prior(nn.Module):
         """
         couplings = cast("list[_Coupling]", [*self.couplings])
         layers = [cast("list[nn.Linear]", [*each.layers][::2]) for each in couplings]
-        seen = [net.weight for each in couplings if (net := each.seen) is not None]
+        looks = [each.seen for each in couplings]
+        seen = [look.weight for look in looks if look is not None]
         # A photo unlike all that were fitted to must not be extrapolated to.
         condition = condition.clamp(-3, 3)
         bias = torch.cat([first.bias for first, _, _ in layers])
-        look = torch.cat(seen) if seen else bias.new_empty(len(bias), condition.shape[-1])
+        joined = torch.cat(seen) if seen else bias.new_empty(len(bias), condition.shape[-1])
         return Transport(
             self.mean,
             self.scale,
@@ -104,7 +105,7 @@ class Prior(nn.Module):
             [(second.weight, second.bias) for _, second, _ in layers],
             torch.stack([last.weight for _, _, last in layers]) * self.moved,
             torch.stack([last.bias for _, _, last in layers]) * self.moved.squeeze(2),
-            F.linear(condition, look, bias).unflatten(-1, (len(layers), _WIDTH)),
+            F.linear(condition, joined, bias).unflatten(-1, (len(layers), _WIDTH)),
         )
 
     def fit(

@@ -5,6 +5,7 @@
    squares of the relative error, which stays below 2e-7. */
 
 enum { BINS = 8, VALUES = 6, STATISTICS = 2 * VALUES + 3 * BINS };
+#define LEAST 1e-6 /* sum of weights; below it means shrink towards 0 */
 
 /* Sums over the pixels of a region, each times its weight. */
 typedef struct {
@@ -109,34 +110,40 @@ TARGET static void read_region(const Regions *regions, int64_t region, int64_t b
     }
 }
 
-TARGET static void describe(const Regions *regions, int64_t region)
+/* The mean colour, in RGB and Lab: Lab of the mean, near the mean of Lab. Returns the weights' sum. */
+TARGET static double find_middle(const Regions *regions, int64_t region, vec middle[VALUES])
 {
-    const vec zero = v_splat(0.0f);
     const float *at[4];
     Row copied[4];
-    vec plain[4] = {zero, zero, zero, zero}, middle[VALUES];
+    vec sum[4] = {v_splat(0.0f), v_splat(0.0f), v_splat(0.0f), v_splat(0.0f)};
     for (int64_t begin = 0, count; begin < regions->pixels; begin += count) {
         count = whole_lanes(regions->pixels - begin);
         read_region(regions, region, begin, count, copied, at);
         for (int64_t i = 0; i < count; i += WIDTH) {
             const vec weight = v_load(at[3] + i);
             for (int c = 0; c < 3; c++)
-                plain[c] = v_fused(v_load(at[c] + i), weight, plain[c]);
-            plain[3] = plain[3] + weight;
+                sum[c] = v_fused(v_load(at[c] + i), weight, sum[c]);
+            sum[3] = sum[3] + weight;
         }
     }
-    const double weights = total(plain[3]), scale = 1 / (weights > 1e-6 ? weights : 1e-6);
+    const double weights = total(sum[3]);
     for (int c = 0; c < 3; c++)
-        middle[c] = v_splat((float)(total(plain[c]) * scale));
+        middle[c] = v_splat((float)(total(sum[c]) / (weights > LEAST ? weights : LEAST)));
     to_lab(middle, middle + 3);
+    return weights;
+}
 
-    Sums sums = {{zero}};
+TARGET static void add_region(const Regions *regions, int64_t region, const vec middle[VALUES],
+                              Sums *sums)
+{
+    const float *at[4];
+    Row copied[4];
     for (int64_t begin = 0, count; begin < regions->pixels; begin += count) {
         count = whole_lanes(regions->pixels - begin);
         read_region(regions, region, begin, count, copied, at);
         for (int64_t i = 0; i < count; i += WIDTH) {
             const vec weight = v_load(at[3] + i);
-            if (!v_any(v_above(weight, zero)))
+            if (!v_any(v_above(weight, v_splat(0.0f))))
                 continue;
             vec value[VALUES];
             for (int c = 0; c < 3; c++)
@@ -144,19 +151,27 @@ TARGET static void describe(const Regions *regions, int64_t region)
             to_lab(value, value + 3);
             for (int k = 0; k < VALUES; k++) {
                 const vec off = value[k] - middle[k], share = off * weight;
-                sums.first[k] = sums.first[k] + share;
-                sums.second[k] = v_fused(share, off, sums.second[k]);
+                sums->first[k] = sums->first[k] + share;
+                sums->second[k] = v_fused(share, off, sums->second[k]);
             }
             for (int c = 0; c < 3; c++)
-                add_to_bins(value[c], weight, sums.bins[c]);
+                add_to_bins(value[c], weight, sums->bins[c]);
         }
     }
+}
+
+TARGET static void describe(const Regions *regions, int64_t region)
+{
+    vec middle[VALUES];
+    Sums sums = {{v_splat(0.0f)}}; /* and all else 0 */
+    const double weights = find_middle(regions, region, middle);
+    const double scale = 1 / (weights > LEAST ? weights : LEAST), whole = weights * scale;
     float *result = regions->result + region * STATISTICS;
+    add_region(regions, region, middle, &sums);
     for (int k = 0; k < VALUES; k++) {
-        /* About the mean, the squares lose what their middle is away from it. */
-        const double from = total(middle[k]) / WIDTH, whole = weights * scale;
-        const double first = total(sums.first[k]) * scale, mean = first + from * whole;
-        const double off = from - mean;
+        /* Squares about the middle become squares about the mean. */
+        const double from = total(middle[k]) / WIDTH, first = total(sums.first[k]) * scale;
+        const double mean = first + from * whole, off = from - mean;
         const double variance = total(sums.second[k]) * scale + 2 * off * first + off * off * whole;
         result[k] = (float)mean;
         result[VALUES + k] = root_of(variance > 1e-8 ? variance : 1e-8);
