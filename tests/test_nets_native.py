@@ -254,7 +254,7 @@ def test_codes_are_those_of_torch_in_double_precision(
     assert found.shape == expected.shape
     if expected.numel():  # stretches of six couplings grow the error with the code
         error = (found - expected).abs().max()
-        assert error <= 1e-5 * (1 + expected.abs().max())
+        assert error <= 1e-4 * (1 + expected.abs().max())
 
 
 @every_kernel

@@ -57,10 +57,10 @@ def spoilt(luts: Tensor, foreground: Foreground) -> Tensor:
     # By channel: an orange whose red is at its limit already can still be blown out to white.
     limit = ((colours - 0.5).abs() >= _BORDER).to(colours.dtype).clamp_min(_BORDER)
     moved = lut_composite(photo, mask > 0, luts).flatten(3)  # (B, n, 3, h * w)
-    # As bytes, for a CPU takes many times as long for `any` of bool.
-    clipped = ((moved - 0.5).abs() >= limit).view(torch.uint8).amax(2)
+    # As numbers, for a CPU takes many times as long for `any` of bool.
+    clipped = ((moved - 0.5).abs() >= limit).to(share.dtype).amax(2)
     flat = _variance(moved, share) < _CONTRAST**2 * _variance(colours, share)
-    return ((clipped.to(share.dtype) @ share).squeeze(2) > _CLIPPED) | flat
+    return ((clipped @ share).squeeze(2) > _CLIPPED) | flat
 
 
 def hardest(luts: Tensor, photo: Tensor, mask: Tensor, n: int) -> Tensor:
