@@ -1,6 +1,5 @@
 """The native kernel: every instruction set against the reference and against portable C."""
 
-import ctypes
 import importlib.util
 import multiprocessing
 import os
@@ -17,7 +16,7 @@ from native_kernels import KERNELS, every_kernel, few, laid_out, layouts, needs_
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from harmaug.lut import native, reference
+from harmaug.lut import native, native_jobs, reference
 
 pytestmark = needs_a_kernel
 
@@ -551,9 +550,6 @@ def test_an_extension_of_another_machine_is_passed_over(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not native.available(), reason="the native kernel is not built")
 def test_an_extension_of_another_version_is_named_and_passed_over(monkeypatch):
-    class Job(ctypes.Structure):
-        _fields_ = (("batch", ctypes.c_int64),)
-
-    monkeypatch.setattr(native, "Job", Job)
+    monkeypatch.setattr(native_jobs, "BYTES", native_jobs.BYTES + 8)
     with pytest.warns(UserWarning, match="was built from another version of harmaug"):
         assert native._library.__wrapped__() is None

@@ -1,5 +1,6 @@
 """Judging drawn LUTs: spoilt foregrounds are found, and replaced where they were drawn."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -113,6 +114,28 @@ def test_a_latent_that_spoils_gives_way_to_its_opposite_or_a_weaker_one():
         assert {round(value, 3) for value in share[bad].tolist()} <= {-1, 0.5, -0.5, 0.25}
         replaced += int(bad.sum())
     assert replaced > 10
+
+
+@pytest.mark.parametrize(
+    ("good", "factor"), [((), 0.25), ((0,), 0.5), ((1,), -0.5), ((2,), 0.25), ((1, 2), -0.5)]
+)
+def test_the_opposite_is_tried_first_then_half_of_it_and_less(good, factor, monkeypatch):
+    augment = SycoNetAugment.from_pretrained("illuminant")
+    rounds = []
+
+    def verdict(luts, foreground):
+        rounds.append(luts.shape[1])
+        bad = torch.ones(luts.shape[:2], dtype=torch.bool)
+        if len(rounds) == 3:
+            bad[:, list(good)] = False
+        return bad
+
+    monkeypatch.setattr("harmaug.nets.decision.spoilt", verdict)
+    real, mask = photo()
+    latent = draw_latents(1, 2, augment.latent_dim, torch.Generator().manual_seed(1))
+    decided = decide_latents(augment.net, real, mask, [True], latent, drawn=True)
+    torch.testing.assert_close(decided.latent, factor * latent)
+    assert rounds == [2, 1, 3]
 
 
 def test_a_photo_alone_is_decided_as_among_others():

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmaug.lut import reference
+from harmaug.lut import native_jobs, reference
+from harmaug.lut.native_jobs import Job, View
 
 _DTYPES = {
     torch.float32: 0,
@@ -35,29 +36,6 @@ _ENTRIES = ("forward", "backward", "judge", "pool", "describe", "transport")
 _SPECIAL = ("bytes", "avx512tetra", "avx512grid", "avx512x4")
 
 
-class View(ctypes.Structure):
-    """A strided tensor, as the kernel reads it."""
-
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("dtype", "batch", "lut", "channel", "row", "column")),
-    ]
-
-
-class Job(ctypes.Structure):
-    """Photos, masks and LUTs, as the kernel reads them."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("batch", "luts", "height", "width", "size")),
-        *(
-            (name, ctypes.c_int64)
-            for name in ("threads", "grid_rows", "grid_columns", "tetrahedral")
-        ),
-        *((name, View) for name in ("image", "mask", "lut", "result")),
-        *((name, View) for name in ("grad_image", "grad_mask", "grad_lut")),
-    ]
-
-
 @functools.cache
 def _library() -> Any:
     """Load the kernel as ctypes.CDLL; None where it is absent."""
@@ -67,7 +45,7 @@ def _library() -> Any:
     try:
         library = ctypes.CDLL(spec.origin)
         library.harmaug_job_bytes.restype = ctypes.c_int64
-        if library.harmaug_job_bytes() != ctypes.sizeof(Job):
+        if library.harmaug_job_bytes() != native_jobs.BYTES:
             raise AttributeError("harmaug_job_bytes")
         library.harmaug_kernel.restype = ctypes.c_char_p
         for entry in _ENTRIES:
@@ -199,9 +177,13 @@ def job_of(image: Tensor, mask: Tensor | None, lut: Tensor) -> Job:
 
 def call(entry: str, job: ctypes.Structure) -> None:
     """Run a job by the kernel in use."""
+    wanted = _wanted()
     run = getattr(_library(), f"harmaug_{entry}")
-    if run(ctypes.addressof(job), (_wanted() or "").encode() or None) != 0:
+    code = run(ctypes.addressof(job), wanted.encode() if wanted else None)
+    if code == -1:
         raise MemoryError("the native kernel found no memory; pass fewer photos or LUTs at a time.")
+    if code != 0:
+        raise RuntimeError(f"the native kernel {wanted} cannot do {entry}; unset HARMAUG_SIMD.")
 
 
 def dense(lut: Tensor) -> Tensor:
@@ -218,7 +200,8 @@ def _huge(tensor: Tensor) -> Tensor:
 
 
 def aligned(tensor: Tensor) -> Tensor:
-    """Return the tensor, or a copy where its memory (foreign bytes) is not aligned to its type."""
+    """Return the tensor; a copy if it is negated lazily or its foreign bytes are not aligned."""
+    tensor = tensor.resolve_neg()
     return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
 
 

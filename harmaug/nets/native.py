@@ -6,7 +6,6 @@ define what they give.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 
 import torch
@@ -14,64 +13,28 @@ from torch import Tensor, nn
 
 from harmaug.lut import native as kernel
 from harmaug.lut import reference
+from harmaug.lut.native_jobs import Judge, Pool, Regions, Transport
 
 STATISTICS = 36  # of a region
-_COUPLINGS = 8  # of a prior, at most
 _TYPES = (Tensor, nn.Parameter)
-
-
-class _Pool(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("batch", "height", "width", "rows", "columns")),
-        ("threads", ctypes.c_int64),
-        ("image", kernel.View),
-        ("mask", kernel.View),
-        ("result", ctypes.c_void_p),
-    ]
-
-
-class _Regions(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("regions", "pixels", "threads")),
-        *((name, ctypes.c_void_p) for name in ("colours", "weights")),
-        *((name, ctypes.c_int64) for name in ("colour_batch", "colour_channel", "weight_batch")),
-        ("result", ctypes.c_void_p),
-    ]
-
-
-class _Judge(ctypes.Structure):
-    _fields_ = [
-        ("job", kernel.Job),
-        *((name, ctypes.c_float) for name in ("border", "most", "contrast")),
-        ("result", ctypes.c_void_p),
-    ]
-
-
-class _Transport(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("rows", "shared", "threads")),
-        *((name, ctypes.c_int64) for name in ("couplings", "size", "width")),
-        *((name, ctypes.c_void_p) for name in ("seen", "latent", "first", "last", "last_bias")),
-        *((name, ctypes.c_void_p) for name in ("scale", "mean", "result")),
-        ("weights", ctypes.c_void_p * _COUPLINGS),
-        ("bias", ctypes.c_void_p * _COUPLINGS),
-        ("reach", ctypes.c_float),
-    ]
+# Modes that record operations, or run them without values: neither sees into a kernel.
+_MODES = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
 
 
 def takes(*tensors: Tensor) -> bool:
     """Return whether the functions here take these tensors.
 
-    They do not where a gradient is recorded, under torch.compile, or without values (fake tensors).
+    They do not where a gradient or a trace is recorded, nor tensors without values.
     """
-    if torch.compiler.is_compiling() or not kernel.available():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or not kernel.available():
         return False
     recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     plain = all(
         type(tensor) in _TYPES and tensor.is_cpu and tensor.dtype == torch.float32
         for tensor in tensors
     )
-    return plain and not recorded and not reference.transformed()
+    traced = any(torch._C._get_dispatch_mode(mode) is not None for mode in _MODES)
+    return plain and not recorded and not traced and not reference.transformed()
 
 
 def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
@@ -90,7 +53,7 @@ def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
     result = image.new_empty(len(image), 2, 4, rows, columns)
     if result.numel() > 0:
         image, mask = kernel.aligned(image), kernel.aligned(mask)
-        job = _Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
+        job = Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
         job.image, job.mask = kernel.view(image), kernel.view(mask)
         job.result = result.data_ptr()
         kernel.call("pool", job)
@@ -107,7 +70,7 @@ def describe(colours: Tensor, weights: Tensor) -> Tensor:
     result = colours.new_empty(len(colours), STATISTICS)
     if result.numel() > 0:
         colours, weights = _rows(colours), _rows(weights)
-        job = _Regions(len(colours), colours.shape[2], torch.get_num_threads())
+        job = Regions(len(colours), colours.shape[2], torch.get_num_threads())
         job.colours, job.weights = colours.data_ptr(), weights.data_ptr()
         job.colour_batch, job.colour_channel, _ = colours.stride()
         job.weight_batch = weights.stride(0)
@@ -118,7 +81,8 @@ def describe(colours: Tensor, weights: Tensor) -> Tensor:
 
 def judges(luts: Tensor, view: Tensor, mask: Tensor) -> bool:
     """Return whether `judge` takes these tensors."""
-    return takes(luts, view, mask) and kernel.takes(view, mask, luts)
+    fit = len(luts) == len(view) and mask.shape == (len(view), 1, *view.shape[2:])
+    return fit and takes(luts, view, mask) and kernel.takes(view, mask, luts)
 
 
 def judge(
@@ -134,11 +98,11 @@ def judge(
         most: share of the foreground that may clip anew.
         contrast: share of the variance of its greys that must be left.
     """
-    result = torch.zeros(luts.shape[:2], dtype=torch.bool)
+    result = luts.new_zeros(luts.shape[:2], dtype=torch.bool)
     if result.numel() > 0 and view.numel() > 0:
         # Each LUT reads the pixels again, so they had better lie together.
         luts, view, mask = kernel.dense(luts), _dense(view), _dense(mask)
-        job = _Judge(kernel.job_of(view, mask, luts), border, most, contrast, result.data_ptr())
+        job = Judge(kernel.job_of(view, mask, luts), border, most, contrast, result.data_ptr())
         kernel.call("judge", job)
     return result
 
@@ -163,7 +127,7 @@ def transport(
     if result.numel() > 0:
         some = [_dense(x) for x in (latent, seen, first, last, last_bias, scale, mean)]
         layers = [tuple(map(_dense, layer)) for layer in second]
-        job = _Transport(len(latent) * latent.shape[1], latent.shape[1], torch.get_num_threads())
+        job = Transport(len(latent) * latent.shape[1], latent.shape[1], torch.get_num_threads())
         job.couplings, job.width, job.size = first.shape
         job.latent, job.seen, job.first, job.last, job.last_bias, job.scale, job.mean = (
             x.data_ptr() for x in some

@@ -216,7 +216,9 @@ class Transport(NamedTuple):
 
     def codes(self, latent: Tensor) -> Tensor:
         """Return codes (..., Z) of latents (..., Z)."""
-        if self.seen.shape[:-2] == (*latent.shape[:1], 1) and native.takes(latent, *self.tensors()):
+        few = self.seen.shape[:-2] == (len(latent), 1)
+        fit = latent.ndim == 3 and few and latent.shape[2] == len(self.mean)
+        if fit and native.takes(latent, *self.tensors()):
             return native.transport(latent, *self, _REACH)
         white = latent
         for number in range(len(self.second)):

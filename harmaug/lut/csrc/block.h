@@ -11,7 +11,8 @@
      v_unit                clamped to [0, 1]; NaN stays NaN
      v_atmost, v_atleast   the smaller, the larger of value and limit; the limit where the value
                            is NaN
-     v_floor, v_root         the latter the square root
+     v_floor
+     v_root                  the square root
      v_two_to                2^value of whole numbers within [-126, 127]
      v_above, v_select     a > b; mask ? a : b
      v_any                 whether any lane is true

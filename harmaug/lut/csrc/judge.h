@@ -5,9 +5,9 @@
 /* Sums over the foreground, each pixel times its weight. */
 typedef struct {
     int begun;
-    vec middle[2]; /* the grey of one pixel, without and with the LUT */
+    vec middle[2]; /* a grey near the mean, without and with the LUT */
     vec weight, clipped;
-    vec first[2], second[2]; /* differences of greys from that one, and their squares */
+    vec first[2], second[2]; /* of differences from the middle, and of their squares */
 } Tally;
 
 TARGET INLINE float sum_of(vec values)
@@ -51,7 +51,7 @@ TARGET INLINE void tally(const Judge *judge, const Pixels *pixels, int64_t i, co
     for (int c = 0; c < 3; c++) {
         const vec before = v_load(pixels->floats[c] + i), after = v_unit(value[c]);
         const mask kept = v_above(border, from_the_middle(before));
-        farthest = v_atleast(farthest, v_select(kept, from_the_middle(after), zero));
+        farthest = v_atleast(v_select(kept, from_the_middle(after), zero), farthest); /* no NaN */
         grey[0] = grey[0] + before;
         grey[1] = grey[1] + after;
     }
@@ -65,6 +65,19 @@ TARGET INLINE void tally(const Judge *judge, const Pixels *pixels, int64_t i, co
     sums->begun = 1;
     sums->weight = sums->weight + share;
     sums->clipped = sums->clipped + v_select(v_above(border, farthest), zero, share);
+}
+
+/* Moves the middle to the mean so far, without which small variances would be lost in rounding. */
+TARGET static void settle(Tally *sums)
+{
+    const float weight = sum_of(sums->weight);
+    for (int k = 0; k < 2 && weight > 0.0f; k++) {
+        const vec step = v_splat(sum_of(sums->first[k]) / weight);
+        const vec first = sums->first[k] - step * sums->weight;
+        sums->second[k] = sums->second[k] - step * (sums->first[k] + first);
+        sums->first[k] = first;
+        sums->middle[k] = sums->middle[k] + step;
+    }
 }
 
 TARGET static uint8_t verdict(const Judge *judge, const Tally *sums)
@@ -116,6 +129,8 @@ TARGET static void judge_luts(const Judge *judge, const float *tables, int64_t i
             for (int lut = 0; lut < GROUP && lut < used; lut++)
                 tally(judge, &pixels, i, weight, value[lut], &sums[lut]);
         }
+        for (int lut = 0; lut < GROUP && lut < used; lut++)
+            settle(&sums[lut]);
     }
     for (int lut = 0; lut < used; lut++)
         result[lut] = verdict(judge, &sums[lut]);

@@ -58,9 +58,9 @@ typedef struct {
     float *result; /* (regions, STATISTICS), contiguous */
 } Regions;
 
-/* LUTs that are judged by the foreground of an image. A value counts as clipped from `border` on,
-   its distance from 0.5; a foreground of which more than `most` clips that did not before is
-   spoilt, and one whose variance is below `contrast` times that before. */
+/* LUTs that are judged by the foreground of an image. A value is clipped if its distance from 0.5 is
+   at least `border`. A foreground is spoilt if more than the share `most` of it is clipped and was
+   not before, or if its variance falls below `contrast` times what it was. */
 typedef struct {
     Job job; /* its result is absent */
     float border, most, contrast;

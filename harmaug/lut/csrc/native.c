@@ -4,13 +4,16 @@
 #include <string.h>
 
 /* In order of preference; the last serves every job. */
-static const Kernel *const kernels[] = {&harmaug_bytes,  &harmaug_avx512tetra, &harmaug_avx512grid, &harmaug_avx512x4,
-                                        &harmaug_avx512, &harmaug_avx2,       &harmaug_neon,
-                                        &harmaug_portable};
+static const Kernel *const kernels[] = {
+    &harmaug_bytes,  &harmaug_avx512tetra, &harmaug_avx512grid, &harmaug_avx512x4,
+    &harmaug_avx512, &harmaug_avx2,        &harmaug_neon,       &harmaug_portable};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
-/* Tells native.py whether both mean the same by a job. */
-EXPORT int64_t harmaug_job_bytes(void) { return sizeof(Job); }
+/* Tells native.py whether both mean the same by jobs. */
+EXPORT int64_t harmaug_job_bytes(void)
+{
+    return sizeof(Job) + sizeof(Judge) + sizeof(Pool) + sizeof(Regions) + sizeof(Transport);
+}
 
 /* The name of the kernel at `position` among those that this machine has; NULL past the last. */
 EXPORT const char *harmaug_kernel(int position)

@@ -23,9 +23,9 @@ static void transport_lane(void *context, int64_t lane)
 
 int harmaug_transport_by(const Transport *map, const Kernel *kernel)
 {
-    const int64_t groups = (map->rows + ROWS - 1) / ROWS;
+    const int64_t useful = map->rows / (4 * ROWS); /* fewer rows are not worth a thread */
     Trip trip = {.map = map, .kernel = kernel};
-    trip.lanes = groups < map->threads ? groups : map->threads;
+    trip.lanes = useful < 1 ? 1 : useful < map->threads ? useful : map->threads;
     trip.floats = ((map->couplings + 2) * map->width + 3 * map->size) * ROWS;
     char *memory = malloc((size_t)(trip.lanes * trip.floats) * sizeof(float) + LINE);
     if (!memory)

@@ -11,16 +11,16 @@ enum { TOGETHER = 8 };
 TARGET INLINE vec exponential(vec value)
 {
     /* 2^whole * e^rest, rest within half a power of two */
-    value = v_atleast(v_atmost(value, v_splat(87.0f)), v_splat(-87.0f));
+    const vec near = v_atleast(v_atmost(value, v_splat(87.0f)), v_splat(-87.0f));
     const vec whole =
-        v_floor(v_fused(value, v_splat(1.44269504f), v_splat(128.5f))) - v_splat(128.0f);
-    vec rest = v_fused(whole, v_splat(-0.693359375f), value);
+        v_floor(v_fused(near, v_splat(1.44269504f), v_splat(128.5f))) - v_splat(128.0f);
+    vec rest = v_fused(whole, v_splat(-0.693359375f), near);
     rest = v_fused(whole, v_splat(2.12194440e-4f), rest); /* ln 2 in two parts */
     vec power = v_splat(1.0f / 5040);
     static const float taylor[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
     for (int k = 0; k < 7; k++)
         power = v_fused(power, rest, v_splat(taylor[k]));
-    return power * v_two_to(whole);
+    return power * v_two_to(whole) + (value - value); /* NaN stays NaN */
 }
 
 TARGET INLINE vec silu(vec value)
