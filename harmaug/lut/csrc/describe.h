@@ -163,10 +163,11 @@ TARGET static void add_region(const Regions *regions, int64_t region, const vec 
 TARGET static void describe(const Regions *regions, int64_t region)
 {
     vec middle[VALUES];
-    Sums sums = {{v_splat(0.0f)}}; /* and all else 0 */
+    Sums sums;
     const double weights = find_middle(regions, region, middle);
     const double scale = 1 / (weights > LEAST ? weights : LEAST), whole = weights * scale;
     float *result = regions->result + region * STATISTICS;
+    memset(&sums, 0, sizeof sums);
     add_region(regions, region, middle, &sums);
     for (int k = 0; k < VALUES; k++) {
         /* Squares about the middle become squares about the mean. */
