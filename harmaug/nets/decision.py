@@ -17,6 +17,7 @@ from harmaug.nets import replay
 from harmaug.nets.judging import Foreground, hardest, spoilt
 from harmaug.nets.latents import latents_of
 from harmaug.nets.lut_net import LutNet
+from harmaug.nets.prior import Transport
 
 # A drawn latent that spoils its photo is multiplied by the first of these that does not, or by the
 # last: the opposite is as likely and as strong, a half of it is weaker.
@@ -158,61 +159,76 @@ def _decide(
     net: LutNet, photo: Tensor, mask: Tensor, latent: Tensor, *, drawn: bool, spatial: float
 ) -> Decision:
     corners = frame_corners(mask) if net.varies and spatial else None
-    decision = _decide_mixture(net, photo, mask, latent, corners, drawn, spatial)
+    condition = net.condition(photo, mask)
+    mixer = _Mixer(net, condition, net.prepared_prior(condition), corners, spatial)
+    foreground = Foreground.of(photo, mask) if drawn else None
+    decision = mixer.decide(latent) if foreground is None else mixer.draw(latent, foreground)
     # Only mixtures are judged. Light that clips is what harmonizers must learn to bear: where it
     # was replaced by its opposite, bright foregrounds hardly ever became brighter.
     gains = net.gains(decision.latent, spatial)
     return Decision(net.lit(decision.luts, gains, corners), decision.latent, decision.weights)
 
 
-def _decide_mixture(
-    net: LutNet,
-    photo: Tensor,
-    mask: Tensor,
-    latent: Tensor,
-    corners: Tensor | None,
-    drawn: bool,
-    spatial: float,
-) -> Decision:
-    condition = net.condition(photo, mask)
-    prior = net.prepared_prior(condition)
+class _Mixer(NamedTuple):
+    """What mixtures of some photos come from, prepared for many latents.
 
-    def mixed(latent: Tensor, weights: Tensor, rows: Tensor | None = None) -> Decision:
-        some = corners if rows is None or corners is None else corners[rows]
-        return Decision(net.mix(weights, some), latent, weights)
+    Attributes:
+        net: mixes the LUTs.
+        condition: (B, ...), of the net.
+        prior: of the photos.
+        corners: (B, 4, 4), of `frame_corners`; None where a mixture does not vary.
+        spatial: how much it varies.
+    """
 
-    if not drawn:
-        return mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
-    foreground = Foreground.of(photo, mask)
-    if net.cheap and _wants_fixed_shapes(latent):
-        tries = _scaled(latent, (1.0, _OPPOSITE, *_WEAKER))
-        latents = tries.flatten(1, 2)
-        every = mixed(latents, net.mixing_weights(condition, latents, spatial, prior))
-        return _first_good(every, spoilt(every.luts, foreground).view(tries.shape[:3]))
-    decision = mixed(latent, net.mixing_weights(condition, latent, spatial, prior))
-    row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
-    # The opposite serves most of them, so the others are mixed for the rest alone.
-    rounds: tuple[tuple[float, ...], ...] = ((_OPPOSITE,), _WEAKER)
-    for factors in rounds:
-        if not len(row):
-            break
-        other = _scaled(latent[row, column], factors)
-        mixing = net.mixing_weights(condition[row], other, spatial, prior.rows(row))
-        again = mixed(other, mixing, row)
-        bad = spoilt(again.luts, foreground.rows(row))
-        still = bad.all(1)
-        found = _first_good(again, bad.unsqueeze(1))
-        # LUTs in place, as a copy of all would take long; autograd keeps the others.
-        decision.luts.index_put_((row, column), found.luts.squeeze(1))
-        decision = Decision(
-            decision.luts,
-            *(
-                x.index_put((row, column), y.squeeze(1))
-                for x, y in zip(decision[1:], found[1:], strict=True)
-            ),
-        )
-        row, column = row[still], column[still]
-    return decision
+    net: LutNet
+    condition: Tensor
+    prior: Transport
+    corners: Tensor | None
+    spatial: float
+
+    def rows(self, rows: Tensor) -> _Mixer:
+        """Return that of some photos, (M,) indices."""
+        corners = None if self.corners is None else self.corners[rows]
+        prior = self.prior.rows(rows)
+        return _Mixer(self.net, self.condition[rows], prior, corners, self.spatial)
+
+    def decide(self, latent: Tensor) -> Decision:
+        """Return mixtures of latents (B, n, Z)."""
+        weights = self.net.mixing_weights(self.condition, latent, self.spatial, self.prior)
+        return Decision(self.net.mix(weights, self.corners), latent, weights)
+
+    def draw(self, latent: Tensor, foreground: Foreground) -> Decision:
+        """Return mixtures of drawn latents (B, n, Z), or of stand-ins where they are spoilt."""
+        if self.net.cheap and _wants_fixed_shapes(latent):
+            tries = _scaled(latent, (1.0, _OPPOSITE, *_WEAKER))
+            every = self.decide(tries.flatten(1, 2))
+            return _first_good(every, spoilt(every.luts, foreground).view(tries.shape[:3]))
+        decision = self.decide(latent)
+        row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
+        # The opposite serves most of them, so the others are mixed for the rest alone.
+        rounds: tuple[tuple[float, ...], ...] = ((_OPPOSITE,), _WEAKER)
+        for factors in rounds:
+            if not len(row):
+                break
+            again = self.rows(row).decide(_scaled(latent[row, column], factors))
+            bad = spoilt(again.luts, foreground.rows(row))
+            still = bad.all(1)
+            decision = _put(decision, row, column, _first_good(again, bad.unsqueeze(1)))
+            row, column = row[still], column[still]
+        return decision
+
+
+def _put(decision: Decision, row: Tensor, column: Tensor, found: Decision) -> Decision:
+    """Return a decision with others (M, 1, ...) at some places; its LUTs are written to."""
+    place = row, column
+    luts, latent, weights = (values.squeeze(1) for values in found)
+    # LUTs in place, as a copy of all would take long; autograd keeps the others.
+    decision.luts.index_put_(place, luts)
+    return Decision(
+        decision.luts,
+        decision.latent.index_put(place, latent),
+        decision.weights.index_put(place, weights),
+    )
 
 
 def _wants_fixed_shapes(latent: Tensor) -> bool:
