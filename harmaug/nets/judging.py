@@ -59,7 +59,9 @@ def spoilt(luts: Tensor, foreground: Foreground) -> Tensor:
     moved = lut_composite(photo, mask > 0, luts).flatten(3)  # (B, n, 3, h * w)
     # As numbers, for a CPU takes many times as long for `any` of bool.
     clipped = ((moved - 0.5).abs() >= limit).to(share.dtype).amax(2)
-    flat = _variance(moved, share) < _CONTRAST**2 * _variance(colours, share)
+    greys = torch.cat((moved.mean(2), colours.mean(2)), 1)
+    variance = ((greys - greys @ share).square() @ share).squeeze(2)  # (B, n + 1)
+    flat = variance[:, :-1] < _CONTRAST**2 * variance[:, -1:]
     return ((clipped @ share).squeeze(2) > _CLIPPED) | flat
 
 
@@ -84,9 +86,3 @@ def hardest(luts: Tensor, photo: Tensor, mask: Tensor, n: int) -> Tensor:
     background = (rgb_to_lab(view).flatten(2) * share[:, 1]).sum(2)
     mismatch = (foreground - background.unsqueeze(1)).square().sum(2)
     return mismatch.topk(n, dim=1).indices
-
-
-def _variance(colours: Tensor, share: Tensor) -> Tensor:
-    """Return the variance (B, n) of the mean channel of colours (B, n, 3, P)."""
-    grey = colours.mean(2)
-    return ((grey - grey @ share).square() @ share).squeeze(2)

@@ -5,7 +5,7 @@
    Rows lie in the lanes of vectors and units follow each other, so that no sum goes across lanes:
    a row gives the same bits whatever it is computed with. */
 
-/* Outputs that are computed together: each reads the inputs again. */
+/* Outputs that one pass over the inputs computes. */
 enum { TOGETHER = 8 };
 
 TARGET INLINE vec exponential(vec value)
