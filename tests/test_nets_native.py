@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_kernels import KERNELS, every_kernel, few, laid_out, layouts, needs_a_kernel, using
+from native_kernels import every_kernel, few, laid_out, layouts, using
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -19,7 +19,7 @@ from harmaug.nets.judging import Foreground, spoilt
 from harmaug.nets.prior import Prior
 from harmaug.nets.statistics import describe_region
 
-pytestmark = needs_a_kernel
+pytestmark = pytest.mark.skipif(not native.takes(), reason="no native kernel serves here")
 
 
 def pooled(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
@@ -103,7 +103,6 @@ def test_traces_hold_the_steps_of_torch(trace):
     torch.testing.assert_close(traced(colours, weights), expected, rtol=0, atol=1e-5)
 
 
-@needs_a_kernel
 def test_a_default_device_elsewhere_changes_nothing():
     luts, view, mask = drawn_luts(2, 3, (), 5), torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 8)
     expected = spoilt(luts, Foreground(view, mask))
@@ -155,8 +154,8 @@ def near_shares(found, expected):
     """Means, deviations and histograms; small deviations are roots of yet smaller variances."""
     torch.testing.assert_close(found[:, :6].double(), expected[:, :6], rtol=0, atol=3e-6)
     torch.testing.assert_close(found[:, 12:].double(), expected[:, 12:], rtol=0, atol=3e-6)
-    squares, expected = found[:, 6:12].double().square(), expected[:, 6:12].square()
-    torch.testing.assert_close(squares, expected, rtol=1e-4, atol=2e-9)
+    found, expected = found[:, 6:12].double(), expected[:, 6:12]
+    assert ((found.square() - expected.square()).abs() <= 4e-6 * expected + 2e-9).all()
 
 
 @every_kernel
@@ -247,7 +246,7 @@ def test_luts_are_judged_as_by_torch_in_double_precision(name, data):
     mask = torch.rand(batch, 1, height, width)
     mask = mask * (mask > data.draw(st.sampled_from([-1.0, 0.7, 0.99, 1.0])))
     with using(name, threads=2):
-        assert native.judges(luts, view, mask) or not KERNELS
+        assert native.judges(luts, view, mask)
         found = spoilt(luts, Foreground(view, mask))
     agree(found, luts, Foreground(view, mask))
 
@@ -311,7 +310,7 @@ def fitted_prior(size, seen):
 
 
 @every_kernel
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     batch=few,
     count=st.integers(0, 40),
