@@ -1,8 +1,8 @@
 /* Mean, deviation and histograms of a region's colours, in RGB and CIE Lab; included after block.h.
 
-   What `describe_region` of nets/statistics.py computes, in one pass. Both curves of Lab are powers
-   of a narrow range, here polynomials in a root of the value: s^0.8 and s^(4/3), fitted by least
-   squares of the relative error; Lab is right to 1e-6. */
+   What `describe_region` of nets/statistics.py computes. Both curves of Lab are powers of a narrow
+   range, here polynomials in a root of the value: s^0.8 and s^(4/3), fitted by least squares of the
+   relative error. Lab is right to 1e-6. */
 
 enum { BINS = 8, VALUES = 6, STATISTICS = 2 * VALUES + 3 * BINS };
 #define LEAST 1e-6 /* sum of weights; below it means shrink towards 0 */
