@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cuda_double import READS
 from torch.nn import functional as F
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,16 +23,17 @@ needs_compiler = pytest.mark.skipif(
 
 
 class Count(TorchDispatchMode):
-    """Counts operations that are not views."""
+    """Counts operations that are not views, and those that a GPU would have to be waited for."""
 
     def __init__(self):
         super().__init__()
-        self.operations = 0
+        self.operations = self.reads = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         returns = function._schema.returns
         alias = returns[0].alias_info if returns else None
         self.operations += alias is None or alias.is_write
+        self.reads += any(name in str(function) for name in READS)
         return function(*args, **(kwargs or {}))
 
 
@@ -56,6 +58,7 @@ def test_on_a_cpu_few_operations_serve_any_number_of_photos_and_composites(aug, 
         with Count() as seen:
             aug.augment(real[:count], mask[:count], n)
         assert seen.operations <= (200 if native.available() else 450)
+        assert seen.reads == 1
 
 
 @pytest.fixture(scope="module")

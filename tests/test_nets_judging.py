@@ -60,7 +60,7 @@ def test_blowing_out_colours_with_one_channel_at_its_limit_counts():
 def test_clipped_is_a_tenth_of_the_foreground_with_a_channel_newly_within_a_hundredth_of_the_ends():
     real, mask = photo()
     real = ((real - 0.5) * 1.8 + 0.5).clamp(0, 1)  # some is clipped to begin with
-    gains = torch.linspace(0.2, 3, 58).tolist()  # none is 0.4 exactly
+    gains = torch.linspace(0.2, 3, 58).tolist()  # 0.4 is the limit: a tie
     changes = luts(*(lambda lut, gain=gain: (lut - 0.3) * gain + 0.3 for gain in gains))
     inside = (mask > 0)[0, 0, ::2, ::2]  # 96 pixels a side are judged on 48
     before = real[0, :, ::2, ::2][:, inside]

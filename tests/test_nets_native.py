@@ -108,8 +108,8 @@ def test_a_default_device_elsewhere_changes_nothing():
     expected = spoilt(luts, Foreground(view, mask))
     described = describe_region(view.flatten(2), mask.flatten(2))
     prior = fitted_prior(3, 0)
-    codes = prior(torch.ones(2, 4, 3), torch.ones(2, 1, 0))
     inputs = torch.ones(2, 4, 3), torch.ones(2, 1, 0)
+    codes = prior(*inputs)
     with torch.device("meta"):
         assert torch.equal(spoilt(luts, Foreground(view, mask)), expected)
         assert torch.equal(describe_region(view.flatten(2), mask.flatten(2)), described)

@@ -157,7 +157,7 @@ def _run(
     job.result = view(result)
     if grads:
         job.grad_image, job.grad_mask, job.grad_lut = (view(tensor) for tensor in grads)
-    call("backward" if grads else "forward", job)
+    call("backward" if grads else "forward", job, f"{tuple(lut.shape)} LUTs")
 
 
 def job_of(image: Tensor, mask: Tensor | None, lut: Tensor) -> Job:
@@ -175,13 +175,13 @@ def job_of(image: Tensor, mask: Tensor | None, lut: Tensor) -> Job:
     return job
 
 
-def call(entry: str, job: ctypes.Structure) -> None:
-    """Run a job by the kernel in use."""
+def call(entry: str, job: ctypes.Structure, what: str) -> None:
+    """Run a job by the kernel in use; messages name what it is for."""
     wanted = _wanted()
     run = getattr(_library(), f"harmaug_{entry}")
     code = run(ctypes.addressof(job), wanted.encode() if wanted else None)
     if code == -1:
-        raise MemoryError("the native kernel found no memory; pass fewer photos or LUTs at a time.")
+        raise MemoryError(f"the native kernel found no memory for {what}; pass fewer at a time.")
     if code != 0:
         raise RuntimeError(f"the native kernel {wanted} cannot do {entry}; unset HARMAUG_SIMD.")
 

@@ -21,7 +21,9 @@ from harmaug.nets.prior import Transport
 
 # A drawn latent that spoils its photo is multiplied by the first of these that does not, or by the
 # last: the opposite is as likely and as strong, a half of it is weaker.
-_OPPOSITE, _WEAKER = -1.0, (0.5, -0.5, 0.25)
+# The opposite serves most of them, so a CPU mixes the others for the rest alone.
+_STAND_INS: tuple[tuple[float, ...], ...] = ((-1.0,), (0.5, -0.5, 0.25))
+_TRIES = (1.0, *(factor for factors in _STAND_INS for factor in factors))
 
 
 class Decision(NamedTuple):
@@ -200,14 +202,12 @@ class _Mixer(NamedTuple):
     def draw(self, latent: Tensor, foreground: Foreground) -> Decision:
         """Return mixtures of drawn latents (B, n, Z), or of stand-ins where they are spoilt."""
         if self.net.cheap and _wants_fixed_shapes(latent):
-            tries = _scaled(latent, (1.0, _OPPOSITE, *_WEAKER))
+            tries = _scaled(latent, _TRIES)
             every = self.decide(tries.flatten(1, 2))
             return _first_good(every, spoilt(every.luts, foreground).view(tries.shape[:3]))
         decision = self.decide(latent)
         row, column = spoilt(decision.luts, foreground).nonzero().unbind(1)
-        # The opposite serves most of them, so the others are mixed for the rest alone.
-        rounds: tuple[tuple[float, ...], ...] = ((_OPPOSITE,), _WEAKER)
-        for factors in rounds:
+        for factors in _STAND_INS:
             if not len(row):
                 break
             again = self.rows(row).decide(_scaled(latent[row, column], factors))

@@ -15,7 +15,7 @@ from harmaug.lut import native as kernel
 from harmaug.lut import reference
 from harmaug.lut.native_jobs import Judge, Pool, Regions, Transport
 
-STATISTICS = 36  # of a region
+_STATISTICS = 36  # of a region
 _TYPES = (Tensor, nn.Parameter)
 # Modes that record operations, or run them without values: neither sees into a kernel.
 _MODES = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
@@ -37,6 +37,12 @@ def takes(*tensors: Tensor) -> bool:
     return plain and not recorded and not traced and not reference.transformed()
 
 
+def takes_weighted(colours: Tensor, weights: Tensor, *others: Tensor) -> bool:
+    """Return whether `takes` all, and weights (N, 1, ...) fit the places of colours (N, 3, ...)."""
+    fit = weights.shape == (len(colours), 1, *colours.shape[2:])
+    return fit and takes(colours, weights, *others)
+
+
 def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
     """Area averages of a photo under a mask and outside it.
 
@@ -56,7 +62,7 @@ def pool(image: Tensor, mask: Tensor, rows: int, columns: int) -> Tensor:
         job = Pool(len(image), *image.shape[2:], rows, columns, torch.get_num_threads())
         job.image, job.mask = kernel.view(image), kernel.view(mask)
         job.result = result.data_ptr()
-        kernel.call("pool", job)
+        kernel.call("pool", job, f"{tuple(image.shape)} photos")
     return result
 
 
@@ -67,7 +73,7 @@ def describe(colours: Tensor, weights: Tensor) -> Tensor:
         colours: (N, 3, P) in [0, 1], float32.
         weights: (N, 1, P), non-negative, float32.
     """
-    result = colours.new_empty(len(colours), STATISTICS)
+    result = colours.new_empty(len(colours), _STATISTICS)
     if result.numel() > 0:
         colours, weights = _rows(colours), _rows(weights)
         job = Regions(len(colours), colours.shape[2], torch.get_num_threads())
@@ -75,14 +81,14 @@ def describe(colours: Tensor, weights: Tensor) -> Tensor:
         job.colour_batch, job.colour_channel, _ = colours.stride()
         job.weight_batch = weights.stride(0)
         job.result = result.data_ptr()
-        kernel.call("describe", job)
+        kernel.call("describe", job, f"{tuple(colours.shape)} colours")
     return result
 
 
 def judges(luts: Tensor, view: Tensor, mask: Tensor) -> bool:
     """Return whether `judge` takes these tensors."""
-    fit = len(luts) == len(view) and mask.shape == (len(view), 1, *view.shape[2:])
-    return fit and takes(luts, view, mask) and kernel.takes(view, mask, luts)
+    fit = len(luts) == len(view) and takes_weighted(view, mask, luts)
+    return fit and kernel.takes(view, mask, luts)
 
 
 def judge(
@@ -103,7 +109,7 @@ def judge(
         # Each LUT reads the pixels again, so they had better lie together.
         luts, view, mask = kernel.dense(luts), _dense(view), _dense(mask)
         job = Judge(kernel.job_of(view, mask, luts), border, most, contrast, result.data_ptr())
-        kernel.call("judge", job)
+        kernel.call("judge", job, f"{tuple(luts.shape)} LUTs")
     return result
 
 
@@ -135,7 +141,7 @@ def transport(
         for number, (weights, bias) in enumerate(layers):
             job.weights[number], job.bias[number] = weights.data_ptr(), bias.data_ptr()
         job.result, job.reach = result.data_ptr(), reach
-        kernel.call("transport", job)
+        kernel.call("transport", job, f"{tuple(latent.shape)} latents")
     return result
 
 

@@ -216,8 +216,7 @@ class Transport(NamedTuple):
 
     def codes(self, latent: Tensor) -> Tensor:
         """Return codes (..., Z) of latents (..., Z)."""
-        few = self.seen.shape[:-2] == (len(latent), 1)
-        fit = latent.ndim == 3 and few and latent.shape[2] == len(self.mean)
+        fit = self.seen.shape[:-2] == (len(latent), 1) and latent.shape[2:] == self.mean.shape
         if fit and native.takes(latent, *self.tensors()):
             return native.transport(latent, *self, _REACH)
         white = latent

@@ -53,8 +53,7 @@ def thumbnails(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
         weights = torch.stack((mask, 1 - mask), 1).flatten(3)
         return image.flatten(2).unsqueeze(1).expand(-1, 2, -1, -1), weights
     rows, columns = max(round(height / shrink), 1), max(round(width / shrink), 1)
-    fit = mask.shape == (len(image), 1, height, width)
-    if fit and native.takes(image, mask):
+    if native.takes_weighted(image, mask):
         return native.pool(image, mask, rows, columns).flatten(3).split((3, 1), 2)
     regions = torch.stack((mask, 1 - mask), 1).flatten(0, 1)
     held = (image.unsqueeze(1) * regions.unflatten(0, (-1, 2))).flatten(0, 1)
@@ -91,8 +90,7 @@ def describe_region(colours: Tensor, weights: Tensor) -> Tensor:
         colours: (B, 3, P) in [0, 1].
         weights: (B, 1, P), non-negative; where all are 0, means and histograms are 0.
     """
-    fit = weights.shape == (len(colours), 1, colours.shape[2])
-    if fit and native.takes(colours, weights):
+    if native.takes_weighted(colours, weights):
         return native.describe(colours, weights)
     share = weights / weights.sum(2, keepdim=True).clamp_min(1e-6)
     values = torch.cat((colours, _lab(colours)), 1)

@@ -27,6 +27,19 @@
 #include "convert.h"
 #include "grid.h"
 
+TARGET INLINE vec magnitude(vec value) { return v_atleast(value, v_splat(0.0f) - value); }
+
+/* The sum over the lanes. */
+TARGET INLINE double total(vec values)
+{
+    float lane[WIDTH];
+    double sum = 0;
+    v_store(lane, values);
+    for (int i = 0; i < WIDTH; i++)
+        sum += lane[i];
+    return sum;
+}
+
 /* `count` nodes from three planes of a LUT, each `plane` floats long. */
 TARGET INLINE void pack_nodes(const float *restrict lut, int64_t plane, int64_t count,
                               float *restrict nodes)

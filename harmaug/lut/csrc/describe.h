@@ -71,20 +71,9 @@ TARGET INLINE void add_to_bins(vec value, vec weight, vec bins[BINS])
 {
     const vec position = v_unit(value) * v_splat(BINS - 1), one = v_splat(1.0f);
     for (int bin = 0; bin < BINS; bin++) {
-        const vec beyond = position - v_splat((float)bin);
-        const vec share = one - v_atleast(beyond, v_splat(0.0f) - beyond);
+        const vec share = one - magnitude(position - v_splat((float)bin));
         bins[bin] = v_fused(v_atleast(share, v_splat(0.0f)), weight, bins[bin]);
     }
-}
-
-TARGET INLINE double total(vec values)
-{
-    float lane[WIDTH];
-    double sum = 0;
-    v_store(lane, values);
-    for (int i = 0; i < WIDTH; i++)
-        sum += lane[i];
-    return sum;
 }
 
 TARGET INLINE float root_of(double value)

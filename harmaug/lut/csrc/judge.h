@@ -10,15 +10,6 @@ typedef struct {
     vec first[2], second[2]; /* of differences from the middle, and of their squares */
 } Tally;
 
-TARGET INLINE float sum_of(vec values)
-{
-    float lane[WIDTH], sum = 0.0f;
-    v_store(lane, values);
-    for (int i = 0; i < WIDTH; i++)
-        sum += lane[i];
-    return sum;
-}
-
 /* The value of the first lane whose weight is above 0, in all lanes. */
 TARGET INLINE vec first_inside(vec values, const float *weight)
 {
@@ -32,8 +23,7 @@ TARGET INLINE vec first_inside(vec values, const float *weight)
 
 TARGET INLINE vec from_the_middle(vec value)
 {
-    const vec off = value - v_splat(0.5f);
-    return v_atleast(off, v_splat(0.0f) - off);
+    return magnitude(value - v_splat(0.5f));
 }
 
 /* Of a sum of differences and one of squares. */
@@ -70,9 +60,9 @@ TARGET INLINE void tally(const Judge *judge, const Pixels *pixels, int64_t i, co
 /* Moves the middle to the mean so far, without which small variances would be lost in rounding. */
 TARGET static void settle(Tally *sums)
 {
-    const float weight = sum_of(sums->weight);
+    const float weight = (float)total(sums->weight);
     for (int k = 0; k < 2 && weight > 0.0f; k++) {
-        const vec step = v_splat(sum_of(sums->first[k]) / weight);
+        const vec step = v_splat((float)total(sums->first[k]) / weight);
         const vec first = sums->first[k] - step * sums->weight;
         sums->second[k] = sums->second[k] - step * (sums->first[k] + first);
         sums->first[k] = first;
@@ -82,13 +72,13 @@ TARGET static void settle(Tally *sums)
 
 TARGET static uint8_t verdict(const Judge *judge, const Tally *sums)
 {
-    const float weight = sum_of(sums->weight);
+    const float weight = (float)total(sums->weight);
     float variance[2];
     if (!(weight > 0.0f))
         return 0; /* a foreground between the pixels of this view */
     for (int k = 0; k < 2; k++)
-        variance[k] = variance_of(sum_of(sums->first[k]), sum_of(sums->second[k]), weight);
-    return sum_of(sums->clipped) > judge->most * weight ||
+        variance[k] = variance_of((float)total(sums->first[k]), (float)total(sums->second[k]), weight);
+    return (float)total(sums->clipped) > judge->most * weight ||
            variance[1] < judge->contrast * variance[0];
 }
 

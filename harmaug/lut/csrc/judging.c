@@ -1,24 +1,19 @@
 /* Judging LUTs: each is laid out as a table and tried on the foreground. */
 #include "lut.h"
 
-#include <stdlib.h>
-
-enum { LINE = 64 }; /* bytes of a cache line */
-
 typedef struct {
     const Judge *judge;
     const Kernel *kernel;
-    int64_t lanes;                /* threads */
     int64_t groups, grid, floats; /* LUTs that share tables; tables of each; floats in a table */
-    float *tables;                /* [lane][grid] */
+    Lanes lanes;                  /* whose scratch are tables */
 } Trial;
 
 static void judge_lane(void *context, int64_t lane)
 {
     const Trial *trial = context;
     const Job *job = &trial->judge->job;
-    float *tables = trial->tables + lane * trial->grid * trial->floats;
-    for (int64_t item = lane; item < job->batch * trial->groups; item += trial->lanes) {
+    float *tables = trial->lanes.scratch + lane * trial->lanes.floats;
+    for (int64_t item = lane; item < job->batch * trial->groups; item += trial->lanes.count) {
         const int64_t image = item / trial->groups, group = item % trial->groups;
         const int64_t first = group * trial->kernel->group, left = job->luts - first;
         for (int64_t place = 0; place < trial->grid; place++)
@@ -34,16 +29,9 @@ int harmaug_judge_by(const Judge *judge, const Kernel *kernel)
     const Job *job = &judge->job;
     Trial trial = {.judge = judge, .kernel = kernel};
     const int64_t useful = job->batch * job->luts * job->height * job->width / SERIAL;
-    trial.lanes = useful < 1 ? 1 : useful < job->threads ? useful : job->threads;
     trial.groups = (job->luts + kernel->group - 1) / kernel->group;
     trial.grid = grid_tables(job, kernel->cells);
     trial.floats = kernel->table_floats(job->size);
-    const int64_t floats = trial.lanes * trial.grid * trial.floats;
-    char *scratch = malloc((size_t)floats * sizeof(float) + LINE);
-    if (!scratch)
-        return -1;
-    trial.tables = (float *)(scratch + LINE - (uintptr_t)scratch % LINE);
-    harmaug_parallel(judge_lane, &trial, trial.lanes, trial.lanes);
-    free(scratch);
-    return 0;
+    trial.lanes.floats = trial.grid * trial.floats;
+    return harmaug_in_lanes(judge_lane, &trial, &trial.lanes, useful, job->threads);
 }

@@ -136,6 +136,19 @@ extern const Kernel harmaug_neon;
 /* Calls run(context, item) for every item in [0, items) on up to `threads` threads. */
 void harmaug_parallel(void (*run)(void *, int64_t), void *context, int64_t items, int64_t threads);
 
+enum { LINE = 64 }; /* bytes of a cache line */
+
+/* Threads that share out items, lane, lane + count, ..., each with `floats` of scratch memory. */
+typedef struct {
+    int64_t count, floats;
+    float *scratch; /* [count][floats], aligned to LINE if `floats` are whole lines */
+} Lanes;
+
+/* Calls run(context, lane) for every lane, of which at most `useful` are worth it; sets their count
+   and memory. 0, or -1 where there is no memory. */
+int harmaug_in_lanes(void (*run)(void *, int64_t), void *context, Lanes *lanes, int64_t useful,
+                     int64_t threads);
+
 /* Runs a job by one kernel; 0, or -1 where there is no memory. */
 int harmaug_run(const Job *job, const Kernel *kernel, int backward);
 

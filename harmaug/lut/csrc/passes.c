@@ -8,8 +8,7 @@
 enum {
     BACKWARD_CHUNKS = 16, /* most gradient sums an image */
     SCRATCH = 1 << 28,    /* bytes of tables and sums held at once, if one image allows */
-    MOST = 4,             /* LUTs that share a table */
-    LINE = 64             /* bytes of a cache line */
+    MOST = 4              /* LUTs that share a table */
 };
 
 /* The images [first, first + images) of a job, cut into chunks of pixels. */

@@ -5,8 +5,7 @@
 
 enum {
     SUMS = 8, /* red, green, blue, share of the foreground; the same of the background */
-    RUN =
-        64 /* cells that are summed up apart from the result, whose planes would share cache sets */
+    RUN = 64  /* cells summed up apart from the result, whose planes would share cache sets */
 };
 
 static inline int64_t cell_begin(int64_t cell, int64_t cells, int64_t length)
